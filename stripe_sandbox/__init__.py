@@ -1,0 +1,10 @@
+"""A Stripe with memory on loopback, for development, tests and demonstrations.
+
+It decides nothing about the marketplace: it plays Stripe (API version 2026-10-28.endive) for a
+platform that makes destination charges, and imports none of the marketplace's packages. Real
+Stripe and the sandbox are swapped by configuration alone: API base, script URL, keys.
+
+It is honest about what it does not simulate: disputes, payouts to banks, subscriptions, Checkout
+Sessions, Radar and v1 account creation are not here, and a call to one of them answers 404
+`unrecognized request URL` as Stripe answers for a path it does not know.
+"""

@@ -1,0 +1,236 @@
+"""The sandbox's memory: objects, the clock, and the events they cause.
+
+Objects are plain dictionaries shaped as Stripe answers them. A key that starts with an underscore
+is the sandbox's own: it never leaves, neither in an answer nor in an event.
+"""
+
+import copy
+import secrets
+import string
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from .errors import Json, missing_resource
+
+API_VERSION = "2026-10-28.endive"
+ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(slots=True)
+class Cause:
+    """The request an event was caused by."""
+
+    request_id: str
+    idempotency_key: str | None
+
+
+@dataclass(slots=True)
+class Stored:
+    """One object, and the connected account it belongs to (None: the platform)."""
+
+    body: Json
+    account: str | None
+
+
+@dataclass(slots=True)
+class Emission:
+    """An event on its way out. `scope` is `platform`, `accounts` (thin) or `connect`."""
+
+    scope: str
+    event_id: str
+    body: Json
+
+
+@dataclass(slots=True)
+class World:
+    """Everything this Stripe knows. Handlers are synchronous, so each of them is atomic.
+
+    `on_event` is told of every emission, in order, and answers how many destinations it goes to.
+    """
+
+    on_event: Callable[[Emission], int] = lambda _emission: 0
+    cause: Cause | None = None
+    clock_offset_seconds: int = 0
+    _objects: dict[str, dict[str, Stored]] = field(default_factory=dict)
+
+    # ------------------------------------------------------------------------------ the clock
+
+    def now(self) -> int:
+        """Unix seconds by the virtual clock: real time plus what was advanced."""
+        return int(time.time()) + self.clock_offset_seconds
+
+    def timestamp(self, seconds: int | None = None) -> str:
+        """RFC 3339, as v2 writes times."""
+        moment = datetime.fromtimestamp(self.now() if seconds is None else seconds, UTC)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+    def advance(self, seconds: int) -> int:
+        """Move the clock forward and let everything that time ends (holds, links) end."""
+        self.clock_offset_seconds += seconds
+        for listener in CLOCK_LISTENERS:
+            listener(self)
+        return self.now()
+
+    # ---------------------------------------------------------------------------- the objects
+
+    def mint(self, prefix: str, length: int = 24) -> str:
+        """A new identifier that looks like Stripe's: `mint("pi")` is `pi_3Qx...`."""
+        return f"{prefix}_{self.token(length)}"
+
+    def token(self, length: int = 24) -> str:
+        """Random letters and digits, for client secrets and link tokens."""
+        return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+    def put(self, obj: Json, *, account: str | None = None) -> Json:
+        """Keep an object under its kind (`object`) and `id`; the same dictionary is kept.
+
+        `account` is the connected account it belongs to. An object already kept keeps its owner.
+        """
+        kind = self._objects.setdefault(obj["object"], {})
+        stored = kind.get(obj["id"])
+        if stored is not None:
+            stored.body = obj
+        else:
+            kind[obj["id"]] = Stored(obj, account)
+        return obj
+
+    def find(
+        self,
+        kind: str,
+        id: str,
+        *,
+        account: str | None = None,
+        param: str = "id",
+        status: int = 404,
+    ) -> Json:
+        """The object, or `resource_missing`; one of another account is missing too."""
+        stored = self._objects.get(kind, {}).get(id)
+        if stored is None or stored.account != account:
+            raise missing_resource(kind, id, param=param, status=status)
+        return stored.body
+
+    def peek(self, kind: str, id: str) -> Json | None:
+        """The object whoever it belongs to, or None."""
+        stored = self._objects.get(kind, {}).get(id)
+        return None if stored is None else stored.body
+
+    def all(self, kind: str, *, account: str | None = None) -> list[Json]:
+        """Every object of a kind that belongs to the platform (or the account), newest first."""
+        kept = reversed(self._objects.get(kind, {}).values())
+        return [stored.body for stored in kept if stored.account == account]
+
+    def owners(self, kind: str) -> set[str | None]:
+        """Who owns objects of a kind: None is the platform."""
+        return {stored.account for stored in self._objects.get(kind, {}).values()}
+
+    def account(self, id: str, *, param: str = "account", status: int = 400) -> Json:
+        """The connected account (v2 shape, every field filled), or `resource_missing`.
+
+        Its readiness: `["configuration"]["recipient"]["capabilities"]["stripe_balance"]
+        ["stripe_transfers"]["status"]`, and `["closed"]`.
+        """
+        stored = self._objects.get("v2.core.account", {}).get(id)
+        if stored is None:
+            raise missing_resource("account", id, param=param, status=status)
+        return stored.body
+
+    def reset(self) -> None:
+        """Forget everything and set the clock right."""
+        self._objects.clear()
+        self.clock_offset_seconds = 0
+
+    # ----------------------------------------------------------------------------- the events
+
+    def emit(
+        self,
+        type: str,
+        obj: Json,
+        *,
+        account: str | None = None,
+        previous_attributes: Json | None = None,
+    ) -> Json:
+        """Record a snapshot event of the object as it is now and hand it to the deliveries.
+
+        `account` is the connected account the event is about: it then goes to the connect
+        destination and carries `account`.
+        """
+        data: Json = {"object": public(obj)}
+        if previous_attributes is not None:
+            data["previous_attributes"] = public(previous_attributes)
+        event: Json = {
+            "id": self.mint("evt"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self.now(),
+            "data": data,
+            "livemode": False,
+            "pending_webhooks": 0,
+            "request": {
+                "id": self.cause.request_id if self.cause else None,
+                "idempotency_key": self.cause.idempotency_key if self.cause else None,
+            },
+            "type": type,
+        }
+        if account is not None:
+            event["account"] = account
+        self.put(event, account=account)
+        scope = "platform" if account is None else "connect"
+        event["pending_webhooks"] = self.on_event(Emission(scope, event["id"], event))
+        return event
+
+    def emit_thin(
+        self,
+        type: str,
+        related_object_id: str,
+        *,
+        data: Json | None = None,
+        context: str | None = None,
+    ) -> Json:
+        """Record a v2 event about an account; delivered is its notification, without data."""
+        reason: Json | None = None
+        if self.cause is not None:
+            reason = {
+                "type": "request",
+                "request": {
+                    "id": self.cause.request_id,
+                    "idempotency_key": self.cause.idempotency_key or "",
+                },
+            }
+        event: Json = {
+            "id": self.mint("evt_test"),
+            "object": "v2.core.event",
+            "type": type,
+            "livemode": False,
+            "created": self.timestamp(),
+            "related_object": {
+                "id": related_object_id,
+                "type": "v2.core.account",
+                "url": f"/v2/core/accounts/{related_object_id}",
+            },
+            "context": context,
+            "reason": reason,
+        }
+        self.put({**event, "data": data or {}})
+        self.on_event(Emission("accounts", event["id"], event))
+        return event
+
+
+CLOCK_LISTENERS: list[Callable[[World], None]] = []
+
+
+def on_clock(listener: Callable[[World], None]) -> Callable[[World], None]:
+    """Have a function called after the virtual clock was moved (to expire holds, for example)."""
+    CLOCK_LISTENERS.append(listener)
+    return listener
+
+
+def public(value: Any) -> Any:
+    """A deep copy without the sandbox's own keys (those that start with an underscore)."""
+    if isinstance(value, dict):
+        return {k: public(v) for k, v in value.items() if not k.startswith("_")}
+    if isinstance(value, list):
+        return [public(item) for item in value]
+    return copy.copy(value)
