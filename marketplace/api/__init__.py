@@ -1,0 +1,1 @@
+"""JSON over HTTP, by audience: buyers, sellers, admins, and Stripe's webhooks."""

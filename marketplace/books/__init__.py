@@ -1,0 +1,1 @@
+"""Books: reports over the ledger. Every figure is a sum of postings."""

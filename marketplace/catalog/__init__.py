@@ -1,0 +1,1 @@
+"""Catalog: listings, and stock that is reserved before money is asked for."""

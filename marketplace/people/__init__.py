@@ -1,0 +1,1 @@
+"""People: accounts, browser sessions, API keys for programs, and roles."""

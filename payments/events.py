@@ -1,0 +1,70 @@
+"""Facts about payments, in the past tense, handed upward inside the transaction that made them true."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import msgspec
+
+
+class PaymentFact(msgspec.Struct, frozen=True, kw_only=True):
+    """What every fact says: which order, which payment, when, and what made it known."""
+
+    order_id: str
+    payment_id: str
+    occurred_at: datetime
+
+
+class PaymentAuthorized(PaymentFact, frozen=True, kw_only=True):
+    """The buyer's bank holds the amount. Capture it before `capture_before`. Minor units."""
+
+    amount: int
+    capture_before: datetime | None
+
+
+class PaymentCaptured(PaymentFact, frozen=True, kw_only=True):
+    """The money moved: `amount` in total so far, of which `application_fee` is the platform's."""
+
+    amount: int
+    application_fee: int
+
+
+class PaymentDeclined(PaymentFact, frozen=True, kw_only=True):
+    """The bank said no; `reason` is our stable code. The PaymentIntent can be tried again."""
+
+    reason: str
+
+
+class PaymentCanceled(PaymentFact, frozen=True, kw_only=True):
+    """The PaymentIntent can never be paid again; nothing was taken."""
+
+    reason: str | None
+
+
+class RefundSucceeded(PaymentFact, frozen=True, kw_only=True):
+    """Money went back to the buyer; `amount_refunded` is the payment's total so far."""
+
+    refund_id: str
+    amount: int
+    amount_refunded: int
+
+
+class RefundFailed(PaymentFact, frozen=True, kw_only=True):
+    """A refund that Stripe could not deliver; the money is back on the platform's balance."""
+
+    refund_id: str
+    amount: int
+    reason: str | None
+
+
+PaymentEvent = (
+    PaymentAuthorized
+    | PaymentCaptured
+    | PaymentDeclined
+    | PaymentCanceled
+    | RefundSucceeded
+    | RefundFailed
+)
+Announce = Callable[[PaymentEvent], Awaitable[None]]
+"""Called inside the open transaction; whatever it raises undoes the whole step."""
+Clock = Callable[[], datetime]
+"""Now, aware, UTC. Passed in, so that tests move time instead of sleeping."""

@@ -1,0 +1,206 @@
+"""The port: what payments asks of Stripe, in our words. `stripe_gateway.py` answers it.
+
+Arguments and results are ours; every mutating method takes the idempotency key; everything Stripe would
+default is said explicitly; a snapshot is a fact without behaviour; an adapter holds no decisions. Every
+method raises the errors of `payments.errors`: StripeRejected and its kinds, NotSent, OutcomeUnknown,
+StripeMisconfigured. Amounts are minor units, times are aware UTC.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from payments.ids import (
+    ConnectedAccountId,
+    IdempotencyKey,
+    IntentId,
+    OperationId,
+    OrderId,
+    PaymentId,
+    RefundId,
+    SellerId,
+)
+
+CaptureMethod = Literal["automatic", "manual"]
+CancellationReason = Literal["abandoned", "duplicate", "fraudulent", "requested_by_customer"]
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """Frozen parameters of one request: stored with the operation, sent again unchanged."""
+
+
+class IntentDraft(Draft, frozen=True, kw_only=True):
+    """A destination charge to be: created without a payment method, so that nobody can pay an orphan."""
+
+    operation_id: OperationId
+    payment_id: PaymentId
+    order_id: OrderId
+    seller_id: SellerId
+    generation: int
+    amount: int
+    currency: str
+    application_fee: int
+    destination: ConnectedAccountId
+    capture_method: CaptureMethod
+    receipt_email: str
+    description: str
+
+
+class CaptureDraft(Draft, frozen=True, kw_only=True):
+    """One final capture. The fee is always sent: Stripe would only cap the old one."""
+
+    operation_id: OperationId
+    payment_id: PaymentId
+    intent_id: IntentId
+    amount: int
+    application_fee: int
+
+
+class CancelDraft(Draft, frozen=True, kw_only=True):
+    """Stop a PaymentIntent for good; a hold on the card is released."""
+
+    operation_id: OperationId
+    payment_id: PaymentId
+    intent_id: IntentId
+    reason: CancellationReason
+
+
+class RefundDraft(Draft, frozen=True, kw_only=True):
+    """Money back to the buyer, with the seller's transfer reversed and the fee returned in proportion."""
+
+    operation_id: OperationId
+    refund_id: RefundId
+    payment_id: PaymentId
+    order_id: OrderId
+    intent_id: IntentId
+    amount: int
+    reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None
+    reverse_transfer: bool
+    refund_application_fee: bool
+
+
+class CardSeen(msgspec.Struct, frozen=True):
+    """What may be kept of a card."""
+
+    brand: str | None
+    last4: str | None
+
+
+class DeclineSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The PaymentIntent's last error, in Stripe's words. `reference` names it once and for all."""
+
+    reference: str
+    code: str | None
+    decline_code: str | None
+    advice_code: str | None
+    card: CardSeen | None
+
+
+class RefundSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund as Stripe says it is. `moved` tells whether it has a balance transaction."""
+
+    id: str
+    refund_id: RefundId | None
+    amount: int
+    currency: str
+    status: str
+    reason: str | None
+    failure_reason: str | None
+    moved: bool
+    created_at: datetime
+
+
+class ChargeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The PaymentIntent's latest charge, with what came of it."""
+
+    id: str
+    status: str
+    captured: bool
+    amount_captured: int
+    amount_refunded: int
+    transfer_id: str | None
+    application_fee_id: str | None
+    application_fee: int
+    fee_refunded: int
+    processing_cost: int
+    capture_before: datetime | None
+    card: CardSeen | None
+    refunds: tuple[RefundSnapshot, ...]
+    created_at: datetime
+
+
+class IntentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What Stripe said a PaymentIntent is, at one moment. The client secret is passed on, never kept."""
+
+    id: IntentId
+    status: str
+    amount: int
+    currency: str
+    application_fee: int
+    capture_method: str
+    destination: str | None
+    amount_capturable: int
+    amount_received: int
+    cancellation_reason: str | None
+    order_id: str | None
+    payment_id: str | None
+    client_secret: str
+    decline: DeclineSeen | None
+    # None when the request could not ask for it: Stripe shows a charge whole only where it is expanded.
+    charge: ChargeSnapshot | None
+    # Whether `charge` is whole; answers to create, capture and cancel are merged without their charge.
+    complete: bool
+    created_at: datetime
+    request_id: str | None
+
+    def __repr__(self) -> str:
+        """Never shows the client secret."""
+        return f"IntentSnapshot({self.id}, {self.status}, {self.amount} {self.currency})"
+
+
+class BalanceTransaction(msgspec.Struct, frozen=True, kw_only=True):
+    """One movement of the platform's Stripe balance, with the ids that tie it to a payment."""
+
+    id: str
+    type: str
+    reporting_category: str
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    source_id: str | None
+    # The charge this movement belongs to, read from the expanded source.
+    charge_id: str | None
+    created_at: datetime
+
+
+class PaymentGateway(Protocol):
+    """Stripe, as payments needs it."""
+
+    async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot: ...
+
+    async def capture_intent(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot: ...
+
+    async def cancel_intent(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot: ...
+
+    async def retrieve_intent(self, intent_id: IntentId) -> IntentSnapshot:
+        """The PaymentIntent with its charge, refunds, fee and balance transaction, in one request."""
+        ...
+
+    async def find_intent(self, draft: IntentDraft) -> IntentSnapshot | None:
+        """Look for the PaymentIntent a lost create may have made (by metadata `operation_id`)."""
+        ...
+
+    async def create_refund(self, draft: RefundDraft, key: IdempotencyKey) -> RefundSnapshot: ...
+
+    async def find_refund(self, draft: RefundDraft) -> RefundSnapshot | None:
+        """Look for the refund a lost request may have made (by metadata `refund_id`)."""
+        ...
+
+    def balance_transactions(
+        self, *, since: datetime, until: datetime
+    ) -> AsyncIterator[BalanceTransaction]:
+        """Every movement of the platform's balance created in `[since, until)`, oldest last."""
+        ...
