@@ -148,9 +148,9 @@ class IntentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: str | None
     client_secret: str
     decline: DeclineSeen | None
-    # None when the request could not ask for it: Stripe shows a charge whole only where it is expanded.
+    # None when there is no charge yet, or when the answer only named it (see `complete`).
     charge: ChargeSnapshot | None
-    # Whether `charge` is whole; answers to create, capture and cancel are merged without their charge.
+    # Whether `charge` tells all there is; False where Stripe gave only the charge's id.
     complete: bool
     created_at: datetime
     request_id: str | None

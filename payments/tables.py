@@ -170,8 +170,10 @@ class Posting(Table, tablename="postings"):
 class StripeEvent(Table, tablename="stripe_events"):
     """The inbox: every verified event, stored once, answered 200, then worked on."""
 
-    account = Varchar(length=64, default=None)
     event_id = Varchar(length=80, primary_key=True, default=None)
+    # The connected account it is about; null for events of the platform itself.
+    account = Varchar(length=64, default=None, null=True)
+    # Which of our three addresses it was delivered to.
     door = Varchar(length=10, default=None)
     type = Varchar(length=120, default=None)
     object_id = Varchar(length=80, default=None, null=True)
