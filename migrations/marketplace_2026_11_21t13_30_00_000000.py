@@ -42,7 +42,8 @@ INDEXES = [
     "CREATE INDEX operations_due ON operations (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX stripe_events_due ON stripe_events (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX orders_checkout_expiry ON orders (checkout_expires_at) WHERE status = 'checkout'",
-    "CREATE INDEX payments_to_check ON payments (checked_at) WHERE live",
+    "CREATE INDEX payments_to_check ON payments (checked_at) "
+    "WHERE live AND status <> 'succeeded'",
     "CREATE INDEX connected_accounts_checked ON connected_accounts (checked_at) WHERE NOT closed",
     "CREATE INDEX idempotent_requests_age ON idempotent_requests (started_at)",
     "CREATE INDEX sessions_expiry ON sessions (expires_at)",

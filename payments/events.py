@@ -34,6 +34,12 @@ class PaymentDeclined(PaymentFact, frozen=True, kw_only=True):
     reason: str
 
 
+class PaymentNotCreated(PaymentFact, frozen=True, kw_only=True):
+    """Stripe refused to create the PaymentIntent; `code` is Stripe's. A new generation may be tried."""
+
+    code: str
+
+
 class PaymentCanceled(PaymentFact, frozen=True, kw_only=True):
     """The PaymentIntent can never be paid again; nothing was taken."""
 
@@ -60,6 +66,7 @@ PaymentEvent = (
     PaymentAuthorized
     | PaymentCaptured
     | PaymentDeclined
+    | PaymentNotCreated
     | PaymentCanceled
     | RefundSucceeded
     | RefundFailed

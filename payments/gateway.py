@@ -109,6 +109,8 @@ class RefundSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     failure_reason: str | None
     moved: bool
+    # The seller's part of it, when their transfer was reversed; None when the platform bore it all.
+    transfer_reversal_id: str | None = None
     created_at: datetime
 
 
