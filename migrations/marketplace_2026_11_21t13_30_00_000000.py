@@ -44,7 +44,6 @@ INDEXES = [
     "CREATE INDEX orders_checkout_expiry ON orders (checkout_expires_at) WHERE status = 'checkout'",
     "CREATE INDEX payments_to_check ON payments (checked_at) "
     "WHERE live AND status <> 'succeeded'",
-    "CREATE INDEX connected_accounts_checked ON connected_accounts (checked_at) WHERE NOT closed",
     "CREATE INDEX idempotent_requests_age ON idempotent_requests (started_at)",
     "CREATE INDEX sessions_expiry ON sessions (expires_at)",
     # Lists.

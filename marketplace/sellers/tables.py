@@ -14,6 +14,8 @@ class Seller(Table, tablename="sellers"):
     country = Varchar(length=2, default=None)
     currency = Varchar(length=3, default=None)
     approval = Varchar(length=10, default=None)
+    # Why the platform approved or rejected, in the admin's words; shown to the seller.
+    approval_reason = Text(default=None, null=True)
     approved_at = Timestamptz(default=None, null=True)
     suspended_at = Timestamptz(default=None, null=True)
     suspension_reason = Text(default=None, null=True)
