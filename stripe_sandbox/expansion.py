@@ -58,22 +58,30 @@ def _expand(world: World, node: Any, steps: list[str], path: str) -> None:
     if name not in node:
         include = INCLUDABLE.get((str(node.get("object")), name))
         if include is None:
-            raise StripeError(
-                400,
-                f"This property cannot be expanded ({path}). You may want to try expanding "
-                "another property.",
-                param="expand",
-            )
+            raise _not_expandable(path)
         node[name] = public(include(world, node))
     elif isinstance(node[name], str):
-        node[name] = _object(world, node[name])
+        node[name] = _object(world, node[name], path)
+    elif not isinstance(node[name], dict | list | None):
+        raise _not_expandable(path)
     _expand(world, node[name], rest, path)
 
 
-def _object(world: World, id: str) -> Json:
+def _object(world: World, id: str, path: str) -> Json:
     kind = PREFIXES.get(id.split("_")[0])
-    found = world.peek(kind, id) if kind else None
+    if kind is None:
+        raise _not_expandable(path)
+    found = world.peek(kind, id)
     if found is None:
-        raise missing_resource(kind or "object", id, param="expand")
+        raise missing_resource(kind, id, param="expand")
     copied: Json = public(found)
     return copied
+
+
+def _not_expandable(path: str) -> StripeError:
+    return StripeError(
+        400,
+        f"This property cannot be expanded ({path}). You may want to try expanding another "
+        "property.",
+        param="expand",
+    )

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
+from .config import SandboxConfig
 from .errors import Json, StripeError
 from .world import World
 
@@ -35,6 +36,7 @@ class Call:
     idempotency_key: str | None = None
     expand: list[str] = field(default_factory=list)
     base_url: str = ""
+    config: SandboxConfig = field(default_factory=SandboxConfig)
 
 
 Handler = Callable[[Call], Json]
@@ -106,7 +108,6 @@ def list_of(
     time or `gt`, `gte`, `lt`, `lte`) and equality `filters`. Raises `resource_missing` for an
     unknown cursor.
     """
-    chosen = [o for o in objects if _passes(o, call.params.get("created"), filters or {})]
     limit = call.params.get("limit", 10)
     if not 1 <= limit <= 100:
         word = "greater than or equal to 1" if limit < 1 else "less than or equal to 100"
@@ -115,14 +116,30 @@ def list_of(
         )
     after, before = call.params.get("starting_after"), call.params.get("ending_before")
     if after:
-        chosen = chosen[_position(chosen, after, "starting_after") + 1 :]
-        page, more = chosen[:limit], len(chosen) > limit
+        objects = objects[_position(objects, after, "starting_after") + 1 :]
     elif before:
-        chosen = chosen[: _position(chosen, before, "ending_before")]
-        page, more = chosen[-limit:], len(chosen) > limit
-    else:
-        page, more = chosen[:limit], len(chosen) > limit
-    return {"object": "list", "data": page, "has_more": more, "url": url}
+        objects = objects[: _position(objects, before, "ending_before")]
+    chosen = [o for o in objects if _passes(o, call.params.get("created"), filters or {})]
+    page = chosen[-limit:] if before and not after else chosen[:limit]
+    return {"object": "list", "data": page, "has_more": len(chosen) > limit, "url": url}
+
+
+def page_of(call: Call, objects: list[Json]) -> Json:
+    """v2's list envelope: `limit` (1 to 100, 20 when absent) and a `page` to go on from."""
+    limit = call.params.get("limit", 20)
+    if not 1 <= limit <= 100:
+        raise StripeError(400, "limit lies between 1 and 100.", code="invalid_limit", param="limit")
+    page = call.params.get("page")
+    start = _position(objects, page, "page") + 1 if page else 0
+    chosen = objects[start : start + limit]
+    more = len(objects) > start + limit
+    filters = {k: v for k, v in call.params.items() if k not in ("limit", "page")}
+    query = urlencode({"limit": limit, "page": chosen[-1]["id"], **filters}) if more else ""
+    return {
+        "data": chosen,
+        "next_page_url": f"{call.path}?{query}" if more else None,
+        "previous_page_url": None,
+    }
 
 
 def _passes(obj: Json, created: Any, filters: dict[str, Any]) -> bool:

@@ -60,7 +60,11 @@ class World:
 
     def now(self) -> int:
         """Unix seconds by the virtual clock: real time plus what was advanced."""
-        return int(time.time()) + self.clock_offset_seconds
+        return int(self.instant())
+
+    def instant(self) -> float:
+        """The virtual clock with its fractions."""
+        return time.time() + self.clock_offset_seconds
 
     def timestamp(self, seconds: int | None = None) -> str:
         """RFC 3339, as v2 writes times."""
@@ -70,9 +74,13 @@ class World:
     def advance(self, seconds: int) -> int:
         """Move the clock forward and let everything that time ends (holds, links) end."""
         self.clock_offset_seconds += seconds
+        self.tick()
+        return self.now()
+
+    def tick(self) -> None:
+        """Let everything whose time has come happen now."""
         for listener in CLOCK_LISTENERS:
             listener(self)
-        return self.now()
 
     # ---------------------------------------------------------------------------- the objects
 
@@ -82,7 +90,7 @@ class World:
 
     def token(self, length: int = 24) -> str:
         """Random letters and digits, for client secrets and link tokens."""
-        return "".join(secrets.choice(ALPHABET) for _ in range(length))
+        return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))
 
     def put(self, obj: Json, *, account: str | None = None) -> Json:
         """Keep an object under its kind (`object`) and `id`; the same dictionary is kept.
@@ -217,12 +225,22 @@ class World:
         self.on_event(Emission("accounts", event["id"], event))
         return event
 
+    def emission(self, event_id: str) -> Emission:
+        """A recorded event as it is delivered, or `resource_missing`."""
+        snapshot = self.peek("event", event_id)
+        if snapshot is not None:
+            scope = "connect" if "account" in snapshot else "platform"
+            return Emission(scope, event_id, snapshot)
+        thin = self.find("v2.core.event", event_id)
+        notification = {name: value for name, value in thin.items() if name != "data"}
+        return Emission("accounts", event_id, notification)
+
 
 CLOCK_LISTENERS: list[Callable[[World], None]] = []
 
 
 def on_clock(listener: Callable[[World], None]) -> Callable[[World], None]:
-    """Have a function called after the virtual clock was moved (to expire holds, for example)."""
+    """Have a function called as time passes: when the clock is moved, and before every request."""
     CLOCK_LISTENERS.append(listener)
     return listener
 

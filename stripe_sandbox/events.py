@@ -1,0 +1,65 @@
+"""Reading events back: what a platform catches up with when deliveries were lost."""
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+from .errors import Json, refused
+from .routes import Call, list_of, page_of, route
+
+MOST_TYPES = 20
+
+
+@route("GET", "/v1/events")
+def list_events(call: Call) -> Json:
+    """Snapshot events of the last thirty days, newest first."""
+    wanted = _wanted_types(call.params)
+    undelivered = call.params.get("delivery_success")
+    month_ago = call.world.now() - 30 * 24 * 3600
+    chosen = [
+        event
+        for event in call.world.all("event", account=call.account)
+        if event["created"] >= month_ago
+        and (wanted is None or any(fnmatchcase(event["type"], each) for each in wanted))
+        and (undelivered is None or undelivered == (event["pending_webhooks"] == 0))
+    ]
+    return list_of(call, chosen, "/v1/events")
+
+
+def _wanted_types(params: Json) -> list[str] | None:
+    one: str | None = params.get("type")
+    several: list[str] | None = params.get("types")
+    if one is not None and several is not None:
+        raise refused("You may only specify one of these parameters: type, types.", param="types")
+    if several is not None and len(several) > MOST_TYPES:
+        raise refused(f"You can filter by up to {MOST_TYPES} types.", param="types")
+    return [one] if one is not None else several
+
+
+@route("GET", "/v1/events/{id}")
+def retrieve(call: Call) -> Json:
+    """One snapshot event, as it was."""
+    return call.world.find("event", call.args["id"], account=call.account)
+
+
+@route("GET", "/v2/core/events/{id}")
+def retrieve_thin(call: Call) -> Json:
+    """One v2 event with its data."""
+    return _described(call.world.find("v2.core.event", call.args["id"]))
+
+
+@route("GET", "/v2/core/events")
+def list_thin(call: Call) -> Json:
+    """v2 events, newest first, of one object if asked."""
+    about, types = call.params.get("object_id"), call.params.get("types")
+    chosen = [
+        _described(event)
+        for event in call.world.all("v2.core.event")
+        if (about is None or event["related_object"]["id"] == about)
+        and (types is None or event["type"] in types)
+    ]
+    return page_of(call, chosen)
+
+
+def _described(event: Json) -> dict[str, Any]:
+    """Without the fields that are there only when they have a value."""
+    return {k: v for k, v in event.items() if v is not None and v != {}}
