@@ -1,0 +1,160 @@
+"""How the program is configured: the environment, read once, refused as a whole when wrong.
+
+    from marketplace import settings
+    configured = settings.Settings.from_environment(settings.read())
+
+Every variable is in the README's table. A refusal names all problems at once, each with what to
+do about it, and never shows a secret's value.
+"""
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from marketplace.settings_rules import (
+    STRIPE_API_BASE,
+    STRIPE_JS_URL,
+    Problem,
+    Reading,
+    default_public_url,
+    is_stripe_api,
+    key_mode,
+    problems_between,
+)
+
+__all__ = ["DATABASE", "NOTHING", "SERVING", "WORKING", "Problem", "Settings", "SettingsRefused"]
+
+# What a command cannot do without; everything else has a default or is not its concern.
+NOTHING: tuple[str, ...] = ()
+DATABASE = ("DATABASE_URL",)
+WORKING = (*DATABASE, "STRIPE_SECRET_KEY")
+SERVING = (*WORKING, "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRETS_PLATFORM")
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class SettingsRefused(Exception):
+    """The environment cannot be used. `problems` holds every reason, each with its remedy."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(f"{p.variable} {p.what}\n  {p.remedy}" for p in problems))
+        self.problems = problems
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The configuration. Variables a command does not require may be empty strings or tuples."""
+
+    database_url: str = ""
+    database_pool: int = 10  # connections each process may hold
+    stripe_secret_key: str = ""
+    stripe_publishable_key: str = ""
+    stripe_webhook_secrets_platform: tuple[str, ...] = ()  # several while one is being rolled
+    stripe_webhook_secrets_accounts: tuple[str, ...] = ()
+    stripe_webhook_secrets_connect: tuple[str, ...] = ()
+    stripe_api_base: str = STRIPE_API_BASE
+    stripe_js_url: str = STRIPE_JS_URL
+    stripe_transport: str = "aiohttp"
+    public_url: str = "http://127.0.0.1:8000"  # without a slash at its end
+    host: str = "127.0.0.1"
+    port: int = 8000
+    sandbox_port: int = 12111
+    log_level: str = "INFO"
+    data_directory: Path = _CHECKOUT / ".data"
+
+    @property
+    def live(self) -> bool:
+        """Whether real money moves."""
+        return key_mode(self.stripe_secret_key) == "live"
+
+    @property
+    def sandboxed(self) -> bool:
+        """Whether the Stripe we talk to is not Stripe's own."""
+        return not (self.stripe_secret_key and is_stripe_api(self.stripe_api_base))
+
+    def __repr__(self) -> str:
+        shown = ("public_url", "host", "port", "stripe_api_base", "log_level", "data_directory")
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"Settings({values}, live={self.live}, sandboxed={self.sandboxed})"
+
+    @classmethod
+    def from_environment(
+        cls, env: Mapping[str, str], *, require: Collection[str] = SERVING
+    ) -> "Settings":
+        """Read the variables, judge them one by one and against each other.
+
+        `require` names the variables that must be given. Raises SettingsRefused.
+        """
+        reading = Reading(env, require)
+        settings = cls._read(reading)
+        between = problems_between(
+            given=reading.given,
+            secret_key=settings.stripe_secret_key,
+            publishable_key=settings.stripe_publishable_key,
+            api_base=settings.stripe_api_base,
+            js_url=settings.stripe_js_url,
+            public_url=settings.public_url,
+            ports=(settings.port, settings.sandbox_port),
+        )
+        # A variable refused by itself was replaced by its default: nothing follows from that one.
+        refused = {problem.variable for problem in reading.problems}
+        problems = reading.problems + [p for p in between if p.variable not in refused]
+        if problems:
+            raise SettingsRefused(problems)
+        return settings
+
+    @classmethod
+    def _read(cls, reading: Reading) -> "Settings":
+        host, port = reading.text("HOST", "127.0.0.1"), reading.number("PORT", 8000, 1, 65535)
+        api_base = reading.url("STRIPE_API_BASE", STRIPE_API_BASE)
+        js_default = STRIPE_JS_URL if is_stripe_api(api_base) else f"{api_base}/stripe.js"
+        platform = reading.webhook_secrets("STRIPE_WEBHOOK_SECRETS_PLATFORM")
+        # One forwarder, as the Stripe CLI is, signs everything with one secret.
+        accounts = reading.webhook_secrets("STRIPE_WEBHOOK_SECRETS_ACCOUNTS", platform)
+        connect = reading.webhook_secrets("STRIPE_WEBHOOK_SECRETS_CONNECT", platform)
+        return cls(
+            database_url=reading.database_url("DATABASE_URL"),
+            database_pool=reading.number("MARKETPLACE_DATABASE_POOL", 10, 1, 500),
+            stripe_secret_key=reading.key("STRIPE_SECRET_KEY", ("sk", "rk")),
+            stripe_publishable_key=reading.key("STRIPE_PUBLISHABLE_KEY", ("pk",)),
+            stripe_webhook_secrets_platform=platform,
+            stripe_webhook_secrets_accounts=accounts,
+            stripe_webhook_secrets_connect=connect,
+            stripe_api_base=api_base,
+            stripe_js_url=reading.url("STRIPE_JS_URL", js_default, with_path=True),
+            stripe_transport=reading.choice(
+                "MARKETPLACE_STRIPE_TRANSPORT", "aiohttp", ("aiohttp", "httpx")
+            ),
+            public_url=reading.url("PUBLIC_URL", default_public_url(host, port)),
+            host=host,
+            port=port,
+            sandbox_port=reading.number("SANDBOX_PORT", 12111, 1, 65535),
+            log_level=reading.choice(
+                "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+            ),
+            data_directory=Path(
+                reading.text("MARKETPLACE_DATA_DIR", str(_default_data_directory(reading.env)))
+            ).expanduser(),
+        )
+
+    def database_shown(self) -> str:
+        """The database's address without its password, for people to read."""
+        parts = urlsplit(self.database_url)
+        user = f"{parts.username}@" if parts.username else ""
+        where = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=user + where, query="").geturl()
+
+
+def read() -> dict[str, str]:
+    """The environment of this process as it is now."""
+    return dict(os.environ)
+
+
+def _default_data_directory(env: Mapping[str, str]) -> Path:
+    """`.data` beside the sources in a checkout, else the user's own folder for data."""
+    if (_CHECKOUT / "pyproject.toml").exists():
+        return _CHECKOUT / ".data"
+    given = env.get("XDG_DATA_HOME", "")
+    return (Path(given) if given else Path("~/.local/share")) / "marketplace"
