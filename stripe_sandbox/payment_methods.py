@@ -1,0 +1,115 @@
+"""PaymentMethods made of test cards."""
+
+from datetime import UTC, datetime
+
+from .cards import Card, card_of_fingerprint, card_of_number, card_of_token
+from .errors import Json, StripeError, missing_resource, refused
+from .routes import Call, route
+from .world import World
+
+COUNTRY = "US"
+EXPIRY_MONTH = 12
+VALID_YEARS = 3
+
+
+@route("POST", "/v1/payment_methods", publishable=True)
+def create(call: Call) -> Json:
+    """Make a PaymentMethod of a test card: `card[token]=tok_visa`, or from a browser its number."""
+    if call.params.get("type") != "card":
+        raise refused("The sandbox simulates cards only.", param="type")
+    card = _given_card(call)
+    method = new_payment_method(call.world, card, account=call.account)
+    method["billing_details"].update(call.params.get("billing_details") or {})
+    method["metadata"] = call.params.get("metadata") or {}
+    return method
+
+
+def _given_card(call: Call) -> Card:
+    given = call.params.get("card") or {}
+    number, token = given.get("number"), given.get("token", "")
+    if number and not call.publishable:
+        raise refused(
+            "Sending credit card numbers directly to the Stripe API is generally unsafe. To test "
+            "in your Stripe account, use a test token such as tok_visa.",
+            param="card[number]",
+        )
+    card = card_of_number(number) if number else card_of_token(token.replace("tok_", "pm_card_", 1))
+    if card is None:
+        raise StripeError(
+            402,
+            "Your card number is incorrect.",
+            code="incorrect_number",
+            param="number",
+        )
+    return card
+
+
+@route("GET", "/v1/payment_methods/{id}")
+def retrieve(call: Call) -> Json:
+    return call.world.find("payment_method", call.args["id"], account=call.account)
+
+
+def new_payment_method(world: World, card: Card, *, account: str | None = None) -> Json:
+    """Keep a new PaymentMethod of the card."""
+    return world.put(
+        {
+            "id": world.mint("pm"),
+            "object": "payment_method",
+            "allow_redisplay": "unspecified",
+            "billing_details": billing_details(),
+            "card": _card(world, card),
+            "created": world.now(),
+            "customer": None,
+            "customer_account": None,
+            "livemode": False,
+            "metadata": {},
+            "type": "card",
+        },
+        account=account,
+    )
+
+
+def require_payment_method(world: World, id: str) -> Json:
+    """The PaymentMethod of an id, or a new one for a test token such as `pm_card_visa`.
+
+    Raises `resource_missing` (400, param `payment_method`) for anything else.
+    """
+    card = card_of_token(id)
+    if card is not None:
+        return new_payment_method(world, card)
+    found = world.peek("payment_method", id)
+    if found is None:
+        raise missing_resource("PaymentMethod", id, param="payment_method", status=400)
+    return found
+
+
+def card_behind(method: Json) -> Card:
+    """The test card a PaymentMethod was made of."""
+    return card_of_fingerprint(method["card"]["fingerprint"])
+
+
+def billing_details() -> Json:
+    return {"address": None, "email": None, "name": None, "phone": None, "tax_id": None}
+
+
+def _card(world: World, card: Card) -> Json:
+    return {
+        "brand": card.brand,
+        "checks": checks("unchecked"),
+        "country": COUNTRY,
+        "display_brand": card.brand,
+        "exp_month": EXPIRY_MONTH,
+        "exp_year": datetime.fromtimestamp(world.now(), UTC).year + VALID_YEARS,
+        "fingerprint": card.fingerprint,
+        "funding": "credit",
+        "generated_from": None,
+        "last4": card.last4,
+        "networks": {"available": [card.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }
+
+
+def checks(cvc: str) -> Json:
+    return {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": cvc}

@@ -1,0 +1,235 @@
+"""Refunds of charges, with the seller's money and the fee brought back in proportion."""
+
+from . import application_fees, balances, schedule
+from .amounts import require_positive, share, written
+from .charges import card_of_charge, new_refund
+from .errors import Json, StripeError, refused
+from .routes import Call, list_of, route
+from .transfers import reverse, reversed_before
+from .updates import change, merged
+from .world import World
+
+SETTLED_AFTER_SECONDS = 3_600
+"""When a refund of the "pending" and "fails" test cards gets its final status."""
+
+
+@route("POST", "/v1/refunds")
+def create(call: Call) -> Json:
+    """Give money of a charge back: all that is left of it unless an amount is given.
+
+    `reverse_transfer` takes the seller's part back in proportion, `refund_application_fee` gives
+    the fee back in proportion; a destination charge cannot have the second without the first.
+    """
+    world, params = call.world, call.params
+    charge = _charge_of(call)
+    amount = _require_refundable(charge, params.get("amount"))
+    transfer, fee = _to_bring_back(call, charge)
+    before = {name: charge[name] for name in ("amount_refunded", "refunded")}
+    refund = new_refund(world, charge, amount, reason=params.get("reason"))
+    refund["metadata"] = merged({}, params.get("metadata"))
+    _pay_back(world, charge, refund)
+    if transfer is None:
+        _tell(world, charge, refund, before)
+    else:
+        _bring_back(world, charge, refund, transfer, fee, before)
+    return refund
+
+
+def _charge_of(call: Call) -> Json:
+    params, world = call.params, call.world
+    if charge_id := params.get("charge"):
+        charge = world.find("charge", charge_id, account=call.account, param="charge", status=400)
+    elif intent_id := params.get("payment_intent"):
+        intent = world.find("payment_intent", intent_id, param="payment_intent", status=400)
+        latest = intent["latest_charge"]
+        charge = world.find("charge", latest) if latest else {"status": "failed"}
+        if charge["status"] != "succeeded":
+            raise refused(
+                f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.",
+                param="payment_intent",
+            )
+    else:
+        raise refused(
+            "One of the following params should be provided for this request: "
+            "payment_intent or charge."
+        )
+    return charge
+
+
+def _require_refundable(charge: Json, amount: int | None) -> int:
+    """The amount to refund; refuses uncaptured, disputed and fully refunded charges, and more."""
+    id, unit = charge["id"], charge["currency"]
+    if charge["disputed"]:
+        raise refused(
+            f"Charge {id} has been charged back; cannot issue a refund.", code="charge_disputed"
+        )
+    left: int = charge["amount"] - charge["amount_refunded"]
+    if left == 0:
+        raise refused(f"Charge {id} has already been refunded.", code="charge_already_refunded")
+    if not charge["captured"]:
+        raise refused(
+            f"Charge {id} has not been captured. Cancel its PaymentIntent to release the hold.",
+            code="charge_not_refundable",
+        )
+    if amount is None:
+        return left
+    require_positive(amount, "amount")
+    if amount > left:
+        raise refused(
+            f"Refund amount ({written(amount, unit)}) is greater than unrefunded amount on charge "
+            f"({written(left, unit)})",
+            param="amount",
+        )
+    return amount
+
+
+def _to_bring_back(call: Call, charge: Json) -> tuple[Json | None, Json | None]:
+    """The transfer to reverse and the fee to return, as far as the call asks for them."""
+    with_transfer = call.params.get("reverse_transfer", False)
+    with_fee = call.params.get("refund_application_fee", False)
+    if with_transfer and not charge.get("transfer"):
+        raise refused(
+            f"Cannot reverse transfer on charge {charge['id']}: it does not have a transfer.",
+            param="reverse_transfer",
+        )
+    if with_fee and charge["application_fee"] is None:
+        raise refused(
+            f"Charge {charge['id']} does not have an application fee to refund.",
+            param="refund_application_fee",
+        )
+    if with_fee and not with_transfer:
+        raise refused(
+            "Refunding the application fee of a destination charge requires reversing its "
+            "transfer: set reverse_transfer=true.",
+            param="refund_application_fee",
+        )
+    world = call.world
+    transfer = world.find("transfer", charge["transfer"]) if with_transfer else None
+    fee = world.find("application_fee", charge["application_fee"]) if with_fee else None
+    return transfer, fee
+
+
+def _pay_back(world: World, charge: Json, refund: Json) -> None:
+    charge["amount_refunded"] += refund["amount"]
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    refund["balance_transaction"] = balances.book(
+        world,
+        "refund",
+        -refund["amount"],
+        refund["currency"],
+        refund["id"],
+        description=charge["description"],
+    )["id"]
+    refund["destination_details"] = {
+        "card": {
+            "reference": world.token(23).upper(),
+            "reference_status": "available",
+            "reference_type": "acquirer_reference_number",
+            "type": "refund",
+        },
+        "type": "card",
+    }
+    fate = card_of_charge(world, charge).refund
+    if fate == "pending":
+        refund.update({"status": "pending", "pending_reason": "processing"})
+    if fate != "succeeds":
+        due = world.now() + SETTLED_AFTER_SECONDS
+        schedule.at(world, due, f"refund_{fate}", refund["id"])
+
+
+def _bring_back(
+    world: World, charge: Json, refund: Json, transfer: Json, fee: Json | None, before: Json
+) -> None:
+    """Reverse the transfer's part of a refund, and the fee's, then tell of all of it in order."""
+    amount, captured = refund["amount"], charge["amount_captured"]
+    reversed_part = _part_of_transfer(transfer, amount, captured)
+    fee_part = application_fees.part_of(fee, amount, captured) if fee else 0
+    transfer_before = reversed_before(transfer)
+    if reversed_part:
+        reversal = reverse(world, transfer, reversed_part, fee_amount=fee_part, refund=refund)
+        refund["transfer_reversal"] = reversal["id"]
+        transfer["_refunded"] += amount
+        transfer["_returned"] += reversed_part
+    _tell(world, charge, refund, before)
+    if reversed_part:
+        world.emit("transfer.reversed", transfer, previous_attributes=transfer_before)
+    if fee is not None and reversed_part:
+        application_fees.give_back_with_reversal(world, fee, fee_part, amount)
+
+
+def _part_of_transfer(transfer: Json, amount: int, captured: int) -> int:
+    """How much of the transfer comes back with a refund, cumulatively, as for the fee."""
+    total = min(transfer["_refunded"] + amount, captured)
+    due: int = share(transfer["amount"], total, captured) - transfer["_returned"]
+    left: int = transfer["amount"] - transfer["amount_reversed"]
+    return max(0, min(due, left))
+
+
+def _tell(world: World, charge: Json, refund: Json, before: Json) -> None:
+    world.emit("refund.created", refund)
+    world.emit("charge.refunded", charge, previous_attributes=before)
+
+
+# ---------------------------------------------------------------------------- what time brings
+
+
+@schedule.action("refund_pending")
+def _succeed(world: World, id: str) -> None:
+    refund = world.find("refund", id)
+    refund["status"] = "succeeded"
+    del refund["pending_reason"]
+    before = {"status": "pending", "pending_reason": "processing"}
+    world.emit("refund.updated", refund, previous_attributes=before)
+    world.emit("charge.refund.updated", refund, previous_attributes=before)
+
+
+@schedule.action("refund_fails")
+def _fail(world: World, id: str) -> None:
+    """The bank sent the money back: it is the platform's again, the reversal stays."""
+    refund = world.find("refund", id)
+    charge = world.find("charge", refund["charge"])
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    failure = balances.book(
+        world, "refund_failure", refund["amount"], refund["currency"], refund["id"]
+    )
+    refund["status"] = "failed"
+    refund["failure_reason"] = "expired_or_canceled_card"
+    refund["failure_balance_transaction"] = failure["id"]
+    before = {"status": "succeeded"}
+    world.emit("refund.failed", refund, previous_attributes=before)
+    world.emit("refund.updated", refund, previous_attributes=before)
+    world.emit("charge.refund.updated", refund, previous_attributes=before)
+
+
+# --------------------------------------------------------------------------------- the routes
+
+
+@route("GET", "/v1/refunds")
+def list_refunds(call: Call) -> Json:
+    filters = {name: call.params.get(name) for name in ("charge", "payment_intent")}
+    kept = call.world.all("refund", account=call.account)
+    return list_of(call, kept, "/v1/refunds", filters=filters)
+
+
+@route("GET", "/v1/refunds/{id}")
+def retrieve(call: Call) -> Json:
+    return call.world.find("refund", call.args["id"], account=call.account)
+
+
+@route("POST", "/v1/refunds/{id}")
+def update(call: Call) -> Json:
+    refund = call.world.find("refund", call.args["id"], account=call.account)
+    change(call, refund, {}, "refund.updated")
+    return refund
+
+
+@route("POST", "/v1/refunds/{id}/cancel")
+def cancel(call: Call) -> Json:
+    """Only refunds that wait for the buyer can be canceled, and those of cards never do."""
+    refund = call.world.find("refund", call.args["id"])
+    raise StripeError(
+        400,
+        f"You cannot cancel this refund because it has a status of {refund['status']}. Only a "
+        "refund with status requires_action may be canceled.",
+    )

@@ -1,0 +1,329 @@
+"""Transfers to connected accounts, the payments they become there, and their reversals."""
+
+from . import application_fees, balances
+from .amounts import require_currency, require_positive, written
+from .charge_shapes import empty_charge
+from .charges import funds_available_on, list_inside
+from .errors import Json, StripeError, refused
+from .routes import Call, list_of, route
+from .updates import change, merged, unset
+from .world import World
+
+
+def require_destination(world: World, account: str, *, param: str) -> None:
+    """400 unless the account exists and can receive transfers."""
+    found = world.account(account, param=param)
+    balance = found["configuration"]["recipient"]["capabilities"]["stripe_balance"]
+    if found.get("closed") or balance["stripe_transfers"]["status"] != "active":
+        raise refused(
+            "Your destination account needs to have at least one of the following capabilities "
+            "enabled: transfers, crypto_transfers, legacy_payments",
+            code="insufficient_capabilities_for_transfer",
+        )
+
+
+def transfer_charge(world: World, intent: Json, charge: Json) -> None:
+    """Move the money of a captured destination charge to its seller and take the fee."""
+    data = intent["transfer_data"]
+    fee = intent["application_fee_amount"] or 0
+    amount = min(data.get("amount") or charge["amount_captured"], charge["amount_captured"])
+    available_on = funds_available_on(world, charge)
+    transfer = new_transfer(
+        world,
+        amount,
+        charge["currency"],
+        data["destination"],
+        available_on=available_on,
+        charge=charge,
+        fee=fee,
+        labels=data,
+    )
+    charge["transfer"] = transfer["id"]
+    charge["application_fee_amount"] = fee or None
+    payment = world.find("charge", transfer["destination_payment"], account=data["destination"])
+    charge["application_fee"] = payment["application_fee"]
+
+
+def new_transfer(
+    world: World,
+    amount: int,
+    currency: str,
+    destination: str,
+    *,
+    available_on: int,
+    charge: Json | None = None,
+    fee: int = 0,
+    labels: Json | None = None,
+) -> Json:
+    """Keep a transfer and the payment it becomes on the connected account, and book both."""
+    labels = labels or {}
+    transfer = world.put(
+        _transfer(world, amount, currency, destination, labels=labels, charge=charge)
+    )
+    payment = _payment(world, transfer, fee, labels.get("payment_data") or {})
+    transfer["destination_payment"] = payment["id"]
+    if fee:
+        taken = application_fees.take(world, transfer, payment, fee, available_on=available_on)
+        payment["application_fee"] = taken["id"]
+    transfer["balance_transaction"] = balances.book(
+        world, "transfer", -amount, currency, transfer["id"], available_on=available_on
+    )["id"]
+    payment["balance_transaction"] = balances.book(
+        world,
+        "payment",
+        amount,
+        currency,
+        payment["id"],
+        fees=(application_fees.kept(fee),) if fee else (),
+        account=destination,
+        available_on=available_on,
+    )["id"]
+    return transfer
+
+
+def _transfer(
+    world: World, amount: int, currency: str, destination: str, *, labels: Json, charge: Json | None
+) -> Json:
+    id = world.mint("tr")
+    return {
+        "id": id,
+        "object": "transfer",
+        "amount": amount,
+        "amount_reversed": 0,
+        "balance_transaction": None,
+        "created": world.now(),
+        "currency": currency,
+        "description": labels.get("description"),
+        "destination": destination,
+        "destination_payment": None,
+        "livemode": False,
+        "metadata": labels.get("metadata") or {},
+        "reversals": list_inside([], f"/v1/transfers/{id}/reversals"),
+        "reversed": False,
+        "source_transaction": charge and charge["id"],
+        "source_type": "card",
+        "transfer_group": (charge or labels).get("transfer_group"),
+        "_reversals": [],
+        "_refunded": 0,
+        "_returned": 0,
+    }
+
+
+def _payment(world: World, transfer: Json, fee: int, labels: Json) -> Json:
+    payment = empty_charge(world, "py", transfer["amount"], transfer["currency"])
+    payment.update(
+        {
+            "amount_captured": transfer["amount"],
+            "application_fee_amount": fee or None,
+            "captured": True,
+            "description": labels.get("description"),
+            "metadata": labels.get("metadata") or {},
+            "paid": True,
+            "payment_method_details": {"stripe_account": {}, "type": "stripe_account"},
+            "source_transfer": transfer["id"],
+            "status": "succeeded",
+        }
+    )
+    return world.put(payment, account=transfer["destination"])
+
+
+def reverse(
+    world: World,
+    transfer: Json,
+    amount: int,
+    *,
+    fee_amount: int = 0,
+    refund: Json | None = None,
+    metadata: Json | None = None,
+) -> Json:
+    """Take money of a transfer back, giving `fee_amount` of its application fee back with it.
+
+    The seller's payment is refunded: `payment_refund` of the amount, its fee the negative of
+    what comes back. Allowed even when the seller's balance goes below zero.
+    """
+    account = transfer["destination"]
+    payment = world.find("charge", transfer["destination_payment"], account=account)
+    reversal = world.put(_reversal(world, transfer, amount, refund, metadata))
+    payment_refund = world.put(_payment_refund(world, payment, amount, reversal), account=account)
+    payment["_refunds"].append(payment_refund)
+    payment["amount_refunded"] += amount
+    payment["refunded"] = payment["amount_refunded"] == payment["amount"]
+    reversal["destination_payment_refund"] = payment_refund["id"]
+    reversal["balance_transaction"] = balances.book(
+        world, "transfer_refund", amount, transfer["currency"], reversal["id"]
+    )["id"]
+    payment_refund["balance_transaction"] = balances.book(
+        world,
+        "payment_refund",
+        -amount,
+        transfer["currency"],
+        payment_refund["id"],
+        fees=(application_fees.returned(fee_amount),) if fee_amount else (),
+        account=account,
+    )["id"]
+    _count_reversal(transfer, reversal)
+    return reversal
+
+
+def _count_reversal(transfer: Json, reversal: Json) -> None:
+    transfer["_reversals"].append(reversal)
+    transfer["amount_reversed"] += reversal["amount"]
+    transfer["reversed"] = transfer["amount_reversed"] == transfer["amount"]
+    url = f"/v1/transfers/{transfer['id']}/reversals"
+    transfer["reversals"] = list_inside(transfer["_reversals"], url)
+
+
+def _reversal(
+    world: World, transfer: Json, amount: int, refund: Json | None, metadata: Json | None
+) -> Json:
+    return {
+        "id": world.mint("trr"),
+        "object": "transfer_reversal",
+        "amount": amount,
+        "balance_transaction": None,
+        "created": world.now(),
+        "currency": transfer["currency"],
+        "destination_payment_refund": None,
+        "metadata": metadata or {},
+        "source_refund": refund and refund["id"],
+        "transfer": transfer["id"],
+    }
+
+
+def _payment_refund(world: World, payment: Json, amount: int, reversal: Json) -> Json:
+    return {
+        "id": world.mint("pyr"),
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": None,
+        "charge": payment["id"],
+        "created": world.now(),
+        "currency": payment["currency"],
+        "customer": None,
+        "customer_account": None,
+        "metadata": {},
+        "payment_intent": None,
+        "payment_method": None,
+        "reason": None,
+        "receipt_number": None,
+        "source_transfer_reversal": reversal["id"],
+        "status": "succeeded",
+        "transfer_reversal": None,
+    }
+
+
+# --------------------------------------------------------------------------------- the routes
+
+
+@route("POST", "/v1/transfers")
+def create(call: Call) -> Json:
+    """A transfer of its own, from the platform's available balance or out of a charge."""
+    params, world = call.params, call.world
+    currency = require_currency(params["currency"])
+    amount, destination = params.get("amount"), params["destination"]
+    charge = None
+    if source := params.get("source_transaction"):
+        charge = world.find("charge", source, param="source_transaction", status=400)
+        amount = amount or charge["amount_captured"]
+    if amount is None:
+        raise refused("Missing required param: amount.", code="parameter_missing", param="amount")
+    require_positive(amount, "amount")
+    require_destination(world, destination, param="destination")
+    if charge is None:
+        _require_funds(world, amount, currency)
+    available_on = funds_available_on(world, charge) if charge else world.now()
+    labels = {**params, "metadata": merged({}, params.get("metadata"))}
+    transfer = new_transfer(
+        world,
+        amount,
+        currency,
+        destination,
+        available_on=available_on,
+        charge=charge,
+        labels=labels,
+    )
+    world.emit("transfer.created", transfer)
+    return transfer
+
+
+def _require_funds(world: World, amount: int, currency: str) -> None:
+    if balances.funds(world, "available").get(currency, 0) < amount:
+        raise StripeError(
+            400,
+            "You have insufficient available funds in your Stripe account. Try adding funds "
+            "directly to your available balance by creating Charges using the "
+            "4000000000000077 test card.",
+            code="balance_insufficient",
+        )
+
+
+@route("GET", "/v1/transfers")
+def list_transfers(call: Call) -> Json:
+    filters = {name: call.params.get(name) for name in ("destination", "transfer_group")}
+    kept = call.world.all("transfer", account=call.account)
+    return list_of(call, kept, "/v1/transfers", filters=filters)
+
+
+@route("GET", "/v1/transfers/{id}")
+def retrieve(call: Call) -> Json:
+    return call.world.find("transfer", call.args["id"], account=call.account)
+
+
+@route("POST", "/v1/transfers/{id}")
+def update(call: Call) -> Json:
+    transfer = call.world.find("transfer", call.args["id"], account=call.account)
+    changes = {n: unset(call.params[n]) for n in ("description",) if n in call.params}
+    change(call, transfer, changes, "transfer.updated")
+    return transfer
+
+
+@route("POST", "/v1/transfers/{id}/reversals")
+def create_reversal(call: Call) -> Json:
+    """Take a transfer back, all that is left of it unless an amount is given."""
+    world, transfer = call.world, call.world.find("transfer", call.args["id"])
+    left = transfer["amount"] - transfer["amount_reversed"]
+    amount = call.params.get("amount", left)
+    if left == 0:
+        raise refused(f"Transfer {transfer['id']} has already been reversed.")
+    require_positive(amount, "amount")
+    if amount > left:
+        unit = transfer["currency"]
+        raise refused(
+            f"Reversal amount ({written(amount, unit)}) is greater than unreversed amount on "
+            f"transfer ({written(left, unit)})",
+            param="amount",
+        )
+    before = reversed_before(transfer)
+    fee = application_fees.of_payment(world, transfer)
+    fee_part = 0
+    if call.params.get("refund_application_fee") and fee is not None:
+        fee_part = application_fees.part_of(fee, amount, transfer["amount"])
+    reversal = reverse(
+        world,
+        transfer,
+        amount,
+        fee_amount=fee_part,
+        metadata=merged({}, call.params.get("metadata")),
+    )
+    world.emit("transfer.reversed", transfer, previous_attributes=before)
+    if fee is not None and call.params.get("refund_application_fee"):
+        application_fees.give_back_with_reversal(world, fee, fee_part, amount)
+    return reversal
+
+
+def reversed_before(transfer: Json) -> Json:
+    """What a reversal is about to change, for `previous_attributes`."""
+    return {name: transfer[name] for name in ("amount_reversed", "reversed", "reversals")}
+
+
+@route("GET", "/v1/transfers/{id}/reversals")
+def list_reversals(call: Call) -> Json:
+    transfer = call.world.find("transfer", call.args["id"])
+    newest = list(reversed(transfer["_reversals"]))
+    return list_of(call, newest, f"/v1/transfers/{transfer['id']}/reversals")
+
+
+@route("GET", "/v1/transfers/{transfer}/reversals/{id}")
+def retrieve_reversal(call: Call) -> Json:
+    call.world.find("transfer", call.args["transfer"])
+    return call.world.find("transfer_reversal", call.args["id"])

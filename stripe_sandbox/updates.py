@@ -1,0 +1,29 @@
+"""How an update changes an object: metadata, empty values, the event with what was before."""
+
+from typing import Any
+
+from .errors import Json
+from .routes import Call
+
+
+def change(call: Call, obj: Json, changes: Json, event: str) -> None:
+    """Apply changes and the call's metadata to an object; emit the event if anything differs."""
+    if "metadata" in call.params:
+        changes = {**changes, "metadata": merged(obj["metadata"], call.params["metadata"])}
+    previous = {n: obj.get(n) for n, value in changes.items() if obj.get(n) != value}
+    obj.update(changes)
+    if previous:
+        call.world.emit(event, obj, account=call.account, previous_attributes=previous)
+
+
+def merged(metadata: Json | None, given: Any) -> Json:
+    """Metadata after an update: an empty value removes its key, an empty whole removes all."""
+    if not given:
+        return {}
+    both = {**(metadata or {}), **given}
+    return {name: value for name, value in both.items() if value != ""}
+
+
+def unset(value: Any) -> Any:
+    """`""` means "no value" in Stripe's forms."""
+    return None if value == "" else value
