@@ -57,6 +57,8 @@ INDEXES = [
     "CREATE INDEX refunds_of_order ON refunds (order_id, id)",
     "CREATE INDEX refunds_of_payment ON refunds (payment_id)",
     "CREATE INDEX attempts_of_order ON attempts (order_id, id)",
+    "CREATE INDEX payments_of_fee ON payments (application_fee_id) "
+    "WHERE application_fee_id IS NOT NULL",
     "CREATE INDEX payments_of_seller ON payments (seller_id, id)",
     "CREATE INDEX postings_of_order ON postings (order_id, id)",
     "CREATE INDEX postings_of_payment ON postings (payment_id, kind)",
@@ -143,6 +145,19 @@ FUNCTIONS = [
     """,
 ]
 
+# Only a hint that there is work: a worker that missed it finds the rows by itself.
+WAKE = [
+    """
+    CREATE FUNCTION wake_workers() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_notify('marketplace_work', TG_TABLE_NAME);
+        RETURN NULL;
+    END $$
+    """,
+    "CREATE TRIGGER stripe_events_wake AFTER INSERT ON stripe_events "
+    "FOR EACH STATEMENT EXECUTE FUNCTION wake_workers()",
+]
+
 GUARDS = [("payments", "guard_payment"), ("operations", "guard_operation"), ("orders", "guard_order")]
 
 # An lz4 column costs half of pglz's time on the webhook receipt; a server built without it keeps pglz.
@@ -164,7 +179,7 @@ async def forwards() -> MigrationManager:
                 f"ALTER TABLE {table} ADD CONSTRAINT {name} "
                 f"FOREIGN KEY ({columns}) REFERENCES {target} ({target_columns})"
             )
-        for statement in [*INDEXES, *FUNCTIONS, COMPRESSION]:
+        for statement in [*INDEXES, *FUNCTIONS, COMPRESSION, *WAKE]:
             await execute(statement)
         for table in APPEND_ONLY:
             await execute(

@@ -109,14 +109,18 @@ class Absorption:
             intent_id=snapshot.id,
             status=status,
             live=payment.live and not states.dead(status),
-            charge_id=_kept(charge.id if charge and not _failed(charge) else None, payment.charge_id),
+            charge_id=_kept(
+                charge.id if charge and not _failed(charge) else None, payment.charge_id
+            ),
             transfer_id=_kept(charge.transfer_id if charge else None, payment.transfer_id),
             application_fee_id=_kept(
                 charge.application_fee_id if charge else None, payment.application_fee_id
             ),
             amount_capturable=snapshot.amount_capturable if news else payment.amount_capturable,
             amount_captured=max(payment.amount_captured, captured),
-            fee_captured=max(payment.fee_captured, charge.application_fee if captured and charge else 0),
+            fee_captured=max(
+                payment.fee_captured, charge.application_fee if captured and charge else 0
+            ),
             fee_refunded=max(payment.fee_refunded, charge.fee_refunded if charge else 0),
             processing_cost=max(payment.processing_cost, charge.processing_cost if charge else 0),
             capture_before=charge.capture_before if charge and news else payment.capture_before,
@@ -176,7 +180,14 @@ def _captured_entries(
     """The deltas of the cumulative totals, each named by the total it leads to."""
     seller = ledger.seller_account(after.seller_id)
     moves = (
-        ("captured", "capture", ledger.BUYERS, seller, before.amount_captured, after.amount_captured),
+        (
+            "captured",
+            "capture",
+            ledger.BUYERS,
+            seller,
+            before.amount_captured,
+            after.amount_captured,
+        ),
         ("fee", "application_fee", seller, ledger.FEES, before.fee_captured, after.fee_captured),
         (
             "processing",
@@ -186,7 +197,14 @@ def _captured_entries(
             before.processing_cost,
             after.processing_cost,
         ),
-        ("fee_returned", "fee_refund", ledger.FEES, seller, before.fee_refunded, after.fee_refunded),
+        (
+            "fee_returned",
+            "fee_refund",
+            ledger.FEES,
+            seller,
+            before.fee_refunded,
+            after.fee_refunded,
+        ),
     )
     return [
         ledger.Entry(

@@ -10,7 +10,7 @@ Piccolo's query builder is used where it says a read or write as plainly; SQL te
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 from piccolo.engine.finder import engine_finder
@@ -44,7 +44,7 @@ class Transaction(PostgresTransaction):
         self.context = self.engine.current_transaction.set(self)
         return self
 
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> bool:
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> Literal[False]:
         try:
             if error is not None:
                 if not self._rolled_back:

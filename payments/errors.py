@@ -1,26 +1,26 @@
 """What can go wrong in payments. Classes carry data, not sentences, and no HTTP.
 
-    PaymentError
-    |-- PaymentRefused            our rule says no; nothing was asked of Stripe
-    |   |-- AmountNotChargeable     below the minimum, above the maximum, or not a legal step of the currency
-    |   |-- CurrencyUnknown
-    |   |-- CurrencyMismatch
-    |   |-- PaymentStepRefused      the payment's status does not allow this
-    |   |-- RefundExceedsCaptured
-    |   `-- RequestReused           the same idempotency key with other parameters
-    |-- PaymentNotFound
-    |-- RefundNotFound
-    |-- StripeRejected            Stripe gave a definite no
-    |   |-- CardDeclined            the bank's no, or what the card form got wrong
-    |   `-- SellerCannotReceive     Stripe's no to the destination
-    |-- PaymentsUnavailable       no answer, or an answer that may still come: safe to ask again
-    |   |-- NotSent                 Stripe certainly did nothing (429, connection refused)
-    |   `-- OutcomeUnknown          Stripe may have done it (timeout, reset, 5xx, unreadable)
-    |-- StripeMisconfigured       our key or our request is wrong: an operator must look
-    |-- SnapshotContradicts       Stripe's object is not the one our row asked for
-    |-- SignatureRefused          a webhook that nobody we know has signed
-    |-- DatabaseUnavailable
-    `-- NoTransaction / TransactionOpen   programmer errors
+PaymentError
+|-- PaymentRefused            our rule says no; nothing was asked of Stripe
+|   |-- AmountNotChargeable     below the minimum, above the maximum, or not a legal step of the currency
+|   |-- CurrencyUnknown
+|   |-- CurrencyMismatch
+|   |-- PaymentStepRefused      the payment's status does not allow this
+|   |-- RefundExceedsCaptured
+|   `-- RequestReused           the same idempotency key with other parameters
+|-- PaymentNotFound
+|-- RefundNotFound
+|-- StripeRejected            Stripe gave a definite no
+|   |-- CardDeclined            the bank's no, or what the card form got wrong
+|   `-- SellerCannotReceive     Stripe's no to the destination
+|-- PaymentsUnavailable       no answer, or an answer that may still come: safe to ask again
+|   |-- NotSent                 Stripe certainly did nothing (429, connection refused)
+|   `-- OutcomeUnknown          Stripe may have done it (timeout, reset, 5xx, unreadable)
+|-- StripeMisconfigured       our key or our request is wrong: an operator must look
+|-- SnapshotContradicts       Stripe's object is not the one our row asked for
+|-- SignatureRefused          a webhook that nobody we know has signed
+|-- DatabaseUnavailable
+`-- NoTransaction / TransactionOpen   programmer errors
 """
 
 from typing import Any

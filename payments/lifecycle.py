@@ -19,7 +19,6 @@ from payments.errors import (
     PaymentError,
     PaymentNotFound,
     PaymentStepRefused,
-    SnapshotContradicts,
     StripeRejected,
 )
 from payments.events import Announce, Clock, PaymentNotCreated
@@ -298,9 +297,7 @@ class Payments:
 
     async def find_live(self, order_id: str) -> PaymentRecord | None:
         """The order's payment that may still take money or has taken it; there is at most one."""
-        found = await row(
-            f"SELECT {COLUMNS} FROM payments WHERE order_id = $1 AND live", order_id
-        )
+        found = await row(f"SELECT {COLUMNS} FROM payments WHERE order_id = $1 AND live", order_id)
         return None if found is None else PaymentRecord(**found)
 
     async def attempts(self, order_id: str) -> list[AttemptRecord]:

@@ -143,7 +143,9 @@ class Operations:
         )
         if created is not None:
             return operation_id
-        existing = await row("SELECT id, parameters FROM operations WHERE idempotency_key = $1", key)
+        existing = await row(
+            "SELECT id, parameters FROM operations WHERE idempotency_key = $1", key
+        )
         assert existing is not None
         if not self._same(kind, existing["parameters"], draft):
             raise RequestReused(key)

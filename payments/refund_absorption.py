@@ -84,9 +84,7 @@ def _news(before: RefundRecord | None, seen: RefundSnapshot) -> bool:
     return _RANK.get(seen.status, -1) > _RANK[before.status]
 
 
-async def _known(
-    payment: PaymentRecord, seen: Sequence[RefundSnapshot]
-) -> dict[str, RefundRecord]:
+async def _known(payment: PaymentRecord, seen: Sequence[RefundSnapshot]) -> dict[str, RefundRecord]:
     """The rows these refunds may already have, by Stripe's id and by ours, in one query."""
     found = await rows(
         f"SELECT {REFUND_COLUMNS} FROM refunds WHERE payment_id = $1 FOR UPDATE", payment.id
