@@ -1,7 +1,8 @@
 """What an answer of Stripe that is not a yes means: one pure table from HTTP to our errors.
 
 The journal of operations acts on the class alone, so exactly one of these is true of any failure:
-StripeRejected (and CardDeclined, SellerCannotReceive), NotSent, OutcomeUnknown, StripeMisconfigured.
+StripeRejected (and CardDeclined, SellerCannotReceive), NotSent, OutcomeUnknown,
+StripeMisconfigured.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ class StripeErrorObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def refusal(status: int, body: object, headers: Mapping[str, str]) -> PaymentError:
-    """The one error that an answer with `status` outside 200..299, or an unreadable body, stands for.
+    """The one error that an answer outside 200..299, or one without JSON, stands for.
 
     `body` is the decoded JSON, or None when there was none. `headers` ignore case.
     """
@@ -89,11 +90,10 @@ def refusal(status: int, body: object, headers: Mapping[str, str]) -> PaymentErr
 
 def _definite(status: int, error: StripeErrorObject, request_id: str | None) -> PaymentError:
     code = error.code or error.type or "unknown"
-    if _names_the_seller(error):
-        kind = SellerCannotReceive
-    elif status in (401, 403) or code in OUR_MISTAKES or error.type == "idempotency_error":
+    names_seller = _names_the_seller(error)
+    if not names_seller and _is_our_mistake(status, error):
         return StripeMisconfigured(code, message=error.message, request_id=request_id)
-    elif status == 402 or error.type == "card_error":
+    if status == 402 or error.type == "card_error":
         return CardDeclined(
             code,
             decline_code=error.decline_code,
@@ -102,8 +102,7 @@ def _definite(status: int, error: StripeErrorObject, request_id: str | None) -> 
             request_id=request_id,
             snapshot=_snapshot(error, request_id),
         )
-    else:
-        kind = StripeRejected
+    kind = SellerCannotReceive if names_seller else StripeRejected
     return kind(
         code,
         message=error.message,
@@ -120,6 +119,11 @@ def _names_the_seller(error: StripeErrorObject) -> bool:
     return error.code in SELLER_CODES or unknown_account
 
 
+def _is_our_mistake(status: int, error: StripeErrorObject) -> bool:
+    wrong = error.code in OUR_MISTAKES or error.type == "idempotency_error"
+    return wrong or status in (401, 403)
+
+
 def _error_object(body: object) -> StripeErrorObject | None:
     if not isinstance(body, dict):
         return None
@@ -130,7 +134,7 @@ def _error_object(body: object) -> StripeErrorObject | None:
 
 
 def _snapshot(error: StripeErrorObject, request_id: str | None) -> IntentSnapshot | None:
-    """The PaymentIntent beside the no; an unreadable one is left out, for the no itself is certain."""
+    """The PaymentIntent beside the no; an unreadable one is left out, the no is certain."""
     if error.payment_intent is None:
         return None
     try:

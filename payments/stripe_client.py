@@ -1,8 +1,9 @@
-"""One client of Stripe's API: stripe-python signs, encodes and reads errors; we decide what they mean.
+"""One client of Stripe's API: stripe-python signs and encodes, we decide what answers mean.
 
-The API version is pinned, telemetry is off, and nothing is retried here: the journal of operations is
-the only retrier, because it alone knows whether a key has already been sent. Requests go through the
-SDK's documented `raw_request_async`, which builds no object, and answers are read by msgspec.
+The API version is pinned, telemetry is off, and nothing is retried here: the journal of
+operations is the only retrier, because it alone knows whether a key has already been sent.
+Requests go through the SDK's documented `raw_request_async`, which builds no object, and answers
+are read by msgspec.
 """
 
 import logging
@@ -38,7 +39,7 @@ stripe.enable_telemetry = False
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A yes of Stripe: the decoded JSON, and the id under which Stripe's support finds the request."""
+    """A yes of Stripe: the decoded JSON, and the id of the request as Stripe's support knows it."""
 
     data: dict[str, Any]
     request_id: str | None
@@ -75,8 +76,9 @@ class _SdkHttp(stripe.HTTPClient):
 class StripeApi:
     """Ask Stripe one thing and get a plain answer or one of our errors.
 
-    `base_address` is Stripe's own or a sandbox's. `transport` is `aiohttp` in production and `httpx`
-    where respx listens. `total_seconds` is the deadline of one exchange. Close it when done.
+    `base_address` is Stripe's own or a sandbox's. `transport` is `aiohttp` in production and
+    `httpx` where respx listens. `total_seconds` is the deadline of one exchange. Close it when
+    done.
     """
 
     def __init__(
@@ -111,9 +113,9 @@ class StripeApi:
     ) -> Answer:
         """Send one request: form-encoded for `/v1`, JSON for `/v2`, as the SDK does.
 
-        `key` is the Idempotency-Key (without one the SDK invents a random key for a POST), `account`
-        the Stripe-Account to act for. Raises TransactionOpen before anything is sent; NotSent,
-        OutcomeUnknown, StripeRejected and its kinds, StripeMisconfigured after.
+        `key` is the Idempotency-Key (without one the SDK invents a random key for a POST),
+        `account` the Stripe-Account to act for. Raises TransactionOpen before anything is sent;
+        NotSent, OutcomeUnknown, StripeRejected and its kinds, StripeMisconfigured after.
         """
         if self._transaction_open():
             raise TransactionOpen(f"{method} {path}")
@@ -124,7 +126,7 @@ class StripeApi:
         except stripe.StripeError as error:
             # The SDK's exception carries the whole answer, client secrets too: it ends here.
             raise refusal(
-                error.http_status or 0, error.json_body, dict_of(error.headers)
+                error.http_status or 0, error.json_body, _lower_case(error.headers)
             ) from None
         if not isinstance(answer.data, dict):
             raise OutcomeUnknown("unreadable", request_id=answer.request_id)
@@ -135,8 +137,8 @@ class StripeApi:
         await self._http.close_async()
 
 
-def dict_of(headers: object) -> dict[str, str]:
-    """Headers with lower-case names; the SDK passes on whatever the transport gave it, or nothing."""
+def _lower_case(headers: object) -> dict[str, str]:
+    """Headers with lower-case names; the SDK passes on what the transport gave, or nothing."""
     if not isinstance(headers, Mapping):
         return {}
     return {str(name).lower(): str(value) for name, value in headers.items()}

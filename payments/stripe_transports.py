@@ -1,8 +1,9 @@
-"""How bytes get to Stripe and back: two transports that say the same things when the network fails.
+"""How bytes get to Stripe and back: two transports that say the same when the network fails.
 
-`AiohttpTransport` is what production runs (a third of httpx's CPU, docs/decisions); `HttpxTransport` is
-what respx can intercept in tests. Neither retries, follows redirects or keeps cookies. Both raise
-NotSent when Stripe certainly received nothing, and OutcomeUnknown when it may have.
+`AiohttpTransport` is what production runs (a third of httpx's CPU, docs/decisions);
+`HttpxTransport` is what respx can intercept in tests. Neither retries, follows redirects or keeps
+cookies. Both raise NotSent when Stripe certainly received nothing, and OutcomeUnknown when it may
+have.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ class Transport(Protocol):
 
 
 class AiohttpTransport:
-    """aiohttp with a pool of kept-alive connections, opened on first use inside the running loop."""
+    """aiohttp with a pool of kept-alive connections, opened on first use in the running loop."""
 
     name = "aiohttp"
 

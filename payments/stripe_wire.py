@@ -1,8 +1,8 @@
 """Stripe's JSON as far as payments reads it: pure structs, API version 2026-10-28.endive.
 
-Only the fields we use are named; every other one is ignored. A field is optional here when Stripe's own
-description says so. An answer that does not fit is treated as no answer at all (OutcomeUnknown), so that
-a surprise can never be booked.
+Only the fields we use are named; every other one is ignored. A field is optional here when
+Stripe's own description says so. An answer that does not fit is treated as no answer at all
+(OutcomeUnknown), so that a surprise can never be booked.
 """
 
 from typing import Any, Literal
@@ -20,8 +20,15 @@ class CardDetails(msgspec.Struct, frozen=True):
 
 
 class MethodDetails(msgspec.Struct, frozen=True):
-    """`payment_method_details` of a charge; a PaymentMethod."""
+    """`payment_method_details` of a charge."""
 
+    card: CardDetails | None = None
+
+
+class MethodObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A PaymentMethod: a new one for each card a browser sends."""
+
+    id: str
     card: CardDetails | None = None
 
 
@@ -40,7 +47,7 @@ class BalanceTransactionObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApplicationFeeObject(msgspec.Struct, frozen=True, kw_only=True):
-    """The platform's fee, taken from the connected account. `originating_transaction` is our charge."""
+    """The platform's fee; `originating_transaction` is our charge."""
 
     id: str
     amount: int
@@ -108,7 +115,7 @@ class PaymentErrorObject(msgspec.Struct, frozen=True, kw_only=True):
     decline_code: str | None = None
     advice_code: str | None = None
     charge: str | None = None
-    payment_method: MethodDetails | None = None
+    payment_method: MethodObject | None = None
 
 
 class PaymentIntentObject(msgspec.Struct, frozen=True, kw_only=True):

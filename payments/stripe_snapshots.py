@@ -1,0 +1,160 @@
+"""Stripe's objects turned into our snapshots: pure, nothing decided, nothing guessed."""
+
+from datetime import UTC, datetime
+
+from payments.gateway import (
+    BalanceTransaction,
+    CardSeen,
+    ChargeSnapshot,
+    DeclineSeen,
+    IntentSnapshot,
+    RefundSnapshot,
+)
+from payments.ids import IntentId, RefundId
+from payments.stripe_wire import (
+    ApplicationFeeObject,
+    BalanceTransactionObject,
+    CardDetails,
+    ChargeObject,
+    PaymentErrorObject,
+    PaymentIntentObject,
+    RefundObject,
+    TransferObject,
+)
+
+
+def intent_snapshot(intent: PaymentIntentObject, request_id: str | None) -> IntentSnapshot:
+    """The PaymentIntent as Stripe showed it; `complete` when its charge was shown whole."""
+    latest = intent.latest_charge
+    charge = latest if isinstance(latest, ChargeObject) else None
+    return IntentSnapshot(
+        id=IntentId(intent.id),
+        status=intent.status,
+        amount=intent.amount,
+        currency=intent.currency,
+        application_fee=intent.application_fee_amount or 0,
+        capture_method=intent.capture_method,
+        destination=intent.transfer_data.destination if intent.transfer_data else None,
+        amount_capturable=intent.amount_capturable,
+        amount_received=intent.amount_received,
+        cancellation_reason=intent.cancellation_reason,
+        order_id=intent.metadata.get("order_id"),
+        payment_id=intent.metadata.get("payment_id"),
+        client_secret=intent.client_secret,
+        decline=_decline(intent.id, intent.last_payment_error),
+        charge=charge_snapshot(charge) if charge else None,
+        complete=told_whole(charge) if charge else latest is None,
+        created_at=_time(intent.created),
+        request_id=request_id,
+    )
+
+
+def told_whole(charge: ChargeObject) -> bool:
+    """Whether the fee, the balance transaction and every refund were shown, not only named."""
+    return (
+        not isinstance(charge.application_fee, str)
+        and not isinstance(charge.balance_transaction, str)
+        and charge.refunds is not None
+        and not charge.refunds.has_more
+    )
+
+
+def charge_snapshot(charge: ChargeObject) -> ChargeSnapshot:
+    """The charge with its fee, its processing cost and its refunds.
+
+    Stripe also calls a released hold "refunded". No money had been taken then, so on a charge
+    that was never captured there are no refunds here, and what a partial capture left uncaptured
+    counts as none.
+    """
+    fee = charge.application_fee
+    balance = charge.balance_transaction
+    details = charge.payment_method_details
+    listed = charge.refunds.data if charge.refunds and charge.captured else []
+    return ChargeSnapshot(
+        id=charge.id,
+        status=charge.status,
+        captured=charge.captured,
+        amount_captured=charge.amount_captured,
+        amount_refunded=sum(one.amount for one in listed if one.status not in _UNDONE),
+        transfer_id=_id(charge.transfer),
+        application_fee_id=_id(fee),
+        application_fee=fee.amount if isinstance(fee, ApplicationFeeObject) else 0,
+        fee_refunded=fee.amount_refunded if isinstance(fee, ApplicationFeeObject) else 0,
+        processing_cost=balance.fee if isinstance(balance, BalanceTransactionObject) else 0,
+        capture_before=_capture_before(charge),
+        card=_card(details.card if details else None),
+        refunds=tuple(refund_snapshot(one) for one in listed),
+        created_at=_time(charge.created),
+    )
+
+
+_UNDONE = frozenset({"failed", "canceled"})
+
+
+def refund_snapshot(refund: RefundObject) -> RefundSnapshot:
+    """The refund; `refund_id` is ours when we asked for it, None for one made at Stripe."""
+    ours = (refund.metadata or {}).get("refund_id")
+    return RefundSnapshot(
+        id=refund.id,
+        refund_id=RefundId(ours) if ours else None,
+        amount=refund.amount,
+        currency=refund.currency,
+        # Stripe describes the status as nullable; without one nothing is settled.
+        status=refund.status or "pending",
+        reason=refund.reason,
+        failure_reason=refund.failure_reason,
+        moved=refund.balance_transaction is not None,
+        created_at=_time(refund.created),
+    )
+
+
+def balance_transaction(
+    transaction: BalanceTransactionObject, charge_id: str | None
+) -> BalanceTransaction:
+    """A movement of the platform's balance, tied to the charge it belongs to."""
+    source = transaction.source
+    return BalanceTransaction(
+        id=transaction.id,
+        type=transaction.type,
+        reporting_category=transaction.reporting_category,
+        amount=transaction.amount,
+        fee=transaction.fee,
+        net=transaction.net,
+        currency=transaction.currency,
+        source_id=source.get("id") if isinstance(source, dict) else source,
+        charge_id=charge_id,
+        created_at=_time(transaction.created),
+    )
+
+
+def _decline(intent_id: str, error: PaymentErrorObject | None) -> DeclineSeen | None:
+    if error is None:
+        return None
+    method = error.payment_method
+    # A failed authentication has no charge: the card's own mark and the code name it then.
+    mark = f"{method.id if method else intent_id}:{error.code}"
+    return DeclineSeen(
+        reference=error.charge or mark,
+        code=error.code,
+        decline_code=error.decline_code,
+        advice_code=error.advice_code,
+        card=_card(method.card if method else None),
+    )
+
+
+def _card(card: CardDetails | None) -> CardSeen | None:
+    return CardSeen(brand=card.brand, last4=card.last4) if card else None
+
+
+def _capture_before(charge: ChargeObject) -> datetime | None:
+    details = charge.payment_method_details
+    until = details.card.capture_before if details and details.card else None
+    return None if until is None else _time(until)
+
+
+def _id(shown: str | TransferObject | ApplicationFeeObject | None) -> str | None:
+    return shown if shown is None or isinstance(shown, str) else shown.id
+
+
+def _time(unix_seconds: int) -> datetime:
+    return datetime.fromtimestamp(unix_seconds, UTC)
