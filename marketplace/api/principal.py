@@ -1,0 +1,30 @@
+"""Who is calling: the person behind a session cookie or an API key."""
+
+import enum
+
+import msgspec
+
+
+class Via(enum.StrEnum):
+    """How the caller showed who they are."""
+
+    SESSION = "session"
+    API_KEY = "api_key"
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller of a route that is not open to anyone.
+
+    `scopes` is None for a session, which may do whatever its person may; a program may do what its key says.
+    """
+
+    account_id: str
+    email: str
+    display_name: str
+    is_admin: bool
+    scopes: frozenset[str] | None
+    via: Via
+
+    def may(self, scope: str) -> bool:
+        """Whether this caller has `scope`; a session has all that its person's roles give."""
+        return self.scopes is None or scope in self.scopes
