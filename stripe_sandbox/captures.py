@@ -30,8 +30,7 @@ def capture(call: Call) -> Json:
     """
     intent, params = find_intent(call), call.params
     _require_capturable(call, intent)
-    amount: int = {**params}.get("amount_to_capture", intent["amount_capturable"])
-    _require_amount(call, intent, amount)
+    amount = _amount(call, intent)
     data = _destination(call, intent, amount)
     fee = _fee(call, intent, data, amount)
     charge = call.world.find("charge", intent["latest_charge"])
@@ -63,17 +62,23 @@ def _require_capturable(call: Call, intent: Json) -> None:
         )
 
 
-def _require_amount(call: Call, intent: Json, amount: int) -> None:
-    require_positive(amount, "amount_to_capture")
-    if amount > intent["amount_capturable"]:
+def _amount(call: Call, intent: Json) -> int:
+    """What to capture: all that is held unless less is asked for."""
+    held: int = intent["amount_capturable"]
+    asked: int | None = call.params.get("amount_to_capture")
+    if asked is None:
+        return held
+    require_positive(asked, "amount_to_capture")
+    if asked > held:
         raise StripeError(
             400,
-            f"The remaining amount that can be captured on this PaymentIntent is "
-            f"{intent['amount_capturable']}, less than the requested {amount}.",
+            f"The remaining amount that can be captured on this PaymentIntent is {held}, less "
+            f"than the requested {asked}.",
             code="amount_too_large",
             param="amount_to_capture",
             extra={"payment_intent": public(seen_by(call, intent))},
         )
+    return asked
 
 
 def _destination(call: Call, intent: Json, amount: int) -> Json | None:

@@ -7,7 +7,7 @@ from .errors import Json
 from .expansion import register_expandable
 from .payment_methods import card_behind, checks
 from .routes import Call, list_of, route
-from .updates import change, unset
+from .updates import change, shipping, unset
 from .world import World, public
 
 HOLD_SECONDS = 7 * 86_400
@@ -181,7 +181,7 @@ def retrieve(call: Call) -> Json:
     return call.world.find("charge", call.args["id"], account=call.account)
 
 
-UPDATABLE = ("description", "receipt_email", "shipping", "fraud_details", "transfer_group")
+UPDATABLE = ("description", "receipt_email", "fraud_details", "transfer_group")
 
 
 @route("POST", "/v1/charges/{id}")
@@ -189,6 +189,8 @@ def update(call: Call) -> Json:
     """Change what is said about a charge (a tracking number, for example), never its money."""
     charge = call.world.find("charge", call.args["id"], account=call.account)
     changes = {n: unset(call.params[n]) for n in UPDATABLE if n in call.params}
+    if "shipping" in call.params:
+        changes["shipping"] = shipping(call.params["shipping"])
     change(call, charge, changes, "charge.updated")
     return charge
 

@@ -8,6 +8,7 @@ from .intent_rules import (
     OPEN,
     find_intent,
     merged_options,
+    refuse_unsimulated,
     require_money,
     require_type,
     seen_by,
@@ -16,10 +17,10 @@ from .intent_rules import (
 from .payment_methods import card_behind, require_payment_method
 from .routes import Call
 from .settlement import settle
-from .updates import unset
+from .updates import shipping, unset
 from .world import World, public
 
-TOLD_AT_CONFIRMATION = ("receipt_email", "setup_future_usage", "shipping", "capture_method")
+TOLD_AT_CONFIRMATION = ("receipt_email", "setup_future_usage", "capture_method")
 
 
 def confirm(call: Call) -> Json:
@@ -90,7 +91,7 @@ def prepare(call: Call, intent: Json) -> Json:
     missing `return_url`, a destination that cannot receive transfers.
     """
     params = call.params
-    _refuse_unsimulated(params)
+    refuse_unsimulated(params)
     if (expected := params.get("amount_to_confirm")) not in (None, intent["amount"]):
         raise refused(
             f"The amount_to_confirm ({expected}) does not match the amount of this PaymentIntent "
@@ -107,11 +108,14 @@ def prepare(call: Call, intent: Json) -> Json:
             "confirm it again directly with a payment method or ConfirmationToken.",
         )
     _require_return_url(call, intent)
+    _require_address(params.get("return_url"))
     require_money(call.world, intent)
     method = require_payment_method(call.world, id)
     require_type(call, intent, method)
     require_card_limit(intent["amount"], intent["currency"], method["card"]["brand"])
     intent.update({n: unset(params[n]) for n in TOLD_AT_CONFIRMATION if n in params})
+    if "shipping" in params:
+        intent["shipping"] = shipping(params["shipping"])
     if "payment_method_options" in params:
         intent["payment_method_options"] = merged_options(
             intent["payment_method_options"], params["payment_method_options"]
@@ -119,12 +123,6 @@ def prepare(call: Call, intent: Json) -> Json:
     intent["payment_method"] = method["id"]
     intent["_return_url"] = params.get("return_url")
     return method
-
-
-def _refuse_unsimulated(params: Json) -> None:
-    for name in ("payment_method_data", "confirmation_token"):
-        if params.get(name):
-            raise refused("The sandbox simulates cards only, by their PaymentMethods.", param=name)
 
 
 def _require_return_url(call: Call, intent: Json) -> None:
@@ -146,6 +144,16 @@ def _require_return_url(call: Call, intent: Json) -> None:
             "Intents and Payment Intents.",
             param="return_url",
         )
+
+
+def _require_address(return_url: str | None) -> None:
+    """A URL is `scheme://something` in printable ASCII; apps have schemes of their own."""
+    if return_url is None:
+        return
+    scheme, colon, rest = return_url.partition(":")
+    plain = return_url.isascii() and return_url.isprintable() and " " not in return_url
+    if not (plain and colon and scheme[:1].isalpha() and rest.startswith("//") and rest[2:]):
+        raise refused("Not a valid URL", code="url_invalid", param="return_url")
 
 
 def _buyer_is_present(call: Call) -> bool:

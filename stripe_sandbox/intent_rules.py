@@ -158,6 +158,27 @@ CHOOSING = (
 """The ways of choosing payment methods; at most one can be used."""
 
 
+UNSIMULATED = (
+    "amount_details",
+    "confirmation_token",
+    "hooks",
+    "mandate",
+    "payment_method_configuration",
+    "payment_method_data",
+)
+
+
+def refuse_unsimulated(params: Json) -> None:
+    """Refuses what Stripe takes and the sandbox would only pretend to understand."""
+    for name in UNSIMULATED:
+        if params.get(name):
+            raise refused(
+                f"The sandbox does not simulate {name}. It takes cards by their PaymentMethods, "
+                "such as pm_card_visa.",
+                param=name,
+            )
+
+
 def require_one_choice(params: Json) -> None:
     """Refuses more than one way of choosing payment methods."""
     chosen = [name for name in CHOOSING if params.get(name)]

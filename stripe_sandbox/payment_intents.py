@@ -15,6 +15,7 @@ from .intent_rules import (
     find_intent,
     merged_options,
     payment_method_types,
+    refuse_unsimulated,
     require_money,
     require_one_choice,
     require_type,
@@ -25,18 +26,15 @@ from .intent_rules import (
 from .payment_methods import require_payment_method
 from .routes import Call, list_of, route
 from .search import search
-from .updates import merged, unset
+from .updates import merged, shipping, unset
 from .world import World
 
 LABELS = (
     "description",
     "receipt_email",
     "setup_future_usage",
-    "shipping",
     "statement_descriptor",
     "statement_descriptor_suffix",
-    "payment_details",
-    "amount_details",
 )
 """What can be said about a payment; kept as given."""
 ALWAYS_UPDATABLE = ("metadata", "description", "payment_details", "client_secret")
@@ -54,7 +52,7 @@ ANEW = ("amount", "currency", "payment_method", "capture_method")
 def create(call: Call) -> Json:
     """Create a PaymentIntent, and confirm it at once when asked to."""
     world, params = call.world, call.params
-    _refuse_unsimulated(call)
+    _require_platform_payment(call)
     require_one_choice(params)
     intent = _new_intent(world, params)
     _apply(intent, params)
@@ -94,7 +92,7 @@ def search_intents(call: Call) -> Json:
 def update(call: Call) -> Json:
     """Change a PaymentIntent; its money only before it is authorized. Emits nothing, as Stripe."""
     intent = find_intent(call)
-    _refuse_unsimulated(call)
+    _require_platform_payment(call)
     require_one_choice(call.params)
     for param in call.params:
         if param not in ALWAYS_UPDATABLE:
@@ -119,16 +117,12 @@ route("POST", "/v1/payment_intents/{id}/capture")(capture)
 route("POST", "/v1/payment_intents/{id}/cancel")(cancel)
 
 
-def _refuse_unsimulated(call: Call) -> None:
+def _require_platform_payment(call: Call) -> None:
     if call.account is not None:
         raise refused("The sandbox does not simulate direct charges: leave out Stripe-Account.")
     if customer := call.params.get("customer"):
         call.world.find("customer", customer, param="customer", status=400)
-    if call.params.get("payment_method_data"):
-        raise refused(
-            "The sandbox simulates cards only, by their PaymentMethods.",
-            param="payment_method_data",
-        )
+    refuse_unsimulated(call.params)
 
 
 def _attach(call: Call, intent: Json, payment_method: str) -> None:
@@ -167,6 +161,14 @@ def _apply(intent: Json, params: Json) -> None:
         intent["application_fee_amount"] = unset(params["application_fee_amount"])
     if "currency" in params:
         intent["currency"] = require_currency(params["currency"])
+    if "shipping" in params:
+        intent["shipping"] = shipping(params["shipping"])
+    if "payment_details" in params:
+        intent["payment_details"] = {
+            "customer_reference": None,
+            "order_reference": None,
+            **(params["payment_details"] or {}),
+        }
     if "metadata" in params:
         intent["metadata"] = merged(intent["metadata"], params["metadata"])
     if "transfer_data" in params:

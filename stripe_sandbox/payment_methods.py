@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from .cards import Card, card_of_fingerprint, card_of_number, card_of_token
 from .errors import Json, StripeError, missing_resource, refused
 from .routes import Call, route
+from .updates import address
 from .world import World
 
 COUNTRY = "US"
@@ -19,7 +20,9 @@ def create(call: Call) -> Json:
         raise refused("The sandbox simulates cards only.", param="type")
     card = _given_card(call)
     method = new_payment_method(call.world, card, account=call.account)
-    method["billing_details"].update(call.params.get("billing_details") or {})
+    if given := call.params.get("billing_details"):
+        where = given.get("address")
+        method["billing_details"].update({**given, "address": where and address(where)})
     method["metadata"] = call.params.get("metadata") or {}
     return method
 

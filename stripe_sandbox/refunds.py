@@ -1,11 +1,11 @@
 """Refunds of charges, with the seller's money and the fee brought back in proportion."""
 
 from . import application_fees, balances, schedule
-from .amounts import require_positive, share, written
+from .amounts import require_positive, written
 from .charges import card_of_charge, new_refund
 from .errors import Json, StripeError, refused
+from .reversals import part_of_transfer, reverse, reversed_before
 from .routes import Call, list_of, route
-from .transfers import reverse, reversed_before
 from .updates import change, merged
 from .world import World
 
@@ -142,7 +142,7 @@ def _bring_back(
 ) -> None:
     """Reverse the transfer's part of a refund, and the fee's, then tell of all of it in order."""
     amount, captured = refund["amount"], charge["amount_captured"]
-    reversed_part = _part_of_transfer(transfer, amount, captured)
+    reversed_part = part_of_transfer(transfer, amount, captured)
     fee_part = application_fees.part_of(fee, amount, captured) if fee else 0
     transfer_before = reversed_before(transfer)
     if reversed_part:
@@ -155,14 +155,6 @@ def _bring_back(
         world.emit("transfer.reversed", transfer, previous_attributes=transfer_before)
     if fee is not None and reversed_part:
         application_fees.give_back_with_reversal(world, fee, fee_part, amount)
-
-
-def _part_of_transfer(transfer: Json, amount: int, captured: int) -> int:
-    """How much of the transfer comes back with a refund, cumulatively, as for the fee."""
-    total = min(transfer["_refunded"] + amount, captured)
-    due: int = share(transfer["amount"], total, captured) - transfer["_returned"]
-    left: int = transfer["amount"] - transfer["amount_reversed"]
-    return max(0, min(due, left))
 
 
 def _tell(world: World, charge: Json, refund: Json, before: Json) -> None:

@@ -27,3 +27,22 @@ def merged(metadata: Json | None, given: Any) -> Json:
 def unset(value: Any) -> Any:
     """`""` means "no value" in Stripe's forms."""
     return None if value == "" else value
+
+
+def shipping(given: Any) -> Json | None:
+    """Where goods go, with every field Stripe answers; `""` removes it."""
+    if not given:
+        return None
+    return {
+        "address": address(given.get("address") or {}),
+        "carrier": given.get("carrier"),
+        "name": given.get("name"),
+        "phone": given.get("phone"),
+        "tracking_number": given.get("tracking_number"),
+    }
+
+
+def address(given: Json) -> Json:
+    """An address with every field Stripe answers."""
+    names = ("city", "country", "line1", "line2", "postal_code", "state")
+    return {name: unset(given.get(name)) for name in names}
