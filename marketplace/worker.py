@@ -1,0 +1,106 @@
+"""The worker: a loop over sweeps. The rows' own state is the queue, so any number of workers may run.
+
+A sweep is `run_once(now, limit)`: it claims due rows, works on them and answers how many. A notification
+from the database only wakes the loop earlier; a worker that missed it finds the rows by itself.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+import structlog
+
+from payments.errors import DatabaseUnavailable
+from payments.events import Clock
+
+_log = structlog.get_logger("marketplace.worker")
+
+CHANNEL = "marketplace_work"
+"""Where the database says that an event was stored."""
+
+RunOnce = Callable[[datetime, int], Awaitable[int]]
+
+
+class Sweep(msgspec.Struct, frozen=True, kw_only=True):
+    """Work over due rows: how often to look when there is nothing (seconds), how many rows at a time."""
+
+    name: str
+    run_once: RunOnce
+    every_seconds: float
+    limit: int = 100
+    woken: bool = False
+
+
+async def work(sweeps: Sequence[Sweep], clock: Clock, stop: asyncio.Event, dsn: str) -> None:
+    """Run every sweep until `stop` is set; what is under way is finished first."""
+    woken = asyncio.Event()
+    async with _listening(dsn, woken), asyncio.TaskGroup() as group:
+        for sweep in sweeps:
+            group.create_task(_loop(sweep, clock, stop, woken if sweep.woken else asyncio.Event()))
+
+
+async def drain(sweeps: Sequence[Sweep], now: datetime, *, rounds: int = 50) -> int:
+    """Run the sweeps until none finds anything due: for the demo, for operators and for tests."""
+    total = 0
+    for _ in range(rounds):
+        found = 0
+        for sweep in sweeps:
+            found += await sweep.run_once(now, sweep.limit)
+        total += found
+        if found == 0:
+            break
+    return total
+
+
+async def _loop(sweep: Sweep, clock: Clock, stop: asyncio.Event, woken: asyncio.Event) -> None:
+    while not stop.is_set():
+        woken.clear()
+        found = await _run(sweep, clock)
+        if found >= sweep.limit:
+            continue  # a full claim means there is probably more
+        await _pause(sweep.every_seconds, stop, woken)
+
+
+async def _run(sweep: Sweep, clock: Clock) -> int:
+    """One pass; a failing pass is logged and tried again, it never ends the worker."""
+    try:
+        return await sweep.run_once(clock(), sweep.limit)
+    except (DatabaseUnavailable, asyncpg.PostgresError, OSError) as error:
+        _log.warning("sweep could not run", sweep=sweep.name, error=type(error).__name__)
+    except Exception:  # noqa: BLE001 - a bug in one sweep must not stop the others
+        _log.exception("sweep failed", sweep=sweep.name, alarm=True)
+    return 0
+
+
+async def _pause(seconds: float, stop: asyncio.Event, woken: asyncio.Event) -> None:
+    waits = [asyncio.create_task(stop.wait()), asyncio.create_task(woken.wait())]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _listening(dsn: str, woken: asyncio.Event) -> AsyncIterator[None]:
+    """Listen for wake-ups on a connection of its own; without one the loop simply polls."""
+
+    def wake(*_: object) -> None:
+        woken.set()
+
+    connection: asyncpg.Connection | None = None
+    try:
+        connection = await asyncpg.connect(dsn)
+        await connection.add_listener(CHANNEL, wake)
+    except (OSError, asyncpg.PostgresError) as error:
+        _log.warning("no wake-ups from the database, polling", error=type(error).__name__)
+    try:
+        yield
+    finally:
+        if connection is not None:
+            await connection.close()
+
+
