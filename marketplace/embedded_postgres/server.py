@@ -20,6 +20,7 @@ from marketplace.embedded_postgres.identity import Identity, choose_identity, gu
 
 # A server whose parent was just killed may still be shutting down when the next one starts.
 LOCK_PATIENCE_SECONDS = 15.0
+
 # Recovery after a crash replays the log and can take far longer than a normal start.
 STARTUP_SECONDS = 180.0
 STOP_SECONDS = 40.0
@@ -43,12 +44,18 @@ class EmbeddedPostgres:
     """
 
     def __init__(
-        self, data_directory: Path, *, fast: bool = False, binaries: Binaries | None = None
+        self,
+        data_directory: Path,
+        *,
+        fast: bool = False,
+        binaries: Binaries | None = None,
+        lock_patience_seconds: float = LOCK_PATIENCE_SECONDS,
     ) -> None:
         self.data_directory = data_directory.absolute()
         self.log_path = self._beside(".log")
         self._options = _FAST if fast else DURABLE
         self._binaries = binaries
+        self._lock_patience_seconds = lock_patience_seconds
         self._identity = Identity()
         self._socket_directory: Path | None = None
         self._lock: int | None = None
@@ -135,7 +142,7 @@ class EmbeddedPostgres:
                 hint="Run as that user, or set MARKETPLACE_DATA_DIR to a folder of your own.",
             ) from None
         self._identity.give(path)
-        deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+        deadline = time.monotonic() + self._lock_patience_seconds
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,106 @@
+"""Commands that do one thing and end: `migrate`, `doctor`, `demo`, `admin create`."""
+
+import asyncio
+import sys
+
+import click
+
+from marketplace import settings
+from marketplace.cli.outcomes import (
+    FAILED,
+    REFUSED,
+    Ended,
+    configured,
+    database_outcomes,
+)
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to the newest schema.
+
+    Safe to run several times, also at once.
+    """
+    chosen = configured(settings.DATABASE)
+    from marketplace import migrating
+
+    with database_outcomes(chosen.database_shown()):
+        applied = asyncio.run(migrating.migrate(chosen.database_url))
+    for migration_id in applied:
+        click.echo(f"applied {migration_id}")
+    click.echo("The database is up to date.")
+
+
+@click.command()
+def doctor() -> None:
+    """Check what the program needs and say what to do.
+
+    Database, migrations, durability, Stripe key, webhook secrets, clock. Ends with 0 when
+    nothing failed.
+    """
+    chosen = configured(settings.WORKING)
+    from marketplace.doctor import examine
+
+    findings = asyncio.run(examine(chosen))
+    signs = {"ok": ("ok", "green"), "warning": ("warn", "yellow"), "failure": ("FAIL", "red")}
+    for finding in findings:
+        sign, colour = signs[finding.grade]
+        click.echo(f"{click.style(f'{sign:4}', fg=colour)}  {finding.subject}: {finding.said}")
+        if finding.remedy:
+            click.echo(f"      {finding.remedy}")
+    failed = [finding for finding in findings if finding.grade == "failure"]
+    if failed:
+        raise Ended(FAILED, f"{len(failed)} of {len(findings)} checks failed.")
+
+
+@click.command()
+def demo() -> None:
+    """Fill a sandboxed marketplace and print the sign-ins."""
+    chosen = configured()
+    if not chosen.sandboxed:
+        raise Ended(
+            REFUSED,
+            "the demo's passwords are public; it is refused where real Stripe keys are set.",
+            "Unset STRIPE_SECRET_KEY and use `marketplace run`.",
+        )
+    from marketplace.demo import fill
+
+    with database_outcomes(chosen.database_shown()):
+        for line in asyncio.run(fill(chosen)):
+            click.echo(line)
+
+
+@click.group()
+def admin() -> None:
+    """Accounts of platform admins."""
+
+
+@admin.command()
+@click.option("--email", required=True, help="The address the admin signs in with.")
+@click.option("--name", "display_name", default="Admin", show_default=True, help="Shown to others.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def create(email: str, display_name: str, password_stdin: bool) -> None:
+    """Create an admin account. Asks for the password unless it comes on standard input."""
+    chosen = configured(settings.DATABASE)
+    password = (
+        sys.stdin.readline().rstrip("\r\n")
+        if password_stdin
+        else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
+    with database_outcomes(chosen.database_shown()):
+        asyncio.run(_create_admin(chosen.database_url, email, password, display_name))
+    click.echo(f"{email} is an admin.")
+
+
+async def _create_admin(dsn: str, email: str, password: str, display_name: str) -> None:
+    from datetime import UTC, datetime
+
+    from marketplace.people.people import People
+    from payments import database
+
+    await database.engine().start(dsn, pool_size=1)
+    try:
+        people = People(clock=lambda: datetime.now(UTC))
+        await people.create_admin(email, password, display_name)
+    finally:
+        await database.engine().stop()
