@@ -152,9 +152,7 @@ def test_every_rule_file_named_here_exists() -> None:
         ("stripe_sandbox/world.py", "import payments.money", "imports upward"),
     ],
 )
-def test_a_planted_violation_is_caught(
-    tmp_path: Path, file: str, source: str, told: str
-) -> None:
+def test_a_planted_violation_is_caught(tmp_path: Path, file: str, source: str, told: str) -> None:
     planted = tmp_path / file
     planted.parent.mkdir(parents=True)
     planted.write_text(source)

@@ -104,7 +104,9 @@ async def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
 
 
 @pytest.mark.parametrize("table", ["postings", "order_steps", "audit_log", "fee_schedules"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
+)
 async def test_the_books_are_append_only(
     connection: asyncpg.Connection, table: str, statement: str
 ) -> None:
