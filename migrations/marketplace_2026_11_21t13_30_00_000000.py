@@ -51,7 +51,6 @@ INDEXES = [
     "CREATE INDEX orders_of_seller ON orders (seller_id, id)",
     "CREATE INDEX listings_public ON listings (id) WHERE status = 'active'",
     "CREATE INDEX listings_of_seller ON listings (seller_id, id)",
-    "CREATE INDEX order_steps_of_order ON order_steps (order_id, id)",
     "CREATE INDEX operations_of_order ON operations (order_id, id)",
     "CREATE INDEX operations_of_subject ON operations (subject, kind)",
     "CREATE INDEX refunds_of_order ON refunds (order_id, id)",
@@ -60,6 +59,7 @@ INDEXES = [
     "CREATE INDEX payments_of_fee ON payments (application_fee_id) "
     "WHERE application_fee_id IS NOT NULL",
     "CREATE INDEX payments_of_seller ON payments (seller_id, id)",
+    "CREATE INDEX postings_captures ON postings (payment_id) WHERE kind = 'capture'",
     "CREATE INDEX postings_of_order ON postings (order_id, id)",
     "CREATE INDEX postings_of_payment ON postings (payment_id, kind)",
     "CREATE INDEX postings_by_day ON postings (kind, occurred_at)",

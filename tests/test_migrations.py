@@ -123,7 +123,7 @@ async def test_the_books_are_append_only(
 _ONE_ROW = {
     "postings": "INSERT INTO postings VALUES ('pst_1', 'c', 'capture', 'a', 'b', 1, 'eur', 'o', 'p', 's', "
     "now(), now())",
-    "order_steps": "INSERT INTO order_steps VALUES ('stp_1', 'o', 'authorized', 'checkout', 'authorized', "
+    "order_steps": "INSERT INTO order_steps VALUES ('stp_1', 'o', 0, 'authorized', 'checkout', 'authorized', "
     "'stripe', NULL, now())",
     "audit_log": "INSERT INTO audit_log VALUES ('aud_1', 'a', 'b', 'c', NULL, NULL, NULL, NULL, now())",
     "fee_schedules": "INSERT INTO fee_schedules (id, version, rules, effective_from, created_at, created_by) "

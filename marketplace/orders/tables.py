@@ -65,9 +65,13 @@ class OrderStep(Table, tablename="order_steps"):
 
     id = Varchar(length=40, primary_key=True, default=None)
     order_id = Varchar(length=40, default=None)
+    # 0 for the first step, then 1, 2, ...: ids of one millisecond do not sort.
+    position = Integer(default=None)
     step = Varchar(length=24, default=None)
     from_status = Varchar(length=12, default=None, null=True)
     to_status = Varchar(length=12, default=None)
     actor = Varchar(length=60, default=None)
     reason = Text(default=None, null=True)
     occurred_at = Timestamptz(default=None)
+
+    order_steps_position_once = Unique([order_id, position])

@@ -36,11 +36,13 @@ class Performer:
         self.answer: Callable[[], Any] = lambda: "done_1"
         self.at_stripe: str | None = None
         self.pause: asyncio.Event | None = None
+        self.reached = asyncio.Event()
         self.open_transactions_seen: list[bool] = []
 
     async def send(self, draft: Wish, key: IdempotencyKey) -> Any:
         self.open_transactions_seen.append(in_transaction())
         self.sent.append((key, draft))
+        self.reached.set()
         if self.pause is not None:
             await self.pause.wait()
         return self.answer()
@@ -169,8 +171,7 @@ async def test_a_process_that_died_while_sending_is_finished_under_the_same_key(
     operation_id = await desk.plan(key="k")
     desk.performer.pause = asyncio.Event()
     dying = asyncio.create_task(desk.operations.carry_out(operation_id))
-    while not desk.performer.sent:
-        await asyncio.sleep(0.005)
+    await desk.performer.reached.wait()
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     assert await desk.state(operation_id) == "sending"
