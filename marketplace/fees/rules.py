@@ -13,10 +13,10 @@ from typing import Final
 
 import msgspec
 
+from marketplace.catalog.listings import Kind
 from marketplace.fees.schedule import (
     Conditions,
     FeeRule,
-    Kind,
     MalformedSchedule,
     Schedule,
 )

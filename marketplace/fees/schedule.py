@@ -5,16 +5,15 @@ Amounts are minor units, each beside its currency; rates are basis points (1500 
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from marketplace.catalog.listings import Kind
 from payments.currencies import MAXIMUM_CHARGE
 from payments.currencies import currency as find_currency
 from payments.errors import CurrencyUnknown
 from payments.money import BASIS_POINTS
-
-Kind = Literal["session", "product"]
 
 RULES_LIMIT: Final = 200
 _RULE_ID: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")

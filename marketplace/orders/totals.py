@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from marketplace.catalog.listings import Kind, Offer
 from marketplace.orders.errors import (
     ListingNotOffered,
     ListingRepeated,
@@ -21,7 +22,6 @@ from marketplace.orders.errors import (
 )
 from payments.currencies import check_chargeable
 
-Kind = Literal["session", "product"]
 CaptureMethod = Literal["automatic", "manual"]
 
 LINES_LIMIT: Final = 50
@@ -38,19 +38,6 @@ class Wanted(msgspec.Struct, frozen=True):
 
     listing_id: str
     quantity: int
-
-
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """A listing as it is offered now. `owner_id` is the account of its seller."""
-
-    listing_id: str
-    seller_id: str
-    owner_id: str
-    kind: Kind
-    title: str
-    category: str
-    unit_amount: int
-    currency: str
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketplace.catalog.listings import Offer
 from marketplace.orders.errors import (
     ListingNotOffered,
     ListingRepeated,
@@ -15,7 +16,7 @@ from marketplace.orders.errors import (
     SeveralSellers,
     TooManyLines,
 )
-from marketplace.orders.totals import LINES_LIMIT, QUANTITY_LIMIT, Offer, Totals, Wanted, total_up
+from marketplace.orders.totals import LINES_LIMIT, QUANTITY_LIMIT, Totals, Wanted, total_up
 from payments.errors import AmountNotChargeable, CurrencyUnknown
 
 BUYER = "acc_buyer"
