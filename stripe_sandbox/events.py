@@ -54,7 +54,7 @@ def list_thin(call: Call) -> Json:
     chosen = [
         _described(event)
         for event in call.world.all("v2.core.event")
-        if (about is None or event["related_object"]["id"] == about)
+        if (about is None or event.get("related_object", {}).get("id") == about)
         and (types is None or event["type"] in types)
     ]
     return page_of(call, chosen)

@@ -45,6 +45,7 @@ button:focus-visible { outline: 3px solid #1a1f36; outline-offset: 2px; }
 
 def answer_page(sandbox: Sandbox, request: Request) -> Answer:
     """The hosted page of a path `/onboarding/{token}` or `/dashboard/{token}`."""
+    sandbox.world.tick()
     area, _, token = request.path.strip("/").partition("/")
     match (area, request.method):
         case ("onboarding", "GET"):
@@ -80,7 +81,7 @@ def _submit(world: World, token: str, body: bytes) -> Answer:
         return Answer.html(_onboarding_page(account, token), 400)
     link["opened"] = link["done"] = True
     provide(world, account, outcome)
-    world.emit_thin("v2.core.account_link.returned", account["id"], data=_returned(account))
+    world.emit_thin("v2.core.account_link.returned", None, data=_returned(account))
     return Answer.redirect(link["return_url"])
 
 

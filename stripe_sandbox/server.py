@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from . import operations
 from .api import answer_api
+from .challenges import answer_challenge
 from .config import SandboxConfig
 from .control import answer_control
 from .errors import StripeError
@@ -42,6 +43,13 @@ CORS = {
     "access-control-max-age": "300",
 }
 """Browsers call Stripe from the platform's pages, with the publishable key and no cookies."""
+
+PAGES: dict[str, Callable[[Sandbox, Request], Answer]] = {
+    "3ds": answer_challenge,
+    "dashboard": answer_page,
+    "onboarding": answer_page,
+}
+"""What people see of Stripe, by the first part of the path."""
 
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
@@ -88,8 +96,8 @@ async def _answer(sandbox: Sandbox, request: Request) -> Answer:
     area = request.path.split("/", 2)[1]
     if area == "_sandbox":
         return await answer_control(sandbox, request)
-    if area in ("onboarding", "dashboard"):
-        return answer_page(sandbox, request)
+    if area in PAGES:
+        return PAGES[area](sandbox, request)
     if request.method == "OPTIONS":
         return Answer(204, b"", dict(CORS))
     answer = await answer_api(sandbox, request)

@@ -4,7 +4,6 @@ Objects are plain dictionaries shaped as Stripe answers them. A key that starts 
 is the sandbox's own: it never leaves, neither in an answer nor in an event.
 """
 
-import copy
 import secrets
 import string
 import time
@@ -192,12 +191,16 @@ class World:
     def emit_thin(
         self,
         type: str,
-        related_object_id: str,
+        related_object_id: str | None,
         *,
         data: Json | None = None,
         context: str | None = None,
     ) -> Json:
-        """Record a v2 event about an account; delivered is its notification, without data."""
+        """Record a v2 event about an account; delivered is its notification, without data.
+
+        A few events (`v2.core.account_link.returned`) name no related object: who they are about
+        is in the data, which has to be fetched.
+        """
         reason: Json | None = None
         if self.cause is not None:
             reason = {
@@ -213,14 +216,15 @@ class World:
             "type": type,
             "livemode": False,
             "created": self.timestamp(),
-            "related_object": {
-                "id": related_object_id,
-                "type": "v2.core.account",
-                "url": f"/v2/core/accounts/{related_object_id}",
-            },
             "context": context,
             "reason": reason,
         }
+        if related_object_id is not None:
+            event["related_object"] = {
+                "id": related_object_id,
+                "type": "v2.core.account",
+                "url": f"/v2/core/accounts/{related_object_id}",
+            }
         self.put({**event, "data": data or {}})
         self.on_event(Emission("accounts", event["id"], event))
         return event
@@ -251,4 +255,4 @@ def public(value: Any) -> Any:
         return {k: public(v) for k, v in value.items() if not k.startswith("_")}
     if isinstance(value, list):
         return [public(item) for item in value]
-    return copy.copy(value)
+    return value

@@ -259,7 +259,13 @@ async def test_destinations_can_be_changed_while_it_runs(
     made = await create(stripe)
     await settle(stripe)
     assert arrived(receiver) == made
-    for wrong in ({"secrets": []}, {"secrets": [""]}, {"url": "ftp://x"}, {"scope": "moon"}):
+    changes: list[dict[str, Any]] = [
+        {"secrets": []},
+        {"secrets": [""]},
+        {"url": "ftp://x"},
+        {"scope": "moon"},
+    ]
+    for wrong in changes:
         body = {"destinations": [{**chosen, **wrong}]}
         assert (await stripe.post("/_sandbox/destinations", json=body)).status_code == 400
 

@@ -253,11 +253,18 @@ async def test_thin_events_can_be_read_back(
     await browser.post(link["url"], data={"outcome": "complete"})
     listed = await stripe.get("/v2/core/events", params={"object_id": account["id"]})
     events = listed.json()["data"]
-    assert len(events) == 5
+    assert len(events) == 4
     changed = next(e for e in events if e["type"].endswith("capability_status_updated"))
     one = (await stripe.get(f"/v2/core/events/{changed['id']}")).json()
     assert one["data"]["updated_capability"] == "stripe_balance.payouts"
     assert one["related_object"]["url"] == f"/v2/core/accounts/{account['id']}"
+    [returned] = [
+        event
+        for event in (await stripe.get("/v2/core/events")).json()["data"]
+        if event["type"] == "v2.core.account_link.returned"
+    ]
+    assert returned["data"]["account_id"] == account["id"]
+    assert "related_object" not in returned
 
 
 async def test_the_sandbox_can_be_emptied(stripe: httpx.AsyncClient) -> None:

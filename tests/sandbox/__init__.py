@@ -1,0 +1,1 @@
+"""The sandbox, driven over real HTTP as its callers drive it."""
