@@ -49,7 +49,8 @@ class Answer(msgspec.Struct, frozen=True):
         try:
             return msgspec.convert(self.data, kind)
         except msgspec.ValidationError as error:
-            raise OutcomeUnknown(f"unreadable: {error}", request_id=self.request_id) from None
+            # The reason names a field and a type, never a value.
+            raise OutcomeUnknown("unreadable", request_id=self.request_id) from error
 
     def __repr__(self) -> str:
         """Never shows the data: client secrets and links travel in it."""

@@ -50,45 +50,60 @@ def intent_snapshot(intent: PaymentIntentObject, request_id: str | None) -> Inte
 
 
 def told_whole(charge: ChargeObject) -> bool:
-    """Whether the fee, the balance transaction and every refund were shown, not only named."""
+    """Whether the fee, the movements and every refund were shown, not only named."""
+    refunds = charge.refunds
     return (
-        not isinstance(charge.application_fee, str)
+        refunds is not None
+        and not refunds.has_more
+        and not any(isinstance(one.balance_transaction, str) for one in refunds.data)
+        and not isinstance(charge.application_fee, str)
         and not isinstance(charge.balance_transaction, str)
-        and charge.refunds is not None
-        and not charge.refunds.has_more
     )
 
 
 def charge_snapshot(charge: ChargeObject) -> ChargeSnapshot:
     """The charge with its fee, its processing cost and its refunds.
 
-    Stripe also calls a released hold "refunded". No money had been taken then, so on a charge
-    that was never captured there are no refunds here, and what a partial capture left uncaptured
-    counts as none.
+    Stripe also calls a released hold "refunded", and lists what a partial capture left uncaptured
+    as a refund. Neither gave a buyer money back, so neither is among these refunds.
     """
     fee = charge.application_fee
-    balance = charge.balance_transaction
     details = charge.payment_method_details
     listed = charge.refunds.data if charge.refunds and charge.captured else []
+    real = [refund for refund in listed if not _is_uncaptured_rest(refund)]
+    rests = [refund.balance_transaction for refund in listed if _is_uncaptured_rest(refund)]
     return ChargeSnapshot(
         id=charge.id,
         status=charge.status,
         captured=charge.captured,
         amount_captured=charge.amount_captured,
-        amount_refunded=sum(one.amount for one in listed if one.status not in _UNDONE),
+        amount_refunded=sum(one.amount for one in real if one.status not in _UNDONE),
         transfer_id=_id(charge.transfer),
         application_fee_id=_id(fee),
         application_fee=fee.amount if isinstance(fee, ApplicationFeeObject) else 0,
         fee_refunded=fee.amount_refunded if isinstance(fee, ApplicationFeeObject) else 0,
-        processing_cost=balance.fee if isinstance(balance, BalanceTransactionObject) else 0,
+        processing_cost=sum(map(_cost, [charge.balance_transaction, *rests])),
         capture_before=_capture_before(charge),
         card=_card(details.card if details else None),
-        refunds=tuple(refund_snapshot(one) for one in listed),
+        refunds=tuple(refund_snapshot(one) for one in real),
         created_at=_time(charge.created),
     )
 
 
 _UNDONE = frozenset({"failed", "canceled"})
+
+
+def _is_uncaptured_rest(refund: RefundObject) -> bool:
+    """Stripe books a partial capture as the whole hold and a `partial_capture_reversal`."""
+    moved = refund.balance_transaction
+    return (
+        isinstance(moved, BalanceTransactionObject)
+        and moved.reporting_category == "partial_capture_reversal"
+    )
+
+
+def _cost(moved: str | BalanceTransactionObject | None) -> int:
+    return moved.fee if isinstance(moved, BalanceTransactionObject) else 0
 
 
 def refund_snapshot(refund: RefundObject) -> RefundSnapshot:
@@ -104,6 +119,7 @@ def refund_snapshot(refund: RefundObject) -> RefundSnapshot:
         reason=refund.reason,
         failure_reason=refund.failure_reason,
         moved=refund.balance_transaction is not None,
+        transfer_reversal_id=refund.transfer_reversal,
         created_at=_time(refund.created),
     )
 

@@ -5,9 +5,26 @@ Stripe's own description says so. An answer that does not fit is treated as no a
 (OutcomeUnknown), so that a surprise can never be booked.
 """
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
+
+
+class Identified(Protocol):
+    """An object of Stripe's: lists are walked by id."""
+
+    @property
+    def id(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Identified)
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
+    """A page of a list or of a search, newest first."""
+
+    data: list[Item]
+    has_more: bool
 
 
 class CardDetails(msgspec.Struct, frozen=True):
@@ -73,14 +90,9 @@ class RefundObject(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     failure_reason: str | None = None
     balance_transaction: str | BalanceTransactionObject | None = None
+    # The seller's money coming back with it, when that was asked for; never expanded by us.
+    transfer_reversal: str | None = None
     metadata: dict[str, str] | None = None
-
-
-class RefundList(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of refunds, newest first."""
-
-    data: list[RefundObject]
-    has_more: bool
 
 
 class ChargeObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +110,7 @@ class ChargeObject(msgspec.Struct, frozen=True, kw_only=True):
     balance_transaction: str | BalanceTransactionObject | None = None
     payment_method_details: MethodDetails | None = None
     # Only there when expanded.
-    refunds: RefundList | None = None
+    refunds: Page[RefundObject] | None = None
 
 
 class TransferData(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,17 +153,3 @@ class PaymentIntentObject(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Never shows the client secret."""
         return f"PaymentIntentObject({self.id}, {self.status})"
-
-
-class PaymentIntentList(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of PaymentIntents, newest first."""
-
-    data: list[PaymentIntentObject]
-    has_more: bool
-
-
-class BalanceTransactionList(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of balance transactions, newest first."""
-
-    data: list[BalanceTransactionObject]
-    has_more: bool

@@ -1,0 +1,228 @@
+"""The adapter of `PaymentGateway`: our words into Stripe's parameters, objects into snapshots.
+
+It decides nothing and retries nothing. Every parameter Stripe would default is said; whatever is
+shown of a PaymentIntent is asked for whole in the same request.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from payments.errors import OutcomeUnknown, StripeRejected
+from payments.gateway import (
+    BalanceTransaction,
+    CancelDraft,
+    CaptureDraft,
+    IntentDraft,
+    IntentSnapshot,
+    RefundDraft,
+    RefundSnapshot,
+)
+from payments.ids import IdempotencyKey, IntentId
+from payments.stripe_balance import ChargeFinder
+from payments.stripe_client import Answer, StripeApi
+from payments.stripe_snapshots import balance_transaction, intent_snapshot, refund_snapshot
+from payments.stripe_wire import (
+    BalanceTransactionObject,
+    ChargeObject,
+    Item,
+    Page,
+    PaymentIntentObject,
+    RefundObject,
+)
+
+SHOWN_WHOLE = (
+    "latest_charge.balance_transaction",
+    "latest_charge.application_fee",
+    "latest_charge.refunds.data.balance_transaction",
+)
+"""What to expand of a PaymentIntent; Stripe expands four levels at most."""
+PAGE = 100
+LONGEST_LOOK_BACK_PAGES = 10
+"""A thousand PaymentIntents: what was created since a create got lost, before search takes over."""
+_CLOCKS_APART = timedelta(minutes=5)
+_CROCKFORD_TO_PYTHON = str.maketrans("jkmnpqrstvwxyz", "ijklmnopqrstuv")
+
+
+class StripePaymentGateway:
+    """Stripe behind the port `payments.gateway.PaymentGateway`."""
+
+    def __init__(self, api: StripeApi) -> None:
+        self._api = api
+
+    async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot:
+        """Create the PaymentIntent without a payment method: an orphan can never be paid."""
+        answer = await self._api.request("post", "/v1/payment_intents", _creation(draft), key=key)
+        return _shown(answer)
+
+    async def capture_intent(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
+        """Capture once and for all; what is left of the hold is released."""
+        params = {
+            "amount_to_capture": draft.amount,
+            "application_fee_amount": draft.application_fee,
+            "final_capture": True,
+            "expand": SHOWN_WHOLE,
+        }
+        answer = await self._api.request("post", _path(draft.intent_id, "capture"), params, key=key)
+        return _shown(answer)
+
+    async def cancel_intent(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:
+        """Cancel the PaymentIntent and release its hold, if it has one."""
+        params = {"cancellation_reason": draft.reason, "expand": SHOWN_WHOLE}
+        answer = await self._api.request("post", _path(draft.intent_id, "cancel"), params, key=key)
+        return _shown(answer)
+
+    async def retrieve_intent(self, intent_id: IntentId) -> IntentSnapshot:
+        """The PaymentIntent with all that came of it; a further page only past ten refunds."""
+        answer = await self._api.request("get", _path(intent_id), {"expand": SHOWN_WHOLE})
+        intent = answer.read(PaymentIntentObject)
+        charge = intent.latest_charge
+        if isinstance(charge, ChargeObject) and charge.refunds and charge.refunds.has_more:
+            refunds = Page(data=await self._refunds(intent_id), has_more=False)
+            whole = msgspec.structs.replace(charge, refunds=refunds)
+            intent = msgspec.structs.replace(intent, latest_charge=whole)
+        return intent_snapshot(intent, answer.request_id)
+
+    async def find_intent(self, draft: IntentDraft) -> IntentSnapshot | None:
+        """Look through what was created since the operation was planned, then by search.
+
+        The list is exact but may be long; search lags by up to a minute. A refusal to look is not a
+        refusal of the operation: it raises OutcomeUnknown.
+        """
+        try:
+            found = await self._listed(draft)
+        except StripeRejected as error:
+            raise _cannot_look(error) from error
+        return None if found is None else await self.retrieve_intent(IntentId(found))
+
+    async def create_refund(self, draft: RefundDraft, key: IdempotencyKey) -> RefundSnapshot:
+        """Give money back, saying both times who bears it."""
+        answer = await self._api.request("post", "/v1/refunds", _refunding(draft), key=key)
+        return refund_snapshot(answer.read(RefundObject))
+
+    async def find_refund(self, draft: RefundDraft) -> RefundSnapshot | None:
+        """Look through the refunds of the PaymentIntent. Raises OutcomeUnknown when it cannot."""
+        try:
+            refunds = await self._refunds(draft.intent_id)
+        except StripeRejected as error:
+            raise _cannot_look(error) from error
+        ours = (one for one in refunds if (one.metadata or {}).get("refund_id") == draft.refund_id)
+        found = next(ours, None)
+        return None if found is None else refund_snapshot(found)
+
+    async def balance_transactions(
+        self, *, since: datetime, until: datetime
+    ) -> AsyncIterator[BalanceTransaction]:
+        """Every movement created in `[since, until)`, newest first, each tied to its charge."""
+        params = {"created": _between(since, until), "expand": ["data.source"]}
+        finder = ChargeFinder(self._api)
+        pages = self._pages("/v1/balance_transactions", params, Page[BalanceTransactionObject])
+        async for page in pages:
+            finder.learn(page)
+            for one in page:
+                yield balance_transaction(one, await finder.charge_of(one))
+
+    async def _listed(self, draft: IntentDraft) -> str | None:
+        """The id of the PaymentIntent that carries the operation's id."""
+        since = _minted_at(draft.operation_id) - _CLOCKS_APART
+        params = {"created": {"gte": int(since.timestamp())}}
+        looked = 0
+        async for page in self._pages("/v1/payment_intents", params, Page[PaymentIntentObject]):
+            for intent in page:
+                if intent.metadata.get("operation_id") == draft.operation_id:
+                    return intent.id
+            looked += 1
+            if looked == LONGEST_LOOK_BACK_PAGES:
+                return await self._searched(draft)
+        return None
+
+    async def _searched(self, draft: IntentDraft) -> str | None:
+        query = f"metadata['operation_id']:'{draft.operation_id}'"
+        answer = await self._api.request("get", "/v1/payment_intents/search", {"query": query})
+        found = answer.read(Page[PaymentIntentObject]).data
+        return found[0].id if found else None
+
+    async def _refunds(self, intent_id: IntentId) -> list[RefundObject]:
+        params = {"payment_intent": intent_id, "expand": ["data.balance_transaction"]}
+        pages = self._pages("/v1/refunds", params, Page[RefundObject])
+        return [one async for page in pages for one in page]
+
+    async def _pages(
+        self, path: str, params: Mapping[str, Any], kind: type[Page[Item]]
+    ) -> AsyncIterator[list[Item]]:
+        """Each page of a list, to its end."""
+        after: str | None = None
+        while True:
+            asked = {**params, "limit": PAGE, "starting_after": after}
+            page = (await self._api.request("get", path, asked)).read(kind)
+            if page.data:
+                yield page.data
+            if not page.has_more or not page.data:
+                return
+            after = page.data[-1].id
+
+
+def _minted_at(id: str) -> datetime:
+    """When one of our ids was minted: milliseconds above 80 random bits (`payments.ids`)."""
+    number = int(id.rpartition("_")[2].translate(_CROCKFORD_TO_PYTHON), 32)
+    return datetime.fromtimestamp((number >> 80) // 1000, UTC)
+
+
+def _creation(draft: IntentDraft) -> dict[str, Any]:
+    about = {"order_id": draft.order_id, "payment_id": draft.payment_id}
+    return {
+        "amount": draft.amount,
+        "currency": draft.currency,
+        # Cards and what behaves like them: nothing that would send the buyer's browser away.
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        "capture_method": draft.capture_method,
+        # Left out rather than zero: the parameter asks for a fee.
+        "application_fee_amount": draft.application_fee or None,
+        "transfer_data": {"destination": draft.destination, "metadata": about},
+        "transfer_group": f"order_{draft.order_id}",
+        "receipt_email": draft.receipt_email,
+        "description": draft.description,
+        "metadata": {
+            **about,
+            "seller_id": draft.seller_id,
+            "operation_id": draft.operation_id,
+            "generation": str(draft.generation),
+        },
+    }
+
+
+def _refunding(draft: RefundDraft) -> dict[str, Any]:
+    return {
+        "payment_intent": draft.intent_id,
+        "amount": draft.amount,
+        "reason": draft.reason,
+        # Stripe's defaults would leave the platform to pay for both.
+        "reverse_transfer": draft.reverse_transfer,
+        "refund_application_fee": draft.refund_application_fee,
+        "metadata": {
+            "refund_id": draft.refund_id,
+            "order_id": draft.order_id,
+            "payment_id": draft.payment_id,
+            "operation_id": draft.operation_id,
+        },
+    }
+
+
+def _cannot_look(error: StripeRejected) -> OutcomeUnknown:
+    return OutcomeUnknown(f"cannot_look:{error.code}", request_id=error.request_id)
+
+
+def _shown(answer: Answer) -> IntentSnapshot:
+    return intent_snapshot(answer.read(PaymentIntentObject), answer.request_id)
+
+
+def _path(intent_id: IntentId, action: str = "") -> str:
+    path = f"/v1/payment_intents/{quote(intent_id, safe='')}"
+    return f"{path}/{action}" if action else path
+
+
+def _between(since: datetime, until: datetime) -> dict[str, int]:
+    return {"gte": int(since.timestamp()), "lt": int(until.timestamp())}
