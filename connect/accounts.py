@@ -6,8 +6,10 @@ rows.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from connect import opening, records
@@ -31,6 +33,7 @@ from connect.errors import (
     OnboardingIncomplete,
 )
 from connect.gateway import AccountGateway, DashboardLink, OnboardingLink
+from connect.notices import account_named
 from connect.snapshot import inaccessible
 from payments.database import in_transaction, transaction
 from payments.errors import (
@@ -41,6 +44,7 @@ from payments.errors import (
 )
 from payments.events import Clock
 from payments.ids import ConnectedAccountId, IdempotencyKey, SellerId, new_id
+from payments.inbox import Notice
 from payments.operations import Operations
 
 REFRESH_LEASE = timedelta(seconds=60)
@@ -182,7 +186,23 @@ class Accounts:
 
         It is re-read before money moves, and by the next sweep. Raises AccountNotFound.
         """
-        await records.nudge(account_id, self._clock())
+        await records.nudge(account_id)
+
+    async def take_notices(self, notices: Sequence[Notice]) -> None:
+        """The inbox's handler of events about accounts: each marks its account, the sweep reads it.
+
+        So the handful of events one onboarding causes costs one reading. An account we do not know is
+        waited for while an opening is on its way (raises PaymentsUnavailable), else it is not ours.
+        """
+        for notice in notices:
+            account_id = account_named(msgspec.json.decode(notice.payload))
+            if account_id is None:
+                continue
+            try:
+                await self.mark_stale(account_id)
+            except AccountNotFound as unknown:
+                if await opening.is_any_under_way():
+                    raise PaymentsUnavailable("an account is being opened") from unknown
 
     async def refresh_due(self, now: datetime, limit: int = 50) -> int:
         """The sweep: refresh accounts that an event marked, or that were not asked about for long.

@@ -9,6 +9,7 @@ from payments.ids import ConnectedAccountId
 _OF_SELLERS = frozenset(
     {
         "account.updated",
+        "account.application.deauthorized",
         "capability.updated",
         "account.external_account.created",
         "account.external_account.updated",

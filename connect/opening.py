@@ -50,6 +50,14 @@ class AccountOpening:
         """Nothing of ours changes: the journal keeps the no, and the next try gets a new key."""
 
 
+async def is_any_under_way() -> bool:
+    """Whether the answer to some opening is still out: an account may exist that we do not know."""
+    found: bool = await value(
+        "SELECT EXISTS (SELECT FROM operations WHERE kind = $1 AND concluded_at IS NULL)", KIND
+    )
+    return found
+
+
 async def plan(
     operations: Operations,
     *,

@@ -105,13 +105,13 @@ async def absorb(
     )
 
 
-async def nudge(account_id: ConnectedAccountId, now: datetime) -> None:
+async def nudge(account_id: ConnectedAccountId) -> None:
     """Note that something happened to the account, or raise AccountNotFound."""
     touched = await execute(
-        "UPDATE connected_accounts SET nudges = nudges + 1, refresh_at = least(refresh_at, $2) "
-        "WHERE account_id = $1",
+        # Due since it was last read, so at once by anybody's clock.
+        "UPDATE connected_accounts SET nudges = nudges + 1, "
+        "refresh_at = least(refresh_at, checked_at) WHERE account_id = $1",
         account_id,
-        now,
     )
     if not touched:
         raise AccountNotFound(account_id)
