@@ -7,9 +7,9 @@ socket folder. If the guard itself is killed, Linux interrupts the server for us
 (PR_SET_PDEATHSIG). A pipe, because a parent-death signal alone is tied to the thread that
 spawned the child, and does not exist outside Linux.
 
-PostgreSQL refuses to run as uid 0. For root the guard therefore enters a user namespace in
-which root's own id is called 65534: files stay root's, no user is created and no mode is
-changed. Where the kernel refuses namespaces, `identity` may name a uid and gid to become.
+PostgreSQL refuses to run as uid 0, and as a uid that no user has. The guard can therefore enter
+a user namespace in which our own id goes by an `alias`: files stay ours, no user is created and
+no mode is changed. `user` is a uid and gid to become before that. See `identity.py`.
 """
 
 import ctypes
@@ -26,9 +26,9 @@ from typing import Any, NoReturn
 NOT_POSSIBLE = 97
 """Exit status when the identity could not be taken or the program not be reached."""
 
-_NOBODY = 65534
 _CLONE_NEWUSER = 0x10000000
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 
 # Fast shutdown first; a server that hangs is told to quit, then killed.
 _PATIENCE_SECONDS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
@@ -97,35 +97,39 @@ def _run(order: dict[str, Any], guard: int) -> NoReturn:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.umask(0o077)
-        _take_identity(order["identity"])
+        _take_identity(order["user"], order["alias"])
         os.chdir(order["folder"])
         _die_with(guard)
         os.execv(order["command"][0], order["command"])
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - the child must end here, whatever went wrong
         print(f"guard: {error}", file=sys.stderr, flush=True)  # noqa: T201
     os._exit(NOT_POSSIBLE)
 
 
-def _take_identity(identity: str | list[int]) -> None:
-    if identity == "namespace":
-        _enter_namespace()
-    elif isinstance(identity, list):
-        uid, gid = identity
+def _take_identity(user: list[int] | None, alias: int | None) -> None:
+    if user:
+        uid, gid = user
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
+    if alias:
+        _enter_namespace(alias)
 
 
-def _enter_namespace() -> None:
+def _enter_namespace(alias: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
     _call_libc(lambda libc: libc.unshare(_CLONE_NEWUSER))
+    # Having changed our uid made /proc/self root's; this gives it back.
+    _call_libc(lambda libc: libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0))
     for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{_NOBODY} {uid} 1"),
-        ("gid_map", f"{_NOBODY} {gid} 1"),
+        ("setgroups", b"deny"),
+        ("uid_map", b"%d %d 1" % (alias, uid)),
+        ("gid_map", b"%d %d 1" % (alias, gid)),
     ):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
+        # No text file: Python would look for its codec where this user may not read.
+        file = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(file, text)
+        os.close(file)
 
 
 def _die_with(guard: int) -> None:

@@ -1,13 +1,16 @@
-"""Under which identity the server runs. PostgreSQL refuses uid 0; root needs another name.
+"""Under which identity the server runs.
 
-An ordinary user runs the server as itself. For root the owner of the data decides: data of
-another user is served as that user; data of root is served inside a user namespace, where
-root's own id is called 65534. Where the kernel refuses namespaces, a new data directory is
-given to uid 65534. Nothing outside the data directory changes owner or mode.
+PostgreSQL refuses uid 0, and a uid that the system has no name for (a container started with
+`--user 12345`). An ordinary user runs the server as itself. For root the owner of the data
+decides: data of another user is served as that user; data of root is served inside a user
+namespace, where root goes by the id of an ordinary user, as does an id without a name. Where the
+kernel refuses namespaces, a new data directory is given to `nobody`. Nothing outside the data
+directory changes owner or mode.
 """
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,16 +26,10 @@ _PROBE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Identity:
-    """How the server's process is named: as us, in a user namespace, or as another user."""
+    """Whom the server runs as: a uid and gid to become, an alias for it in a user namespace."""
 
-    in_namespace: bool = False
     user: tuple[int, int] | None = None
-
-    def order(self) -> str | list[int] | None:
-        """The identity in the words of `guard.py`."""
-        if self.in_namespace:
-            return "namespace"
-        return list(self.user) if self.user else None
+    alias: int | None = None
 
     def give(self, path: Path) -> None:
         """Let the server's user own a path we just made."""
@@ -46,7 +43,8 @@ def guard_command(
     """The command line that runs `command` in `folder` under the guard."""
     order = {
         "command": command,
-        "identity": identity.order(),
+        "user": identity.user,
+        "alias": identity.alias,
         "folder": str(folder),
         "remove": str(remove) if remove else None,
     }
@@ -76,17 +74,34 @@ def choose_identity(binaries: Binaries, data_directory: Path) -> Identity:
 
 
 def _candidates(data_directory: Path, folder: Path) -> list[Identity]:
-    if os.geteuid() != 0:
-        return [Identity()]
+    uid = os.geteuid()
+    if uid != 0:
+        return [Identity(alias=_alias_of(uid))]
     owner = folder.stat()
     candidates = []
     if owner.st_uid != 0:
-        candidates.append(Identity(user=(owner.st_uid, owner.st_gid)))
+        candidates.append(Identity((owner.st_uid, owner.st_gid), _alias_of(owner.st_uid)))
     if owner.st_uid == 0 or not data_directory.exists():
-        candidates.append(Identity(in_namespace=True))
+        candidates.append(Identity(alias=_alias_of(0)))
     if not data_directory.exists():
-        candidates.append(Identity(user=(_NOBODY, _NOBODY)))
+        candidates.append(Identity((_NOBODY, _NOBODY)))
     return candidates
+
+
+def _alias_of(uid: int) -> int | None:
+    """None when PostgreSQL accepts the id as it is, else the id of some ordinary user."""
+    named = {user.pw_uid for user in pwd.getpwall()} - {0}
+    if uid in named or _has_name(uid):
+        return None
+    return _NOBODY if _NOBODY in named or not named else min(named)
+
+
+def _has_name(uid: int) -> bool:
+    # Directories of users (LDAP) answer for one id, but often do not list all of them.
+    try:
+        return uid != 0 and bool(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return False
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -204,6 +204,7 @@ class EmbeddedPostgres:
         assert self._lock is not None
         too_long = self.log_path.exists() and self.log_path.stat().st_size > _LOG_KEPT_BYTES
         with self.log_path.open("wb" if too_long else "ab") as log:
+            self._identity.give(self.log_path)
             return subprocess.Popen(
                 guard_command(command, self._identity, folder, remove=remove),
                 stdin=subprocess.PIPE,
