@@ -1,0 +1,158 @@
+"""Transfers, reversals and fee refunds of the sandbox that are not part of a refund."""
+
+import httpx
+
+from tests.sandbox.money import (
+    AMOUNT,
+    DAY_SECONDS,
+    FEE,
+    PROCESSING,
+    advance,
+    booked,
+    charge_of,
+    event_types,
+    movements,
+    newest_event,
+    open_seller,
+    pay,
+    read,
+    refused,
+    send,
+    set_transfers,
+    total,
+)
+
+
+async def test_a_transfer_can_be_taken_back_in_parts(stripe: httpx.AsyncClient) -> None:
+    seller = await open_seller(stripe)
+    charge = await charge_of(stripe, await pay(stripe, seller))
+    path = f"/v1/transfers/{charge['transfer']}"
+    first = await send(stripe, f"{path}/reversals", amount=2_500, metadata={"dispute": "dp_1"})
+    assert (first["amount"], first["metadata"]) == (2_500, {"dispute": "dp_1"})
+    error = await refused(stripe, f"{path}/reversals", amount=7_501)
+    assert error["param"] == "amount"
+    rest = await send(stripe, f"{path}/reversals")
+    assert rest["amount"] == 7_500
+    transfer = await read(stripe, path)
+    assert (transfer["amount_reversed"], transfer["reversed"]) == (AMOUNT, True)
+    assert [r["id"] for r in transfer["reversals"]["data"]] == [rest["id"], first["id"]]
+    assert (await read(stripe, f"{path}/reversals", limit=1))["has_more"] is True
+    assert await read(stripe, f"{path}/reversals/{first['id']}") == first
+    assert "already been reversed" in (await refused(stripe, f"{path}/reversals"))["message"]
+    assert total(await movements(stripe, seller)) == -FEE
+    event = await newest_event(stripe, "transfer.reversed")
+    assert event["data"]["previous_attributes"]["amount_reversed"] == 2_500
+
+
+async def test_a_reversal_can_bring_the_fee_back_in_proportion(
+    stripe: httpx.AsyncClient,
+) -> None:
+    seller = await open_seller(stripe)
+    charge = await charge_of(stripe, await pay(stripe, seller))
+    path = f"/v1/transfers/{charge['transfer']}/reversals"
+    await send(stripe, path, amount=5_000, refund_application_fee=True)
+    fee = await read(stripe, f"/v1/application_fees/{charge['application_fee']}")
+    assert fee["amount_refunded"] == FEE // 2
+    assert booked((await movements(stripe, seller))[1:]) == [
+        ("payment_refund", "refund", -5_000, -FEE // 2)
+    ]
+
+
+async def test_a_refund_after_a_reversal_takes_only_what_is_left(
+    stripe: httpx.AsyncClient,
+) -> None:
+    seller = await open_seller(stripe)
+    intent = await pay(stripe, seller)
+    charge = await charge_of(stripe, intent)
+    await send(stripe, f"/v1/transfers/{charge['transfer']}/reversals", amount=AMOUNT)
+    refund = await send(stripe, "/v1/refunds", payment_intent=intent["id"], reverse_transfer=True)
+    assert refund["transfer_reversal"] is None
+    assert total(await movements(stripe, seller)) == -FEE
+
+
+async def test_a_fee_can_be_given_back_by_itself(stripe: httpx.AsyncClient) -> None:
+    seller = await open_seller(stripe)
+    charge = await charge_of(stripe, await pay(stripe, seller))
+    path = f"/v1/application_fees/{charge['application_fee']}"
+    first = await send(stripe, f"{path}/refunds", amount=200, metadata={"why": "goodwill"})
+    assert first["metadata"] == {"why": "goodwill"}
+    error = await refused(stripe, f"{path}/refunds", amount=FEE - 199)
+    assert error["param"] == "amount"
+    await send(stripe, f"{path}/refunds")
+    fee = await read(stripe, path)
+    assert (fee["amount_refunded"], fee["refunded"]) == (FEE, True)
+    assert (await read(stripe, f"{path}/refunds"))["data"][-1] == first
+    assert "already been refunded" in (await refused(stripe, f"{path}/refunds"))["message"]
+    assert booked((await movements(stripe, seller))[1:]) == [
+        ("adjustment", "fee", 200, 0),
+        ("adjustment", "fee", FEE - 200, 0),
+    ]
+    assert total(await movements(stripe, seller)) == AMOUNT
+    assert total(await movements(stripe)) == -PROCESSING
+
+
+async def test_a_transfer_of_its_own_needs_money_that_is_available(
+    stripe: httpx.AsyncClient,
+) -> None:
+    seller, other = await open_seller(stripe), await open_seller(stripe)
+    await pay(stripe, seller)
+    asked = {"amount": 500, "currency": "usd", "destination": other}
+    error = await refused(stripe, "/v1/transfers", **asked)
+    assert error["code"] == "balance_insufficient"
+    await advance(stripe, 2 * DAY_SECONDS)
+    transfer = await send(stripe, "/v1/transfers", transfer_group="order_ord_1", **asked)
+    assert transfer["source_transaction"] is None
+    assert booked(await movements(stripe, other)) == [("payment", "charge", 500, 0)]
+    assert (await event_types(stripe))[-1] == "transfer.created"
+    error = await refused(stripe, "/v1/transfers", **{**asked, "amount": 500})
+    assert error["code"] == "balance_insufficient"
+    listed = await read(stripe, "/v1/transfers", transfer_group="order_ord_1")
+    newest, first = listed["data"]
+    assert (newest["id"], first["destination"]) == (transfer["id"], seller)
+
+
+async def test_a_transfer_out_of_a_charge_waits_for_the_charges_money(
+    stripe: httpx.AsyncClient,
+) -> None:
+    seller, other = await open_seller(stripe), await open_seller(stripe)
+    intent = await pay(stripe, seller)
+    charge = await charge_of(stripe, intent)
+    transfer = await send(
+        stripe,
+        "/v1/transfers",
+        amount=300,
+        currency="usd",
+        destination=other,
+        source_transaction=charge["id"],
+    )
+    assert transfer["source_transaction"] == charge["id"]
+    (movement,) = await movements(stripe, other)
+    assert movement["status"] == "pending"
+
+
+async def test_a_transfer_needs_a_destination_that_can_receive_it(
+    stripe: httpx.AsyncClient,
+) -> None:
+    seller = await open_seller(stripe)
+    await set_transfers(stripe, seller, "restricted")
+    error = await refused(stripe, "/v1/transfers", amount=500, currency="usd", destination=seller)
+    assert error["code"] == "insufficient_capabilities_for_transfer"
+
+
+async def test_a_charge_can_be_told_where_its_goods_are(stripe: httpx.AsyncClient) -> None:
+    charge = await charge_of(stripe, await pay(stripe, await open_seller(stripe)))
+    path = f"/v1/charges/{charge['id']}"
+    shipping = {
+        "name": "Bea",
+        "address": {"line1": "1 Main Street", "country": "US"},
+        "carrier": "DHL",
+        "tracking_number": "T1",
+    }
+    changed = await send(stripe, path, shipping=shipping, metadata={"shipped": "yes"})
+    assert changed["shipping"]["tracking_number"] == "T1"
+    assert changed["metadata"] == {"order_id": "ord_1", "shipped": "yes"}
+    event = await newest_event(stripe, "charge.updated")
+    assert event["data"]["previous_attributes"]["shipping"] is None
+    before = len(await event_types(stripe))
+    await send(stripe, path, metadata={"shipped": "yes"})
+    assert len(await event_types(stripe)) == before
