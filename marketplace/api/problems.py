@@ -1,0 +1,146 @@
+"""Every error becomes a problem document (RFC 9457) here, and nowhere else.
+
+    {"type": "/problems/order_not_found", "title": "...", "status": 404, "detail": "...",
+     "code": "order_not_found", "request_id": "req_...", ...the fields its entry shows}
+
+What nobody foresaw is a 500 that tells the caller nothing but the request's id; the log has the rest.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from marketplace.api.problem_table import INTERNAL, Answer, answer_to
+from marketplace.api.refusals import REFUSALS, RequestRefused
+from marketplace.api.requests_log import PROBLEM_CODE, log_failure
+from marketplace.oversight.request_id import REQUEST_ID
+
+MEDIA_TYPE = "application/problem+json"
+_OF_STATUS = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "media_type_unsupported",
+}
+_LONGEST_MESSAGE = 200
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem document before it is written; `data` are its extra members."""
+
+    status: int
+    code: str
+    title: str
+    detail: str = ""
+    data: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+
+    def encode(self) -> bytes:
+        """The document's bytes."""
+        document: dict[str, Any] = {
+            **self.data,
+            "type": f"/problems/{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "request_id": REQUEST_ID.get(),
+        }
+        if self.detail:
+            document["detail"] = self.detail
+        return msgspec.json.encode(document)
+
+    def as_response(self) -> Response[bytes]:
+        """The answer for Litestar to send."""
+        return Response(
+            self.encode(),
+            status_code=self.status,
+            media_type=MEDIA_TYPE,
+            headers=self.headers,
+        )
+
+
+def answer_with_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar's exception handler for every error of every route."""
+    problem = problem_of(error)
+    if problem.status >= 500:
+        log_failure(error, expected=problem.code != INTERNAL.code)
+    request.scope["state"][PROBLEM_CODE] = problem.code
+    return problem.as_response()
+
+
+def problem_of(error: BaseException) -> Problem:
+    """The problem document that tells `error`."""
+    if isinstance(error, RequestRefused):
+        return _of_refusal(error)
+    if isinstance(error, ValidationException):
+        return _of_parameters(error)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return _of_status(error)
+    return _of_answer(error, answer_to(error) or INTERNAL)
+
+
+def _of_refusal(error: RequestRefused) -> Problem:
+    return Problem(
+        status=error.status,
+        code=error.code,
+        title=error.title,
+        detail=error.detail,
+        data=error.data,
+        headers=_headers(error.status, error.retry_after_seconds),
+    )
+
+
+def _of_answer(error: BaseException, answer: Answer) -> Problem:
+    data = {name: _shown(getattr(error, name)) for name in answer.fields}
+    asked: int | None = getattr(error, "retry_after_seconds", answer.retry_after_seconds)
+    return Problem(
+        status=answer.status,
+        code=answer.code,
+        title=answer.title,
+        detail=answer.detail.format_map(data),
+        data=data,
+        headers=_headers(answer.status, asked),
+    )
+
+
+def _of_parameters(error: ValidationException) -> Problem:
+    """Litestar's refusal of a path, query or header parameter."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    errors = [
+        {"field": str(e.get("key", "")), "message": shown_message(str(e.get("message", "")))}
+        for e in extra
+        if isinstance(e, dict)
+    ]
+    status, title = REFUSALS["invalid_parameter"]
+    return Problem(status=status, code="invalid_parameter", title=title, data={"errors": errors})
+
+
+def _of_status(error: HTTPException) -> Problem:
+    """Litestar's own refusals: routing, and what its parsers stumble over."""
+    code = _OF_STATUS.get(error.status_code, "malformed_request")
+    status, title = REFUSALS[code]
+    allow = {k.title(): v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
+    return Problem(status=status, code=code, title=title, headers=allow)
+
+
+def shown_message(message: str) -> str:
+    """A validator's message without where it happened and without the value that was sent."""
+    plain = message.split(" - at ", 1)[0]
+    if plain.startswith("Invalid enum value"):
+        return "Not one of the allowed values"
+    return plain[:_LONGEST_MESSAGE]
+
+
+def _shown(value: Any) -> Any:
+    return msgspec.to_builtins(value) if not isinstance(value, str | int | None) else value
+
+
+def _headers(status: int, retry_after_seconds: int | None) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="marketplace"'
+    if retry_after_seconds is not None:
+        headers["Retry-After"] = str(retry_after_seconds)
+    return headers

@@ -1,0 +1,161 @@
+"""What people do here: sign up, sign in and out, change their password."""
+
+from typing import TypedDict
+
+from marketplace.oversight.audit import record
+from marketplace.people.accounts import (
+    Account,
+    Credentials,
+    add_account,
+    find_credentials,
+    require_credentials,
+    store_password,
+)
+from marketplace.people.api_keys import ApiKeys
+from marketplace.people.emails import canonical_email
+from marketplace.people.errors import CredentialsWrong, EmailRefused, PasswordRefused
+from marketplace.people.hashing import Hashing
+from marketplace.people.limits import PeopleLimits, forget, take
+from marketplace.people.names import canonical_name
+from marketplace.people.passwords import canonical_password, require_acceptable
+from marketplace.people.sessions import (
+    OpenedSession,
+    account_of_session,
+    open_session,
+    revoke_session,
+    revoke_sessions,
+)
+from marketplace.people.tokens import hashed
+from payments.database import transaction
+from payments.events import Clock
+
+
+class _Draft(TypedDict):
+    email: str
+    display_name: str
+    password_hash: str
+
+
+class People:
+    """The use cases around a person; `api_keys` are those around their programs."""
+
+    def __init__(
+        self, clock: Clock, *, live: bool = False, limits: PeopleLimits | None = None
+    ) -> None:
+        self._clock = clock
+        self._limits = limits or PeopleLimits()
+        self._hashing = Hashing()
+        self.api_keys = ApiKeys(live=live)
+
+    async def sign_up(
+        self, *, email: str, password: str, display_name: str, address: str
+    ) -> Account:
+        """Make an account. `address` is the network address it comes from.
+
+        Raises EmailRefused, NameRefused, PasswordRefused, EmailTaken, TooManyTries, HashingBusy.
+        """
+        now = self._clock()
+        await take(f"sign-up:{address}", self._limits.sign_up_per_address, now)
+        draft = await self._draft(email, password, display_name)
+        return await add_account(**draft, is_admin=False, now=now)
+
+    async def create_admin(self, email: str, password: str, display_name: str) -> Account:
+        """Make an admin's account: for the command line, never over HTTP.
+
+        Raises EmailRefused, NameRefused, PasswordRefused, EmailTaken.
+        """
+        now = self._clock()
+        draft = await self._draft(email, password, display_name)
+        async with transaction():
+            admin = await add_account(**draft, is_admin=True, now=now)
+            await record(actor="command-line", action="admin.created", subject=admin.id, now=now)
+        return admin
+
+    async def sign_in(
+        self, *, email: str, password: str, address: str, replacing: str | None = None
+    ) -> tuple[Account, OpenedSession]:
+        """Begin a session, ending the one whose token is `replacing`.
+
+        Raises CredentialsWrong after the same time for an unknown e-mail, TooManyTries, HashingBusy.
+        """
+        now = self._clock()
+        known = _canonical_or_none(email)
+        tries = f"sign-in:{hashed(known or email)}"
+        await take(f"sign-in-from:{address}", self._limits.sign_in_per_address, now)
+        await take(tries, self._limits.sign_in_per_email, now)
+        credentials = await find_credentials(known) if known else None
+        account = await self._verified(credentials, password)
+        await forget(tries)
+        async with transaction():
+            if replacing is not None:
+                await revoke_session(replacing, now)
+            return account, await open_session(account, now)
+
+    async def sign_out(self, token: str) -> None:
+        """End the session with this token."""
+        await revoke_session(token, self._clock())
+
+    async def sign_out_everywhere(self, account_id: str) -> int:
+        """End every session of the account; answers how many. API keys stay."""
+        return await revoke_sessions(account_id, self._clock())
+
+    async def account_of_session(self, token: str) -> Account:
+        """Who the session's token belongs to. Raises NotSignedIn."""
+        return await account_of_session(token, self._clock())
+
+    async def change_password(
+        self, account_id: str, *, current: str, new: str, session_token: str
+    ) -> None:
+        """Replace the password and end every other session.
+
+        Raises CredentialsWrong, PasswordRefused, TooManyTries, HashingBusy, AccountNotFound.
+        """
+        now = self._clock()
+        await take(f"password:{account_id}", self._limits.password_per_account, now)
+        credentials = await require_credentials(account_id)
+        account = await self._verified(credentials, current)
+        chosen = canonical_password(new)
+        require_acceptable(chosen, email=account.email, display_name=account.display_name)
+        password_hash = await self._hashing.hash(chosen)
+        async with transaction():
+            before = credentials.password_hash
+            if not await store_password(account_id, password_hash, instead_of=before):
+                raise CredentialsWrong
+            await revoke_sessions(account_id, now, but=session_token)
+            await record(actor=account_id, action="password.changed", subject=account_id, now=now)
+
+    def close(self) -> None:
+        """Let the threads that check passwords end."""
+        self._hashing.close()
+
+    async def _draft(self, email: str, password: str, display_name: str) -> "_Draft":
+        """Judge and hash first: no transaction waits for a password."""
+        address, name = canonical_email(email), canonical_name(display_name)
+        chosen = canonical_password(password)
+        require_acceptable(chosen, email=address, display_name=name)
+        hash_ = await self._hashing.hash(chosen)
+        return _Draft(email=address, display_name=name, password_hash=hash_)
+
+    async def _verified(self, credentials: Credentials | None, password: str) -> Account:
+        try:
+            typed = canonical_password(password)
+        except PasswordRefused:
+            raise CredentialsWrong from None  # no account can have it
+        stored = credentials.password_hash if credentials else None
+        if not await self._hashing.matches(stored, typed) or credentials is None:
+            raise CredentialsWrong
+        if self._hashing.is_outdated(credentials.password_hash):
+            await store_password(
+                credentials.account.id,
+                await self._hashing.hash(typed),
+                instead_of=credentials.password_hash,
+            )
+        return credentials.account
+
+
+def _canonical_or_none(email: str) -> str | None:
+    """Anything may be typed into a sign-in; what is no address belongs to nobody."""
+    try:
+        return canonical_email(email)
+    except EmailRefused:
+        return None
