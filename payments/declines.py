@@ -91,18 +91,15 @@ SECRET_DECLINES = frozenset({"fraudulent", "lost_card", "merchant_blacklist", "s
 """Decline codes that the buyer must not learn."""
 
 
-def reason_of(
-    code: str | None, decline_code: str | None, advice_code: str | None = None
-) -> DeclineReason:
-    """Our stable reason for Stripe's `code`, `decline_code` and `advice_code`.
+def reason_of(code: str | None, decline_code: str | None) -> DeclineReason:
+    """Our stable reason for Stripe's `code` and `decline_code`.
 
-    What is not known, and what must not be told, is `card_declined`.
+    What is not known, and what must not be told, is `card_declined`. Stripe's advice code plays no
+    part: it differs between a plain decline and a stolen card, and would tell them apart.
     """
     if decline_code in SECRET_DECLINES or code in SECRET_DECLINES:
         return "card_declined"
     known = _REASON_OF.get(decline_code or "") or _REASON_OF.get(code or "")
-    if known is None and advice_code == "try_again_later":
-        return "try_again"
     return known or "card_declined"
 
 

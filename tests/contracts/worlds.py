@@ -1,0 +1,114 @@
+"""Two worlds that answer the same port: the fake in memory, and the adapter over the sandbox."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import httpx
+
+from payments.gateway import IntentSnapshot, PaymentGateway
+from payments.ids import ConnectedAccountId
+from payments.stripe_client import StripeApi
+from payments.stripe_gateway import StripePaymentGateway
+from stripe_sandbox.server import RunningSandbox
+from tests.fakes import FakeGateway
+
+PUBLISHABLE_KEY = "pk_test_contracts"
+SECRET_KEY = "sk_test_contracts"
+SELLER = {
+    "display_name": "Ada's workshop",
+    "contact_email": "ada@sellers.test",
+    "dashboard": "express",
+    "identity": {"country": "us", "entity_type": "individual"},
+    "defaults": {
+        "currency": "usd",
+        "responsibilities": {"fees_collector": "application", "losses_collector": "application"},
+    },
+    "configuration": {
+        "recipient": {"capabilities": {"stripe_balance": {"stripe_transfers": {"requested": True}}}}
+    },
+}
+
+
+class World(Protocol):
+    """A gateway, and what happens around it: sellers, buyers, failures."""
+
+    gateway: PaymentGateway
+    seller: ConnectedAccountId
+
+    async def pay(self, intent: IntentSnapshot, card: str = "pm_card_visa") -> None:
+        """The buyer's browser confirms."""
+        ...
+
+    async def stop_seller(self) -> None:
+        """The seller's account can receive no more transfers."""
+        ...
+
+    async def fail(self, fault: str) -> None:
+        """The next mutating request fails.
+
+        `lost_before`, `lost_after`, `rate_limit`, `error_500`.
+        """
+        ...
+
+
+class FakeWorld:
+    """The fake, told directly."""
+
+    def __init__(self) -> None:
+        self.fake = FakeGateway()
+        self.gateway: PaymentGateway = self.fake
+        self.seller = ConnectedAccountId("acct_fake")
+
+    async def pay(self, intent: IntentSnapshot, card: str = "pm_card_visa") -> None:
+        self.fake.pay(intent.id, card)
+
+    async def stop_seller(self) -> None:
+        self.fake.closed_destinations.add(self.seller)
+
+    async def fail(self, fault: str) -> None:
+        faults: dict[str, Callable[[], None]] = {
+            "lost_before": self.fake.lose_answer_before,
+            "lost_after": self.fake.lose_answer_after,
+            "rate_limit": self.fake.be_busy,
+            "error_500": lambda: self.fake.store_500(executed=False),
+            "error_500_after": lambda: self.fake.store_500(executed=True),
+        }
+        faults[fault]()
+
+
+class SandboxWorld:
+    """The adapter over HTTP, told through the sandbox's control surface and Stripe's own API."""
+
+    def __init__(self, api: StripeApi, http: httpx.AsyncClient, seller: ConnectedAccountId) -> None:
+        self.gateway: PaymentGateway = StripePaymentGateway(api)
+        self.seller = seller
+        self._http = http
+
+    @classmethod
+    async def opened(
+        cls, running: RunningSandbox, api: StripeApi, http: httpx.AsyncClient
+    ) -> "SandboxWorld":
+        """A world on an emptied sandbox with one seller who can be paid."""
+        running.sandbox.reset()
+        account = await api.request("post", "/v2/core/accounts", SELLER, key="seller")
+        world = cls(api, http, ConnectedAccountId(account.data["id"]))
+        await world._control(f"accounts/{world.seller}", {"stripe_transfers": "active"})
+        return world
+
+    async def pay(self, intent: IntentSnapshot, card: str = "pm_card_visa") -> None:
+        answer = await self._http.post(
+            f"/v1/payment_intents/{intent.id}/confirm",
+            data={"client_secret": intent.client_secret, "payment_method": card},
+            headers={"Authorization": f"Bearer {PUBLISHABLE_KEY}"},
+        )
+        assert answer.status_code in (200, 402), answer.text
+
+    async def stop_seller(self) -> None:
+        await self._control(f"accounts/{self.seller}", {"stripe_transfers": "restricted"})
+
+    async def fail(self, fault: str) -> None:
+        await self._control("faults", {"fault": fault, "method": "POST", "path": "/v1/*"})
+
+    async def _control(self, path: str, body: dict[str, Any]) -> None:
+        answer = await self._http.post(f"/_sandbox/{path}", json=body)
+        assert answer.status_code == 200, answer.text

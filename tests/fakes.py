@@ -1,0 +1,407 @@
+"""A `PaymentGateway` in memory: Stripe as payments sees it, for tests that need no network.
+
+It keeps the promises of the port (tests/contracts runs the same tests on it and on the adapter) and
+can be told to fail as Stripe does. `pay` stands for the buyer's browser.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Literal, TypeVar, cast
+
+import msgspec
+
+from payments.errors import (
+    NotSent,
+    OutcomeUnknown,
+    PaymentError,
+    SellerCannotReceive,
+    StripeMisconfigured,
+    StripeRejected,
+)
+from payments.gateway import (
+    BalanceTransaction,
+    CancelDraft,
+    CaptureDraft,
+    CardSeen,
+    ChargeSnapshot,
+    DeclineSeen,
+    Draft,
+    IntentDraft,
+    IntentSnapshot,
+    RefundDraft,
+    RefundSnapshot,
+)
+from payments.ids import IdempotencyKey, IntentId
+from payments.money import cumulative_share, portion
+
+Fault = Literal["lost_before", "lost_after", "rate_limit", "error_500", "error_500_after"]
+Shown = TypeVar("Shown", IntentSnapshot, RefundSnapshot)
+VISA = CardSeen(brand="visa", last4="4242")
+HOLD = timedelta(days=7)
+DECLINES = {
+    "pm_card_visa_chargeDeclined": "generic_decline",
+    "pm_card_visa_chargeDeclinedInsufficientFunds": "insufficient_funds",
+    "pm_card_visa_chargeDeclinedLostCard": "lost_card",
+}
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One request that reached the fake."""
+
+    method: str
+    key: str
+    draft: Draft
+
+
+class _Kept(msgspec.Struct):
+    """The first outcome under a key: a snapshot or an error, given again."""
+
+    method: str
+    draft: Draft
+    outcome: Any
+
+
+class FakeGateway:
+    """Stripe in memory. Destinations in `closed_destinations` cannot receive transfers."""
+
+    def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.asked: list[Asked] = []
+        self.closed_destinations: set[str] = set()
+        self._faults: list[Fault] = []
+        self._keys: dict[str, _Kept] = {}
+        self._intents: dict[str, IntentSnapshot] = {}
+        self._operations: dict[str, str] = {}
+        self._movements: list[BalanceTransaction] = []
+        self._numbers = count(1)
+
+    # ------------------------------------------------------------------ what tests make it do
+
+    def lose_answer_before(self, times: int = 1) -> None:
+        """The next requests are lost on their way: nothing happens, nothing is answered."""
+        self._faults += ["lost_before"] * times
+
+    def lose_answer_after(self, times: int = 1) -> None:
+        """The next requests are carried out, and their answers lost."""
+        self._faults += ["lost_after"] * times
+
+    def be_busy(self, times: int = 1) -> None:
+        """The next requests are answered 429."""
+        self._faults += ["rate_limit"] * times
+
+    def store_500(self, *, executed: bool) -> None:
+        """The next request is answered 500, kept under its key, whether carried out or not."""
+        self._faults.append("error_500_after" if executed else "error_500")
+
+    def pay(self, intent_id: str, card: str = "pm_card_visa") -> IntentSnapshot:
+        """The buyer's browser confirms with a test card; a decline is seen on the PaymentIntent."""
+        intent = self._intents[intent_id]
+        assert intent.status in ("requires_payment_method", "requires_confirmation"), intent.status
+        if card in DECLINES:
+            return self._keep(self._declined(intent, DECLINES[card]))
+        if intent.capture_method == "manual":
+            return self._keep(self._held(intent))
+        return self._keep(self._captured(self._held(intent), intent.amount, intent.application_fee))
+
+    def fail_refund(self, stripe_refund_id: str) -> None:
+        """The bank sends a refund back, days after it succeeded."""
+        intent, refund = self._refund_by_id(stripe_refund_id)
+        assert intent.charge is not None
+        failed = msgspec.structs.replace(
+            refund, status="failed", failure_reason="expired_or_canceled_card"
+        )
+        refunds = tuple(failed if one.id == refund.id else one for one in intent.charge.refunds)
+        self._move("refund_failure", "refund_failure", refund.amount, intent, refund.id)
+        self._keep(_with_refunds(intent, refunds))
+
+    # ------------------------------------------------------------------------------- the port
+
+    async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return self._once("create_intent", draft, key, lambda: self._create(draft))
+
+    async def capture_intent(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return self._once("capture_intent", draft, key, lambda: self._capture(draft))
+
+    async def cancel_intent(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return self._once("cancel_intent", draft, key, lambda: self._cancel(draft))
+
+    async def retrieve_intent(self, intent_id: IntentId) -> IntentSnapshot:
+        return self._require(intent_id)
+
+    async def find_intent(self, draft: IntentDraft) -> IntentSnapshot | None:
+        found = self._operations.get(draft.operation_id)
+        return self._intents[found] if found else None
+
+    async def create_refund(self, draft: RefundDraft, key: IdempotencyKey) -> RefundSnapshot:
+        return self._once("create_refund", draft, key, lambda: self._refund(draft))
+
+    async def find_refund(self, draft: RefundDraft) -> RefundSnapshot | None:
+        charge = self._require(draft.intent_id).charge
+        refunds = charge.refunds if charge else ()
+        return next((one for one in refunds if one.refund_id == draft.refund_id), None)
+
+    async def balance_transactions(
+        self, *, since: datetime, until: datetime
+    ) -> AsyncIterator[BalanceTransaction]:
+        for one in reversed(self._movements):
+            if since <= one.created_at < until:
+                yield one
+
+    # ------------------------------------------------------------------------ keys and faults
+
+    def _once(self, method: str, draft: Draft, key: str, execute: Callable[[], Shown]) -> Shown:
+        fault = self._faults.pop(0) if self._faults else None
+        if fault == "rate_limit":
+            raise NotSent("rate_limit")
+        if fault == "lost_before":
+            raise OutcomeUnknown("lost")
+        self.asked.append(Asked(method, key, draft))
+        kept, replayed = self._keys.get(key), key in self._keys
+        if kept is None:
+            kept = self._keys[key] = self._first(method, draft, fault, execute)
+        if (kept.method, kept.draft) != (method, draft):
+            raise StripeMisconfigured("idempotency_error")
+        if fault == "lost_after":
+            raise OutcomeUnknown("lost")
+        if kept.outcome is None:
+            raise OutcomeUnknown("http_500", replayed=replayed)
+        if isinstance(kept.outcome, PaymentError):
+            raise kept.outcome
+        return cast(Shown, kept.outcome)
+
+    def _first(
+        self, method: str, draft: Draft, fault: Fault | None, execute: Callable[[], Any]
+    ) -> _Kept:
+        outcome: Any = None
+        if fault != "error_500":
+            try:
+                outcome = execute()
+            except StripeRejected as rejection:
+                outcome = rejection
+        return _Kept(method, draft, None if fault == "error_500_after" else outcome)
+
+    # ------------------------------------------------------------------------ what Stripe does
+
+    def _create(self, draft: IntentDraft) -> IntentSnapshot:
+        if draft.destination in self.closed_destinations:
+            raise SellerCannotReceive("insufficient_capabilities_for_transfer")
+        id = IntentId(self._id("pi"))
+        self._operations[draft.operation_id] = id
+        return self._keep(
+            IntentSnapshot(
+                id=id,
+                status="requires_payment_method",
+                amount=draft.amount,
+                currency=draft.currency,
+                application_fee=draft.application_fee,
+                capture_method=draft.capture_method,
+                destination=draft.destination,
+                amount_capturable=0,
+                amount_received=0,
+                cancellation_reason=None,
+                order_id=draft.order_id,
+                payment_id=draft.payment_id,
+                client_secret=f"{id}_secret_{self._id('cs')}",
+                decline=None,
+                charge=None,
+                complete=True,
+                created_at=self._now(),
+                request_id=self._id("req"),
+            )
+        )
+
+    def _capture(self, draft: CaptureDraft) -> IntentSnapshot:
+        intent = self._require(draft.intent_id)
+        if intent.status != "requires_capture":
+            raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)
+        if not 0 < draft.amount <= intent.amount_capturable:
+            raise StripeRejected("amount_too_large", snapshot=intent)
+        if intent.destination in self.closed_destinations:
+            raise SellerCannotReceive("insufficient_capabilities_for_transfer", snapshot=intent)
+        return self._keep(self._captured(intent, draft.amount, draft.application_fee))
+
+    def _cancel(self, draft: CancelDraft) -> IntentSnapshot:
+        intent = self._require(draft.intent_id)
+        if intent.status in ("succeeded", "canceled"):
+            raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)
+        canceled = msgspec.structs.replace(
+            intent, status="canceled", amount_capturable=0, cancellation_reason=draft.reason
+        )
+        return self._keep(canceled)
+
+    def _refund(self, draft: RefundDraft) -> RefundSnapshot:
+        intent = self._require(draft.intent_id)
+        charge = intent.charge
+        if charge is None or not charge.captured:
+            raise StripeRejected("invalid_request_error")
+        left = charge.amount_captured - charge.amount_refunded
+        if left == 0:
+            raise StripeRejected("charge_already_refunded")
+        if draft.amount > left:
+            raise StripeRejected("invalid_request_error")
+        refund = RefundSnapshot(
+            id=self._id("re"),
+            refund_id=draft.refund_id,
+            amount=draft.amount,
+            currency=intent.currency,
+            status="succeeded",
+            reason=draft.reason,
+            failure_reason=None,
+            moved=True,
+            transfer_reversal_id=self._id("trr") if draft.reverse_transfer else None,
+            created_at=self._now(),
+        )
+        self._give_back(intent, charge, refund, draft)
+        return refund
+
+    def _give_back(
+        self,
+        intent: IntentSnapshot,
+        charge: ChargeSnapshot,
+        refund: RefundSnapshot,
+        draft: RefundDraft,
+    ) -> None:
+        self._move("refund", "refund", -refund.amount, intent, refund.id)
+        if refund.transfer_reversal_id:
+            reversal = refund.transfer_reversal_id
+            self._move("transfer_refund", "transfer_reversal", refund.amount, intent, reversal)
+        returned = 0
+        if draft.refund_application_fee:
+            total = charge.amount_refunded + refund.amount
+            target = cumulative_share(charge.application_fee, total, charge.amount_captured)
+            returned = target - charge.fee_refunded
+        if returned:
+            category = "platform_earning_refund"
+            self._move("application_fee_refund", category, -returned, intent, self._id("fr"))
+        after = _with_refunds(intent, (refund, *charge.refunds))
+        assert after.charge is not None
+        fee_refunded = charge.fee_refunded + returned
+        self._keep(
+            msgspec.structs.replace(
+                after, charge=msgspec.structs.replace(after.charge, fee_refunded=fee_refunded)
+            )
+        )
+
+    def _declined(self, intent: IntentSnapshot, decline_code: str) -> IntentSnapshot:
+        seen = DeclineSeen(
+            reference=self._id("ch"),
+            code="card_declined",
+            decline_code=decline_code,
+            advice_code=None,
+            card=VISA,
+        )
+        return msgspec.structs.replace(intent, decline=seen)
+
+    def _held(self, intent: IntentSnapshot) -> IntentSnapshot:
+        charge = ChargeSnapshot(
+            id=self._id("ch"),
+            status="succeeded",
+            captured=False,
+            amount_captured=0,
+            amount_refunded=0,
+            transfer_id=None,
+            application_fee_id=None,
+            application_fee=0,
+            fee_refunded=0,
+            processing_cost=0,
+            capture_before=self._now() + HOLD if intent.capture_method == "manual" else None,
+            card=VISA,
+            refunds=(),
+            created_at=self._now(),
+        )
+        return msgspec.structs.replace(
+            intent,
+            status="requires_capture",
+            amount_capturable=intent.amount,
+            decline=None,
+            charge=charge,
+        )
+
+    def _captured(self, intent: IntentSnapshot, amount: int, fee: int) -> IntentSnapshot:
+        assert intent.charge is not None
+        cost = portion(amount, 290) + 30
+        charge = msgspec.structs.replace(
+            intent.charge,
+            captured=True,
+            amount_captured=amount,
+            transfer_id=self._id("tr"),
+            application_fee_id=self._id("fee") if fee else None,
+            application_fee=fee,
+            processing_cost=cost,
+        )
+        after = msgspec.structs.replace(
+            intent,
+            status="succeeded",
+            amount_capturable=0,
+            amount_received=amount,
+            application_fee=fee,
+            charge=charge,
+        )
+        self._move("charge", "charge", intent.amount, after, charge.id, fee=cost)
+        if rest := intent.amount - amount:
+            category = "partial_capture_reversal"
+            self._move("refund", category, -rest, after, self._id("re"))
+        self._move("transfer", "transfer", -amount, after, charge.transfer_id)
+        if fee:
+            self._move("application_fee", "platform_earning", fee, after, charge.application_fee_id)
+        return after
+
+    # ---------------------------------------------------------------------------------- memory
+
+    def _keep(self, intent: IntentSnapshot) -> IntentSnapshot:
+        self._intents[intent.id] = intent
+        return intent
+
+    def _require(self, intent_id: str) -> IntentSnapshot:
+        if intent_id not in self._intents:
+            raise StripeRejected("resource_missing", http_status=404)
+        return self._intents[intent_id]
+
+    def _refund_by_id(self, id: str) -> tuple[IntentSnapshot, RefundSnapshot]:
+        return next(
+            (intent, refund)
+            for intent in self._intents.values()
+            if intent.charge
+            for refund in intent.charge.refunds
+            if refund.id == id
+        )
+
+    def _move(
+        self,
+        type: str,
+        category: str,
+        amount: int,
+        intent: IntentSnapshot,
+        source_id: str | None,
+        *,
+        fee: int = 0,
+    ) -> None:
+        self._movements.append(
+            BalanceTransaction(
+                id=self._id("txn"),
+                type=type,
+                reporting_category=category,
+                amount=amount,
+                fee=fee,
+                net=amount - fee,
+                currency=intent.currency,
+                source_id=source_id,
+                charge_id=intent.charge.id if intent.charge else None,
+                created_at=self._now(),
+            )
+        )
+
+    def _id(self, prefix: str) -> str:
+        return f"{prefix}_fake{next(self._numbers)}"
+
+    def _now(self) -> datetime:
+        """Stripe's stamps have whole seconds."""
+        return self.clock().replace(microsecond=0)
+
+
+def _with_refunds(intent: IntentSnapshot, refunds: tuple[RefundSnapshot, ...]) -> IntentSnapshot:
+    assert intent.charge is not None
+    total = sum(one.amount for one in refunds if one.status not in ("failed", "canceled"))
+    charge = msgspec.structs.replace(intent.charge, refunds=refunds, amount_refunded=total)
+    return msgspec.structs.replace(intent, charge=charge)
