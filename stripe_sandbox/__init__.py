@@ -4,6 +4,9 @@ It decides nothing about the marketplace: it plays Stripe (API version 2026-10-2
 platform that makes destination charges, and imports none of the marketplace's packages. Real
 Stripe and the sandbox are swapped by configuration alone: API base, script URL, keys.
 
+Start it with `python -m stripe_sandbox`, or inside a test with `server.running_sandbox`. Beside
+Stripe's paths it answers `/_sandbox` (a list of its controls: clock, faults, deliveries, ...).
+
 It is honest about what it does not simulate: disputes, payouts to banks, subscriptions, Checkout
 Sessions, Radar and v1 account creation are not here, and a call to one of them answers 404
 `unrecognized request URL` as Stripe answers for a path it does not know.

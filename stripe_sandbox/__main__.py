@@ -2,24 +2,32 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from .config import SCOPES, Destination, SandboxConfig
+from .keeping import UnreadableState
 from .server import serve
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and serve; 2 for options that cannot be used."""
+    """Parse the command line and serve; exits 2 for wrong options, 1 for an unreadable state."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
         config = SandboxConfig(
-            host=options.host, port=options.port, destinations=_destinations(options)
+            host=options.host,
+            port=options.port,
+            destinations=_destinations(options),
+            state_file=options.state_file,
         )
     except ValueError as error:
         parser.error(str(error))
     sys.stdout.write(f"Stripe sandbox: http://{config.host}:{config.port}/_sandbox\n")
     sys.stdout.flush()
-    serve(config)
+    try:
+        serve(config)
+    except UnreadableState as error:
+        parser.exit(1, f"{error}\n")
     return 0
 
 
@@ -29,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=12111)
+    parser.add_argument("--state-file", type=Path, help="keep the sandbox's memory in this file")
     about = {
         "platform": "snapshot events of the platform",
         "accounts": "thin events about connected accounts",

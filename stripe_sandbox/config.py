@@ -1,6 +1,7 @@
 """How a sandbox is set up."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Scope = Literal["platform", "accounts", "connect"]
@@ -37,6 +38,7 @@ class SandboxConfig:
     virtual clock; the last one repeats until `give_up_seconds` after the event.
     `unrequested_as_null` writes the v2 account fields that were not asked for with `include` as
     null, as Stripe's servers do; without it they are left out, as its description says.
+    `state_file` keeps the sandbox's memory between two runs.
     """
 
     host: str = "127.0.0.1"
@@ -48,3 +50,4 @@ class SandboxConfig:
     give_up_seconds: int = 3 * 24 * 3600
     account_link_seconds: int = 300
     unrequested_as_null: bool = False
+    state_file: Path | None = None

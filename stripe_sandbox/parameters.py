@@ -28,6 +28,13 @@ BROWSER_FIELDS: Json = {
 }
 """What Stripe.js sends beside the described parameters when it calls with a publishable key."""
 
+V2_READING_FIELDS: Json = {
+    "page": {"type": "string"},
+    "usage": {"type": "list", "of": {"type": "string"}},
+}
+"""Undescribed, yet sent: what `next_page_url` carries, and what stripe-python 16.1 lets slip into
+the query when it fetches the event or the object of a notification."""
+
 MOST_METADATA_KEYS, LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE = 50, 40, 500
 
 
@@ -49,8 +56,8 @@ def check(operation: str, given: Json, *, typed: bool, browser: bool = False) ->
     described = description()["operations"][operation]["fields"]
     if browser:
         described = {**described, **BROWSER_FIELDS}
-    if operation.startswith("GET /v2/") and "limit" in described:
-        described = {**described, "page": {"type": "string"}}  # what next_page_url carries
+    if operation.startswith("GET /v2/"):
+        described = {**described, **V2_READING_FIELDS}
     return _Reader(typed).fields(given, described, "")
 
 

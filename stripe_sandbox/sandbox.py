@@ -21,6 +21,7 @@ class Sandbox:
         self.faults = Faults()
         self.keys = IdempotencyKeys()
         self.deliveries = Deliveries(config, self.faults, self.world.instant)
+        self.changes = 0  # how often something may have changed
         self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
         self.world.on_event = self.deliveries.send
 

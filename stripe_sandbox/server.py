@@ -31,6 +31,7 @@ from .http import (
     read_request,
     write_answer,
 )
+from .keeping import keep_saving, open_sandbox, save
 from .onboarding import answer_page
 from .sandbox import Sandbox
 
@@ -55,8 +56,11 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 def create_app(config: SandboxConfig | None = None) -> App:
-    """A sandbox as an ASGI application; its lifespan starts and stops the deliveries."""
-    return app_of(Sandbox(config or SandboxConfig()))
+    """A sandbox as an ASGI application; its lifespan starts and stops the deliveries.
+
+    Raises UnreadableState for a state file that cannot be used.
+    """
+    return app_of(open_sandbox(config or SandboxConfig()))
 
 
 def app_of(sandbox: Sandbox) -> App:
@@ -73,11 +77,16 @@ def app_of(sandbox: Sandbox) -> App:
 
 
 async def _live(sandbox: Sandbox, receive: Receive, send: Send) -> None:
+    path = sandbox.config.state_file
     await receive()
+    saving = asyncio.create_task(keep_saving(sandbox, path)) if path is not None else None
     await sandbox.deliveries.start()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await sandbox.deliveries.stop()
+    if saving is not None and path is not None:
+        saving.cancel()
+        save(sandbox, path)
     await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -94,6 +103,7 @@ async def _serve_request(sandbox: Sandbox, scope: Message, receive: Receive, sen
 
 async def _answer(sandbox: Sandbox, request: Request) -> Answer:
     area = request.path.split("/", 2)[1]
+    sandbox.changes += request.method != "GET" or area in PAGES
     if area == "_sandbox":
         return await answer_control(sandbox, request)
     if area in PAGES:
@@ -149,9 +159,12 @@ def _uvicorn(app: App, config: SandboxConfig) -> uvicorn.Config:
 
 @asynccontextmanager
 async def running_sandbox(config: SandboxConfig | None = None) -> AsyncIterator[RunningSandbox]:
-    """A sandbox served from the running event loop, stopped on leaving; port 0 finds a free one."""
+    """A sandbox served from the running event loop, stopped on leaving; port 0 finds a free one.
+
+    Raises UnreadableState for a state file that cannot be used.
+    """
     config = config or SandboxConfig(port=0)
-    sandbox = Sandbox(config)
+    sandbox = open_sandbox(config)
     server = GuestServer(_uvicorn(app_of(sandbox), config))
     with socket.create_server((config.host, config.port)) as listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -169,5 +182,5 @@ async def running_sandbox(config: SandboxConfig | None = None) -> AsyncIterator[
 
 
 def serve(config: SandboxConfig) -> None:
-    """Serve a sandbox until SIGINT or SIGTERM."""
+    """Serve a sandbox until SIGINT or SIGTERM; UnreadableState for an unusable state file."""
     uvicorn.Server(_uvicorn(create_app(config), config)).run()

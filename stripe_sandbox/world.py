@@ -144,6 +144,17 @@ class World:
             raise missing_resource("account", id, param=param, status=status)
         return stored.body
 
+    def stored(self) -> list[Stored]:
+        """Every object with its owner, oldest first within its kind."""
+        return [stored for kind in self._objects.values() for stored in kind.values()]
+
+    def restore(self, stored: list[Stored], clock_offset_seconds: int) -> None:
+        """Know these objects, in this order, and nothing else."""
+        self._objects = {}
+        for each in stored:
+            self._objects.setdefault(each.body["object"], {})[each.body["id"]] = each
+        self.clock_offset_seconds = clock_offset_seconds
+
     def reset(self) -> None:
         """Forget everything and set the clock right."""
         self._objects.clear()
