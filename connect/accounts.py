@@ -97,6 +97,10 @@ class Accounts:
             raise AccountNotOpened(no.code, message=no.message) from no
         return (await self._require_of_seller(seller_id)).snapshot.id
 
+    async def is_opened(self, seller_id: SellerId) -> bool:
+        """Whether the seller's country and currency are Stripe's already, or may be any moment."""
+        return await opening.is_opened(seller_id)
+
     async def onboarding_link(
         self, seller_id: SellerId, *, return_url: str, refresh_url: str
     ) -> OnboardingLink:

@@ -50,6 +50,17 @@ class AccountOpening:
         """Nothing of ours changes: the journal keeps the no, and the next try gets a new key."""
 
 
+async def is_opened(seller_id: SellerId) -> bool:
+    """Whether the seller's account is open, or an answer about it is still out."""
+    found: bool = await value(
+        "SELECT EXISTS (SELECT FROM operations "
+        "WHERE kind = $1 AND subject = $2 AND state <> 'rejected')",
+        KIND,
+        seller_id,
+    )
+    return found
+
+
 async def is_any_under_way() -> bool:
     """Whether the answer to some opening is still out: an account may exist that we do not know."""
     found: bool = await value(

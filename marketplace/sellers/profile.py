@@ -1,0 +1,146 @@
+"""A seller as the code reads it, and what may be said and decided about one. Pure."""
+
+import unicodedata
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from connect.capability import PlatformStanding
+from marketplace.people.names import canonical_name
+from marketplace.sellers.countries import COUNTRIES
+from marketplace.sellers.errors import CountryUnknown, ReasonRequired, SellerStepRefused
+from payments.currencies import currency
+from payments.ids import SellerId
+
+Approval = Literal["pending", "approved", "rejected"]
+Decision = Literal["approve", "reject"]
+REASON_LIMIT = 500
+
+_DECISIONS: dict[tuple[str, Decision], Approval] = {
+    ("pending", "approve"): "approved",
+    ("pending", "reject"): "rejected",
+    # Considered again. The way back from approved is suspension, which orders already know.
+    ("rejected", "approve"): "approved",
+}
+
+
+class SellerProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's shop and what the platform thinks of it."""
+
+    id: SellerId
+    account_id: str
+    display_name: str
+    country: str
+    currency: str
+    approval: Approval
+    approval_reason: str | None
+    approved_at: datetime | None
+    suspended_at: datetime | None
+    suspension_reason: str | None
+    created_at: datetime
+
+    @property
+    def standing(self) -> PlatformStanding:
+        """The platform's decision as connect's verdict wants it."""
+        return PlatformStanding(self.approval, suspended=self.suspended_at is not None)
+
+
+COLUMNS = ", ".join(SellerProfile.__struct_fields__)
+
+
+class NewSeller(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says to become a seller."""
+
+    display_name: str
+    country: str
+    currency: str
+
+
+class SellerChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to change; None leaves as it is."""
+
+    display_name: str | None = None
+    country: str | None = None
+    currency: str | None = None
+
+
+def checked(new: NewSeller) -> NewSeller:
+    """The new seller with a clean name. Raises NameRefused, CountryUnknown, CurrencyUnknown."""
+    return NewSeller(
+        display_name=canonical_name(new.display_name),
+        country=_known_country(new.country),
+        currency=currency(new.currency).code,
+    )
+
+
+def changed(profile: SellerProfile, changes: SellerChanges) -> SellerProfile:
+    """The profile after the changes. Raises NameRefused, CountryUnknown, CurrencyUnknown."""
+    wanted = checked(
+        NewSeller(
+            display_name=_or(changes.display_name, profile.display_name),
+            country=_or(changes.country, profile.country),
+            currency=_or(changes.currency, profile.currency),
+        )
+    )
+    return msgspec.structs.replace(
+        profile,
+        display_name=wanted.display_name,
+        country=wanted.country,
+        currency=wanted.currency,
+    )
+
+
+def decided(
+    profile: SellerProfile, decision: Decision, reason: str, now: datetime
+) -> SellerProfile:
+    """The profile after the platform's decision. Raises SellerStepRefused."""
+    approval = _DECISIONS.get((profile.approval, decision))
+    if approval is None:
+        raise _refused(profile, decision)
+    return msgspec.structs.replace(
+        profile,
+        approval=approval,
+        approval_reason=reason,
+        approved_at=now if approval == "approved" else None,
+    )
+
+
+def suspended(profile: SellerProfile, reason: str, now: datetime) -> SellerProfile:
+    """The profile while suspended: nothing new is sold. Raises SellerStepRefused."""
+    if profile.suspended_at is not None:
+        raise _refused(profile, "suspend")
+    return msgspec.structs.replace(profile, suspended_at=now, suspension_reason=reason)
+
+
+def reinstated(profile: SellerProfile) -> SellerProfile:
+    """The profile after its suspension. Raises SellerStepRefused."""
+    if profile.suspended_at is None:
+        raise _refused(profile, "reinstate")
+    return msgspec.structs.replace(profile, suspended_at=None, suspension_reason=None)
+
+
+def checked_reason(typed: str) -> str:
+    """Why, in the admin's words, without control characters. Raises ReasonRequired."""
+    reason = " ".join(typed.split())
+    if not 1 <= len(reason) <= REASON_LIMIT or any(
+        unicodedata.category(character) in {"Cc", "Cs", "Cn"} for character in reason
+    ):
+        raise ReasonRequired(REASON_LIMIT)
+    return reason
+
+
+def _refused(profile: SellerProfile, step: str) -> SellerStepRefused:
+    return SellerStepRefused(
+        step, approval=profile.approval, suspended=profile.suspended_at is not None
+    )
+
+
+def _known_country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise CountryUnknown(code)
+    return code
+
+
+def _or(new: str | None, old: str) -> str:
+    return old if new is None else new
