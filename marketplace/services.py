@@ -1,1 +1,48 @@
-"""The use cases a handler may call, gathered by the composition root (`app.py`)."""
+"""The use cases a handler may call, gathered by the composition (`composition.py`)."""
+
+from dataclasses import dataclass
+
+from connect.accounts import Accounts
+from marketplace.books.fee_review import FeeReview
+from marketplace.catalog.catalog import Catalog
+from marketplace.fees.schedules import Schedules
+from marketplace.orders.cancellation import Cancellation
+from marketplace.orders.checkout import Checkout
+from marketplace.orders.orders import Orders
+from marketplace.orders.preparation import Preparation
+from marketplace.orders.refunds import OrderRefunds
+from marketplace.people.people import People
+from marketplace.sellers.sellers import Sellers
+from marketplace.sellers.vouching import Vouching
+from marketplace.settings import Settings
+from payments.events import Clock
+from payments.gateway import PaymentGateway
+from payments.inbox import Inbox
+from payments.lifecycle import Payments
+from payments.operations import Operations
+from payments.receipt import Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything the HTTP layer and the worker need; built once, held by nobody else."""
+
+    settings: Settings
+    clock: Clock
+    people: People
+    sellers: Sellers
+    vouching: Vouching
+    accounts: Accounts
+    catalog: Catalog
+    fees: Schedules
+    fee_review: FeeReview
+    orders: Orders
+    checkout: Checkout
+    cancellation: Cancellation
+    preparation: Preparation
+    refunds: OrderRefunds
+    payments: Payments
+    operations: Operations
+    gateway: PaymentGateway
+    inbox: Inbox
+    receipt: Receipt

@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from marketplace.settings import Settings
 from payments.errors import DatabaseUnavailable
 from payments.events import Clock
 
@@ -40,6 +41,17 @@ async def work(sweeps: Sequence[Sweep], clock: Clock, stop: asyncio.Event, dsn: 
     async with _listening(dsn, woken), asyncio.TaskGroup() as group:
         for sweep in sweeps:
             group.create_task(_loop(sweep, clock, stop, woken if sweep.woken else asyncio.Event()))
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """The `work` command: everything composed, every sweep running, until `stop` is set."""
+    from marketplace.composition import compose
+
+    composition = compose(settings)
+    async with composition.running():
+        _log.info("working", sweeps=[sweep.name for sweep in composition.sweeps])
+        await work(composition.sweeps, composition.services.clock, stop, settings.database_url)
+    _log.info("stopped")
 
 
 async def drain(sweeps: Sequence[Sweep], now: datetime, *, rounds: int = 50) -> int:

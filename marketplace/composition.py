@@ -1,0 +1,126 @@
+"""The composition: settings become gateways, gateways become use cases. The one place that knows all parts.
+
+    composition = compose(settings)
+    async with composition.running():
+        ...  # the database pool is open, Stripe's connections are closed at the end
+
+`app.py` puts HTTP in front of it, `worker.py` runs its sweeps; tests hand in a clock to move.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from connect.accounts import Accounts
+from connect.stripe_accounts import StripeAccounts
+from marketplace.api import idempotency
+from marketplace.books.fee_review import FeeReview
+from marketplace.catalog.catalog import Catalog
+from marketplace.fees.schedules import Schedules
+from marketplace.orders.cancellation import Cancellation
+from marketplace.orders.checkout import Checkout
+from marketplace.orders.orders import Orders
+from marketplace.orders.preparation import Preparation
+from marketplace.orders.reactions import react
+from marketplace.orders.refunds import OrderRefunds
+from marketplace.people import limits, sessions
+from marketplace.people.people import People
+from marketplace.sellers.sellers import Sellers
+from marketplace.sellers.vouching import Vouching
+from marketplace.services import Services
+from marketplace.settings import Settings
+from marketplace.worker import Sweep
+from payments.database import engine
+from payments.events import Clock
+from payments.inbox import Inbox
+from payments.lifecycle import Payments
+from payments.operations import Operations
+from payments.receipt import Receipt
+from payments.refunds import Refunds
+from payments.stripe_client import StripeApi
+from payments.stripe_gateway import StripePaymentGateway
+
+
+def wall_clock() -> datetime:
+    """Now. The only clock of the running program."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composition:
+    """The program without a way in: its use cases, its sweeps, and what must be opened and closed."""
+
+    services: Services
+    sweeps: tuple[Sweep, ...]
+    stripe: StripeApi
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Open the database's pool; close it and Stripe's connections at the end.
+
+        Raises payments.errors.DatabaseUnavailable.
+        """
+        settings = self.services.settings
+        await engine().start(settings.database_url, pool_size=settings.database_pool)
+        try:
+            yield
+        finally:
+            await self.stripe.close()
+            await engine().stop()
+
+
+def compose(settings: Settings, clock: Clock = wall_clock) -> Composition:
+    """Build everything from the settings. Nothing is opened and nobody is called yet."""
+    stripe = StripeApi(
+        settings.stripe_secret_key,
+        base_address=settings.stripe_api_base,
+        transport=settings.stripe_transport,
+    )
+    services = _services(settings, clock, stripe)
+    return Composition(services=services, sweeps=_sweeps(services), stripe=stripe)
+
+
+def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
+    gateway = StripePaymentGateway(stripe)
+    operations = Operations(clock)
+    accounts = Accounts(StripeAccounts(stripe), operations, clock)
+    payments = Payments(gateway, operations, react, clock)
+    inbox = Inbox(payments, live=settings.live, clock=clock)
+    inbox.register("v2.core.account", accounts.take_notices)
+    vouching, catalog, schedules = Vouching(accounts), Catalog(), Schedules()
+    return Services(
+        settings=settings,
+        clock=clock,
+        people=People(clock, live=settings.live),
+        sellers=Sellers(accounts),
+        vouching=vouching,
+        accounts=accounts,
+        catalog=catalog,
+        fees=schedules,
+        fee_review=FeeReview(),
+        orders=Orders(catalog, schedules),
+        checkout=Checkout(payments, vouching, catalog),
+        cancellation=Cancellation(payments),
+        preparation=Preparation(payments, vouching, schedules),
+        refunds=OrderRefunds(Refunds(gateway, operations, react, clock)),
+        payments=payments,
+        operations=operations,
+        gateway=gateway,
+        inbox=inbox,
+        receipt=Receipt(),
+    )
+
+
+def _sweeps(services: Services) -> tuple[Sweep, ...]:
+    """What the worker looks after, and how often (seconds) when nothing wakes it."""
+    return (
+        Sweep(name="events", run_once=services.inbox.process_due, every_seconds=1, woken=True),
+        Sweep(name="operations", run_once=services.operations.resume_due, every_seconds=2, limit=50),
+        Sweep(name="payments", run_once=services.payments.refresh_due, every_seconds=15, limit=50),
+        Sweep(name="checkouts", run_once=services.checkout.expire_due, every_seconds=30, limit=50),
+        Sweep(name="accounts", run_once=services.accounts.refresh_due, every_seconds=5, limit=20),
+        Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
+        Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
+        Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),
+    )
