@@ -28,7 +28,8 @@ class Supervisor:
     Each child gets a pipe as standard input that ends when we do, however we end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, stop_seconds: float = STOP_SECONDS) -> None:
+        self._stop_seconds = stop_seconds
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -59,7 +60,7 @@ class Supervisor:
                 self.check(but=name)
                 time.sleep(_POLL_SECONDS)
         finally:
-            self._end(self._children.pop(name), time.monotonic() + STOP_SECONDS)
+            self._end(self._children.pop(name), time.monotonic() + self._stop_seconds)
         return code
 
     def check(self, *, but: str | None = None) -> None:
@@ -77,7 +78,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask every process to end, wait, and kill what does not."""
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + self._stop_seconds
         for child in self._children.values():
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)

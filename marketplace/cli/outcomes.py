@@ -1,5 +1,6 @@
 """How a command ends: one exit code for each kind of failure, and one place that says why."""
 
+import asyncio
 import socket
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -70,6 +71,20 @@ def database_outcomes(shown: str) -> Iterator[None]:
         ) from None
     except MigrationFailed as error:
         raise Ended(FAILED, f"{error}.", "Nothing of it was kept; earlier ones were.") from None
+
+
+def require_migrated(chosen: Settings) -> None:
+    """End the command unless the database answers and has every migration we know."""
+    from marketplace.migrating import migration_state
+
+    with database_outcomes(chosen.database_shown()):
+        state = asyncio.run(migration_state(chosen.database_url))
+    if state.pending:
+        raise Ended(
+            MIGRATIONS_PENDING,
+            f"{len(state.pending)} migrations are pending.",
+            "Run `marketplace migrate` first.",
+        )
 
 
 def listening_socket(host: str, port: int, variable: str) -> socket.socket:

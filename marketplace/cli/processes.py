@@ -14,12 +14,12 @@ import click
 from marketplace import settings
 from marketplace.cli.outcomes import (
     FAILED,
-    MIGRATIONS_PENDING,
     REFUSED,
     Ended,
     configured,
     database_outcomes,
     listening_socket,
+    require_migrated,
 )
 from marketplace.settings import Settings
 
@@ -145,18 +145,11 @@ def local_address(chosen: Settings) -> str:
 
 def require_ready(chosen: Settings) -> None:
     """End the command unless the database answers, is migrated, and keeps what it acknowledges."""
-    from marketplace.migrating import migration_state
     from marketplace.readiness import not_durable
 
+    require_migrated(chosen)
     with database_outcomes(chosen.database_shown()):
-        state = asyncio.run(migration_state(chosen.database_url))
         unsafe = asyncio.run(not_durable(chosen.database_url))
-    if state.pending:
-        raise Ended(
-            MIGRATIONS_PENDING,
-            f"{len(state.pending)} migrations are pending.",
-            "Run `marketplace migrate` first.",
-        )
     if unsafe and chosen.live:
         raise Ended(
             REFUSED,

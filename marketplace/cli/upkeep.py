@@ -12,7 +12,16 @@ from marketplace.cli.outcomes import (
     Ended,
     configured,
     database_outcomes,
+    require_migrated,
 )
+from marketplace.settings import Settings
+
+_PASSWORD_WHY = {
+    "too_short": "needs at least {limit} characters",
+    "too_long": "may have at most {limit} characters",
+    "too_common": "is too common",
+    "names_you": "names its owner",
+}
 
 
 @click.command()
@@ -87,20 +96,32 @@ def create(email: str, display_name: str, password_stdin: bool) -> None:
         if password_stdin
         else click.prompt("Password", hide_input=True, confirmation_prompt=True)
     )
+    require_migrated(chosen)
     with database_outcomes(chosen.database_shown()):
-        asyncio.run(_create_admin(chosen.database_url, email, password, display_name))
-    click.echo(f"{email} is an admin.")
+        address = asyncio.run(_create_admin(chosen, email, password, display_name))
+    click.echo(f"{address} is an admin.")
 
 
-async def _create_admin(dsn: str, email: str, password: str, display_name: str) -> None:
+async def _create_admin(chosen: Settings, email: str, password: str, display_name: str) -> str:
     from datetime import UTC, datetime
 
+    from marketplace.people import errors
     from marketplace.people.people import People
-    from payments import database
+    from payments.database import engine
 
-    await database.engine().start(dsn, pool_size=1)
+    people = People(clock=lambda: datetime.now(UTC))
+    await engine().start(chosen.database_url, pool_size=1)
     try:
-        people = People(clock=lambda: datetime.now(UTC))
-        await people.create_admin(email, password, display_name)
+        return (await people.create_admin(email, password, display_name)).email
+    except errors.PasswordRefused as refused:
+        why = _PASSWORD_WHY[refused.why].format(limit=refused.limit)
+        raise Ended(FAILED, f"the password {why}.") from None
+    except errors.EmailRefused:
+        raise Ended(FAILED, "that is not an e-mail address.") from None
+    except errors.NameRefused as refused:
+        raise Ended(FAILED, f"the name needs 1 to {refused.limit} visible characters.") from None
+    except errors.EmailTaken:
+        raise Ended(FAILED, "that address has an account already.") from None
     finally:
-        await database.engine().stop()
+        people.close()
+        await engine().stop()
