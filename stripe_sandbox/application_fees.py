@@ -3,8 +3,8 @@
 from . import balances
 from .amounts import require_positive, share, written
 from .balances import Fee
-from .charges import list_inside
 from .errors import Json, refused
+from .parts import list_inside, parts_of
 from .routes import Call, list_of, route
 from .updates import change, merged
 from .world import World
@@ -42,7 +42,7 @@ def take(world: World, transfer: Json, payment: Json, amount: int, *, available_
             "livemode": False,
             "originating_transaction": transfer["source_transaction"],
             "refunded": False,
-            "refunds": list_inside([], f"/v1/application_fees/{id}/refunds"),
+            "refunds": list_inside(world, "fee_refund", [], _refunds_url(id)),
             "_refunds": [],
             "_reversed": 0,
             "_returned": 0,
@@ -100,12 +100,20 @@ def _give_back(world: World, fee: Json, amount: int, *, metadata: Json | None = 
     refund["balance_transaction"] = balances.book(
         world, "application_fee_refund", -amount, fee["currency"], refund["id"]
     )["id"]
-    fee["_refunds"].append(refund)
+    fee["_refunds"].append(refund["id"])
     fee["amount_refunded"] += amount
     fee["refunded"] = fee["amount_refunded"] == fee["amount"]
-    fee["refunds"] = list_inside(fee["_refunds"], f"/v1/application_fees/{fee['id']}/refunds")
+    _list_refunds_inside(world, fee)
     world.emit("application_fee.refunded", fee, previous_attributes=before)
     return refund
+
+
+def _list_refunds_inside(world: World, fee: Json) -> None:
+    fee["refunds"] = list_inside(world, "fee_refund", fee["_refunds"], _refunds_url(fee["id"]))
+
+
+def _refunds_url(fee: str) -> str:
+    return f"/v1/application_fees/{fee}/refunds"
 
 
 # --------------------------------------------------------------------------------- the routes
@@ -155,8 +163,8 @@ def create_refund(call: Call) -> Json:
 @route("GET", "/v1/application_fees/{id}/refunds")
 def list_refunds(call: Call) -> Json:
     fee = call.world.find("application_fee", call.args["id"])
-    newest = list(reversed(fee["_refunds"]))
-    return list_of(call, newest, f"/v1/application_fees/{fee['id']}/refunds")
+    newest = parts_of(call.world, "fee_refund", fee["_refunds"])
+    return list_of(call, newest, _refunds_url(fee["id"]))
 
 
 @route("GET", "/v1/application_fees/{fee}/refunds/{id}")
@@ -169,4 +177,5 @@ def retrieve_refund(call: Call) -> Json:
 def update_refund(call: Call) -> Json:
     refund = call.world.find("fee_refund", call.args["id"])
     change(call, refund, {}, "application_fee.refund.updated")
+    _list_refunds_inside(call.world, call.world.find("application_fee", refund["fee"]))
     return refund

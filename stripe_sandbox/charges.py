@@ -5,6 +5,7 @@ from .cards import Card, Decline
 from .charge_shapes import approved, card_details, declined, empty_charge
 from .errors import Json
 from .expansion import register_expandable
+from .parts import list_inside
 from .payment_methods import card_behind, checks
 from .routes import Call, list_of, route
 from .updates import change, shipping, unset
@@ -126,7 +127,7 @@ def new_refund(world: World, charge: Json, amount: int, *, reason: str | None = 
             "transfer_reversal": None,
         }
     )
-    charge["_refunds"].append(refund)
+    charge["_refunds"].append(refund["id"])
     return refund
 
 
@@ -195,15 +196,9 @@ def update(call: Call) -> Json:
     return charge
 
 
-def list_inside(objects: list[Json], url: str) -> Json:
-    """The list an object carries of its newest ten parts."""
-    newest = list(reversed(objects))
-    return {"object": "list", "data": newest[:10], "has_more": len(newest) > 10, "url": url}
-
-
 def _refunds_of(world: World, charge: Json) -> Json:
     kept = world.peek("charge", charge["id"]) or charge
-    return list_inside(kept["_refunds"], f"/v1/charges/{charge['id']}/refunds")
+    return list_inside(world, "refund", kept["_refunds"], f"/v1/charges/{charge['id']}/refunds")
 
 
 register_expandable("charge", "refunds", _refunds_of)

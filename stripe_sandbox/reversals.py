@@ -2,8 +2,8 @@
 
 from . import application_fees, balances
 from .amounts import require_positive, share, written
-from .charges import list_inside
 from .errors import Json, refused
+from .parts import list_inside, parts_of
 from .routes import Call, list_of, route
 from .updates import merged
 from .world import World
@@ -27,7 +27,7 @@ def reverse(
     payment = world.find("charge", transfer["destination_payment"], account=account)
     reversal = world.put(_reversal(world, transfer, amount, refund, metadata))
     payment_refund = world.put(_payment_refund(world, payment, amount, reversal), account=account)
-    payment["_refunds"].append(payment_refund)
+    payment["_refunds"].append(payment_refund["id"])
     payment["amount_refunded"] += amount
     payment["refunded"] = payment["amount_refunded"] == payment["amount"]
     reversal["destination_payment_refund"] = payment_refund["id"]
@@ -43,16 +43,16 @@ def reverse(
         fees=(application_fees.returned(fee_amount),) if fee_amount else (),
         account=account,
     )["id"]
-    _count_reversal(transfer, reversal)
+    _count_reversal(world, transfer, reversal)
     return reversal
 
 
-def _count_reversal(transfer: Json, reversal: Json) -> None:
-    transfer["_reversals"].append(reversal)
+def _count_reversal(world: World, transfer: Json, reversal: Json) -> None:
+    transfer["_reversals"].append(reversal["id"])
     transfer["amount_reversed"] += reversal["amount"]
     transfer["reversed"] = transfer["amount_reversed"] == transfer["amount"]
     url = f"/v1/transfers/{transfer['id']}/reversals"
-    transfer["reversals"] = list_inside(transfer["_reversals"], url)
+    transfer["reversals"] = list_inside(world, "transfer_reversal", transfer["_reversals"], url)
 
 
 def _reversal(
@@ -147,7 +147,7 @@ def reversed_before(transfer: Json) -> Json:
 @route("GET", "/v1/transfers/{id}/reversals")
 def list_reversals(call: Call) -> Json:
     transfer = call.world.find("transfer", call.args["id"])
-    newest = list(reversed(transfer["_reversals"]))
+    newest = parts_of(call.world, "transfer_reversal", transfer["_reversals"])
     return list_of(call, newest, f"/v1/transfers/{transfer['id']}/reversals")
 
 

@@ -3,8 +3,9 @@
 from . import application_fees, balances
 from .amounts import require_currency, require_positive
 from .charge_shapes import empty_charge
-from .charges import funds_available_on, list_inside
+from .charges import funds_available_on
 from .errors import Json, StripeError, refused
+from .parts import list_inside
 from .routes import Call, list_of, route
 from .updates import change, merged, unset
 from .world import World
@@ -98,7 +99,7 @@ def _transfer(
         "destination_payment": None,
         "livemode": False,
         "metadata": labels.get("metadata") or {},
-        "reversals": list_inside([], f"/v1/transfers/{id}/reversals"),
+        "reversals": list_inside(world, "transfer_reversal", [], f"/v1/transfers/{id}/reversals"),
         "reversed": False,
         "source_transaction": charge and charge["id"],
         "source_type": "card",
