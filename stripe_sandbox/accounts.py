@@ -243,8 +243,10 @@ def shown(call: Call, account: Json) -> Json:
     if named:
         answer["configuration"] = {name: applied[name] for name in named if name in applied}
     if call.config.unrequested_as_null:
-        nulls = dict.fromkeys((*INCLUDABLE, "configuration"))
-        return {**nulls, **answer}
+        if named:
+            nulls = dict.fromkeys(("customer", "merchant", "recipient"))
+            answer["configuration"] = {**nulls, **answer["configuration"]}
+        return {**dict.fromkeys((*INCLUDABLE, "configuration")), **answer}
     return {k: v for k, v in answer.items() if v is not None}
 
 

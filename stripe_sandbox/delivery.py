@@ -44,6 +44,7 @@ class Delivery:
     event: Emission
     destination: Destination
     emitted_at: float
+    era: int
     copy: int = 0
     state: str = "queued"
     attempts: list[Attempt] = field(default_factory=list)
@@ -77,6 +78,7 @@ class Deliveries:
         self._due: list[tuple[float, int, Delivery]] = []
         self._numbers = count()
         self._wake = asyncio.Event()
+        self._era = 0  # counts resets: what was in the air during one is forgotten when it lands
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -117,7 +119,8 @@ class Deliveries:
                 self._employ(destination)
 
     def reset(self) -> None:
-        """Forget every record and every delivery that is not in the air."""
+        """Forget every record and every delivery; one in the air lands, but is not repeated."""
+        self._era += 1
         self.records.clear()
         self._due.clear()
         for held in self._held.values():
@@ -177,7 +180,7 @@ class Deliveries:
         return True
 
     def _record(self, emission: Emission, destination: Destination, copy: int = 0) -> Delivery:
-        delivery = Delivery(emission, destination, self.clock(), copy)
+        delivery = Delivery(emission, destination, self.clock(), self._era, copy)
         self.records.append(delivery)
         return delivery
 
@@ -228,6 +231,8 @@ class Deliveries:
 
     async def _attempt(self, delivery: Delivery) -> None:
         status, error = await self._post(delivery)
+        if delivery.era != self._era:
+            return
         delivery.attempts.append(Attempt(self.clock(), status, error))
         if status is not None and 200 <= status < 300:
             delivery.state = "delivered"

@@ -3,10 +3,11 @@
 import httpx
 import pytest
 
-from stripe_sandbox.server import RunningSandbox
+from stripe_sandbox.config import SandboxConfig
+from stripe_sandbox.server import RunningSandbox, running_sandbox
 
 from .accounts import capability, link_to_onboarding, open_account, read_account
-from .conftest import Receiver
+from .conftest import SECRET, VERSION, Receiver
 
 
 async def test_a_new_account_can_receive_nothing_and_says_why(stripe: httpx.AsyncClient) -> None:
@@ -27,6 +28,21 @@ async def test_what_is_not_included_is_not_answered(stripe: httpx.AsyncClient) -
     plain = (await stripe.get(f"/v2/core/accounts/{account['id']}")).json()
     assert plain["id"] == account["id"]
     assert not {"configuration", "requirements", "identity", "defaults"} & plain.keys()
+
+
+async def test_what_is_not_included_can_be_null_as_on_stripes_servers() -> None:
+    headers = {"Authorization": f"Bearer {SECRET}", "Stripe-Version": VERSION}
+    config = SandboxConfig(port=0, unrequested_as_null=True)
+    async with (
+        running_sandbox(config) as sandbox,
+        httpx.AsyncClient(base_url=sandbox.base_url, headers=headers) as stripe,
+    ):
+        account = await open_account(stripe)
+        plain = (await stripe.get(f"/v2/core/accounts/{account['id']}")).json()
+    assert account["configuration"]["merchant"] is None
+    assert capability(account, "payouts")["status"] == "restricted"
+    assert plain["configuration"] is None
+    assert plain["requirements"] is None
 
 
 async def test_onboarding_makes_the_account_ready_and_tells_the_platform(

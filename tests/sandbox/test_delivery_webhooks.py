@@ -216,6 +216,20 @@ async def test_a_fault_can_name_a_v2_event(stripe: httpx.AsyncClient, listening:
     assert listening.types("accounts") == ["v2.core.account.created"]
 
 
+async def test_what_is_in_the_air_during_a_reset_is_not_repeated(
+    stripe: httpx.AsyncClient, listening: Receiver
+) -> None:
+    listening.pause_seconds, listening.statuses = 0.2, [500]
+    await create(stripe)
+    await asyncio.sleep(0.1)
+    await stripe.post("/_sandbox/reset")
+    assert await settle(stripe) == []
+    await stripe.post("/_sandbox/clock", json={"advance": 3600})
+    await asyncio.sleep(0.05)
+    assert await settle(stripe) == []
+    assert len(listening.received) == 1
+
+
 async def test_an_event_can_be_delivered_again(
     stripe: httpx.AsyncClient, listening: Receiver
 ) -> None:
