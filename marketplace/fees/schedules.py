@@ -7,6 +7,7 @@ import msgspec
 
 from marketplace.fees.first_schedule import FIRST_RULES
 from marketplace.fees.schedule import FeeRule, Schedule, check_rules
+from marketplace.oversight import audit
 from marketplace.paging import Page, PageRequest
 from payments.database import execute, require_transaction, row, rows, transaction
 from payments.ids import new_id
@@ -117,22 +118,20 @@ class Schedules:
             now,
             actor,
         )
-        await execute(
-            "INSERT INTO audit_log (id, actor, action, subject, before, after, reason, occurred_at) "
-            "VALUES ($1, $2, 'fee_schedule.published', $3, $4, $5, $6, $7)",
-            new_id("aud"),
-            actor,
-            schedule.id,
-            _json({"id": latest["id"], "version": latest["version"]}) if latest else None,
-            _json(schedule),
-            reason,
-            now,
+        await audit.record(
+            actor=actor,
+            action="fee_schedule.published",
+            subject=schedule.id,
+            before=dict(latest) if latest else None,
+            after={"id": schedule.id, "version": schedule.version},
+            reason=reason,
+            now=now,
         )
         return schedule
 
 
-def _json(facts: object) -> str:
-    return msgspec.json.encode(facts).decode()
+def _json(rules: Sequence[FeeRule]) -> str:
+    return msgspec.json.encode(rules).decode()
 
 
 def _rules(text: str) -> tuple[FeeRule, ...]:

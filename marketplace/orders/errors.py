@@ -49,6 +49,22 @@ class PaidAlready(OrderError):
         super().__init__(order_id)
 
 
+class SellerOnly(OrderError):
+    """The caller may see the order, but only its seller (or an admin) may do this."""
+
+    def __init__(self, order_id: str) -> None:
+        self.order_id = order_id
+        super().__init__(order_id)
+
+
+class CheckoutOver(OrderError):
+    """The time to pay is over: the order is about to expire."""
+
+    def __init__(self, order_id: str) -> None:
+        self.order_id = order_id
+        super().__init__(order_id)
+
+
 class HoldLapsing(OrderError):
     """The bank's hold ends at `capture_before`: too near, or past, to capture safely."""
 
@@ -63,6 +79,14 @@ class OrderKeyReused(OrderError):
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
         super().__init__(order_id)
+
+
+class RefundKeyReused(OrderError):
+    """The requester's idempotency key made another refund: `refund_id`."""
+
+    def __init__(self, refund_id: str) -> None:
+        self.refund_id = refund_id
+        super().__init__(refund_id)
 
 
 class LinesRefused(OrderError):

@@ -1,5 +1,5 @@
 """Fixtures of orders."""
 
-from tests.orders.shop import database
+from tests.orders.shop import database, shop
 
-__all__ = ["database"]
+__all__ = ["database", "shop"]

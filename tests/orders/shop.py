@@ -1,30 +1,38 @@
 """A small marketplace in the database: accounts, sellers and listings, written as plain rows."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
+import pytest
 import pytest_asyncio
 
+from connect.accounts import Accounts
 from marketplace.catalog.catalog import Catalog
 from marketplace.catalog.listings import ListingRecord, NewListing
-from payments.database import engine, execute
-from payments.ids import new_id
+from marketplace.fees.schedules import Schedules
+from marketplace.orders.cancellation import Cancellation
+from marketplace.orders.checkout import Buyer, Checkout
+from marketplace.orders.orders import Orders
+from marketplace.orders.preparation import Preparation
+from marketplace.orders.reactions import react
+from marketplace.orders.reading import OrderView
+from marketplace.orders.records import Actor
+from marketplace.orders.refunds import OrderRefunds
+from marketplace.orders.totals import Wanted
+from marketplace.sellers.sellers import Sellers
+from marketplace.sellers.vouching import Vouching
+from payments.database import engine, execute, row
+from payments.gateway import CancelDraft
+from payments.ids import IdempotencyKey, IntentId, OperationId, PaymentId, SellerId, new_id
+from payments.lifecycle import IntentForBuyer, Payments
+from payments.operations import Operations
+from payments.refunds import Refunds
+from tests.clocks import MovedClock
+from tests.connect.fakes import FakeAccountGateway
+from tests.fakes import FakeGateway
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-
-
-class MovableClock:
-    """A clock that tests set forward."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **span: float) -> datetime:
-        self.now += timedelta(**span)
-        return self.now
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -104,3 +112,119 @@ async def place_bare(buyer_id: str, seller_id: str, order_id: str | None = None)
         NOON,
     )
     return order_id
+
+
+@dataclass
+class Shop:
+    """The whole domain over a real database, with Stripe in memory and time in hand."""
+
+    clock: MovedClock
+    stripe: FakeGateway
+    stripe_accounts: FakeAccountGateway
+    accounts: Accounts
+    payments: Payments
+    refunds: OrderRefunds
+    orders: Orders
+    checkout: Checkout
+    cancellation: Cancellation
+    preparation: Preparation
+    schedules: Schedules
+    catalog: Catalog
+
+    async def a_seller(self) -> tuple[str, str]:
+        """An approved seller whose connected account is ready; answers (account, seller)."""
+        owner = await account()
+        seller_id = SellerId(await seller(owner))
+        destination = await self.accounts.open_account(
+            seller_id, country="DE", currency="eur", email="s@example.com", display_name="A shop"
+        )
+        self.stripe_accounts.onboard(destination)
+        await self.accounts.refresh(destination)
+        return owner, seller_id
+
+    async def place(self, buyer_id: str, *lines: tuple[str, int]) -> str:
+        """An order of (listing, quantity) pairs; answers its id."""
+        wanted = [Wanted(listing_id, quantity) for listing_id, quantity in lines]
+        placed = await self.orders.place(buyer_id, wanted, new_id("key"), self.clock())
+        return placed.view.order.id
+
+    async def begin(self, order_id: str) -> IntentForBuyer:
+        """The order's buyer opens the checkout."""
+        order = (await self.see(order_id)).order
+        buyer = Buyer(order.buyer_id, "buyer@example.com")
+        return await self.checkout.begin(order_id, buyer, self.clock())
+
+    async def pay(self, order_id: str, card: str = "pm_card_visa") -> None:
+        """The buyer confirms at Stripe, and its webhook makes us read the PaymentIntent."""
+        intent = await self.begin(order_id)
+        self.stripe.pay(intent.intent_id, card)
+        await self.hear(order_id)
+
+    async def hear(self, order_id: str) -> None:
+        """What a webhook leads to."""
+        await self.payments.refresh(order_id)
+
+    async def stripe_ends(self, order_id: str, reason: str) -> None:
+        """Stripe, or somebody at its Dashboard, cancels the order's PaymentIntent."""
+        payment = await self.payments.find_live(order_id)
+        assert payment is not None
+        draft = CancelDraft(
+            operation_id=OperationId("op_dashboard"),
+            payment_id=PaymentId(payment.id),
+            intent_id=IntentId(payment.intent_id or ""),
+            reason=reason,  # type: ignore[arg-type]
+        )
+        await self.stripe.cancel_intent(draft, IdempotencyKey(f"dashboard:{payment.id}"))
+
+    async def see(self, order_id: str) -> OrderView:
+        """The order as an admin sees it."""
+        return await self.orders.find(order_id, Actor("acc_admin", is_admin=True))
+
+    async def status(self, order_id: str) -> str:
+        return (await self.see(order_id)).order.status
+
+    async def steps(self, order_id: str) -> list[str]:
+        """The names of the order's steps."""
+        told = await self.orders.history(order_id, Actor("acc_admin", is_admin=True))
+        return [step.step for step in told]
+
+    def asked(self, method: str) -> int:
+        """How many such requests reached Stripe."""
+        return sum(one.method == method for one in self.stripe.asked)
+
+
+async def stock_of(listing_id: str) -> tuple[int, int]:
+    """On hand and reserved."""
+    found = await row(
+        "SELECT stock_on_hand, stock_reserved FROM listings WHERE id = $1", listing_id
+    )
+    assert found is not None
+    return found["stock_on_hand"], found["stock_reserved"]
+
+
+@pytest.fixture
+async def shop(database: None) -> Shop:
+    """A program of its own on the module's database, with the first fee schedule in force."""
+    clock = MovedClock(NOON)
+    stripe, stripe_accounts = FakeGateway(clock), FakeAccountGateway()
+    operations = Operations(clock)
+    accounts = Accounts(stripe_accounts, operations, clock)
+    payments = Payments(stripe, operations, react, clock)
+    refunds = Refunds(stripe, operations, react, clock)
+    vouching = Vouching(Sellers(accounts), accounts)
+    catalog, schedules = Catalog(), Schedules()
+    await schedules.ensure_first(NOON)
+    return Shop(
+        clock=clock,
+        stripe=stripe,
+        stripe_accounts=stripe_accounts,
+        accounts=accounts,
+        payments=payments,
+        refunds=OrderRefunds(refunds),
+        orders=Orders(catalog, schedules),
+        checkout=Checkout(payments, vouching, catalog),
+        cancellation=Cancellation(payments),
+        preparation=Preparation(payments, vouching, schedules),
+        schedules=schedules,
+        catalog=catalog,
+    )

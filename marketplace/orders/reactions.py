@@ -1,0 +1,163 @@
+"""What an order does when its payment moves: called inside the transaction that made the fact true.
+
+The order's lock is held by then. A fact that the order already reflects changes nothing, so it may be told
+twice. A fact that the table of steps does not foresee raises, which undoes the whole absorption: it stays
+due and rings the alarm instead of leaving an order that contradicts its money.
+"""
+
+from typing import assert_never
+
+import structlog
+
+from marketplace.catalog import stock
+from marketplace.catalog.errors import OutOfStock
+from marketplace.orders import records, steps
+from marketplace.orders.order_states import ENDED, Step
+from marketplace.orders.records import OrderRecord
+from marketplace.orders.steps import STRIPE, StepRecord
+from payments.events import (
+    PaymentAuthorized,
+    PaymentCanceled,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentEvent,
+    PaymentNotCreated,
+    RefundFailed,
+    RefundSucceeded,
+)
+
+_log = structlog.get_logger("marketplace.orders.reactions")
+
+_LAPSED = frozenset({"automatic", "expired"})
+"""Stripe's reasons for ending a hold that nobody captured in time."""
+
+
+async def react(event: PaymentEvent) -> None:
+    """Move the order as its payment moved, with stock and history, in the open transaction.
+
+    Raises OrderStepRefused for a fact that cannot follow what the order knows.
+    """
+    order = await records.lock(event.order_id)
+    match event:
+        case PaymentAuthorized():
+            await _authorized(order, event)
+        case PaymentCaptured():
+            await _captured(order, event)
+        case PaymentCanceled():
+            await _canceled(order, event)
+        case PaymentNotCreated():
+            await _not_created(order, event)
+        case RefundSucceeded():
+            await _refund_settled(order, event, "refunded")
+        case RefundFailed():
+            await _refund_settled(order, event, "refund_failed")
+        case PaymentDeclined():
+            pass  # payments keeps the attempt; the order waits for the buyer's next one
+        case _:
+            assert_never(event)
+
+
+async def _authorized(order: OrderRecord, event: PaymentAuthorized) -> None:
+    if order.status in ("authorized", "paid"):
+        return
+    if order.status not in ENDED:
+        await steps.take(order, "authorized", actor=order.buyer_id, now=event.occurred_at)
+        return
+    _alarm(order, event)
+    short = await _hold_again(order, event)
+    await steps.take(
+        order, "authorized_late", actor=STRIPE, now=event.occurred_at, reason=_shortage(short)
+    )
+
+
+async def _captured(order: OrderRecord, event: PaymentCaptured) -> None:
+    if order.status == "paid":
+        return
+    step, actor = await _how_captured(order)
+    if order.status in ENDED:
+        _alarm(order, event)
+    short = await stock.sell(order.id)
+    partly = f"captured {event.amount} of {order.total}" if event.amount != order.total else None
+    reason = "; ".join(filter(None, (partly, _shortage(short)))) or None
+    await steps.take(order, step, actor=actor, now=event.occurred_at, reason=reason)
+
+
+async def _how_captured(order: OrderRecord) -> tuple[Step, str]:
+    """The step that the capture is, and who was behind it."""
+    if order.status in ENDED:
+        return "captured_late", STRIPE
+    if order.status == "checkout":
+        return "captured", order.buyer_id
+    asked = await steps.latest(order.id, ["preparation_asked"])
+    return ("captured", STRIPE) if asked is None else ("prepared", asked.actor)
+
+
+async def _canceled(order: OrderRecord, event: PaymentCanceled) -> None:
+    if order.status in ENDED:
+        return
+    asked = await steps.latest(order.id, ["cancellation_asked", "expiry_asked"])
+    step = _how_canceled(order, event, asked)
+    # Stripe's own word stands where nobody here had asked.
+    if asked is None or step == "hold_lapsed":
+        by, reason = STRIPE, event.reason
+    else:
+        by, reason = asked.actor, asked.reason
+    await stock.release(order.id)
+    await steps.take(order, step, actor=by, now=event.occurred_at, reason=reason)
+
+
+def _how_canceled(order: OrderRecord, event: PaymentCanceled, asked: StepRecord | None) -> Step:
+    if asked is not None and asked.step == "cancellation_asked":
+        return "canceled"
+    if order.status == "checkout":
+        return "payment_ended" if asked is None else "expired"
+    return "hold_lapsed" if event.reason in _LAPSED else "canceled"
+
+
+async def _not_created(order: OrderRecord, event: PaymentNotCreated) -> None:
+    """Stripe refused the PaymentIntent: what was set aside for it is free again."""
+    if order.status != "checkout":
+        return
+    await stock.release(order.id)
+    await steps.take(order, "payment_ended", actor=STRIPE, now=event.occurred_at, reason=event.code)
+
+
+async def _refund_settled(
+    order: OrderRecord, event: RefundSucceeded | RefundFailed, step: Step
+) -> None:
+    if await steps.latest(order.id, [step], reason=event.refund_id) is not None:
+        return
+    asked = await steps.latest(order.id, ["refund_asked"], reason=event.refund_id)
+    await steps.take(
+        order,
+        step,
+        actor=STRIPE if asked is None else asked.actor,
+        now=event.occurred_at,
+        reason=event.refund_id,
+    )
+
+
+async def _hold_again(order: OrderRecord, event: PaymentAuthorized) -> tuple[str, ...]:
+    """Set the stock of an order that came back aside again; answers what is no longer there."""
+    lines = (await records.lines_of([order.id]))[order.id]
+    try:
+        await stock.reserve(
+            order.id, {line.listing_id: line.quantity for line in lines}, event.occurred_at
+        )
+    except OutOfStock as refusal:
+        return (refusal.listing_id,)
+    return ()
+
+
+def _shortage(listing_ids: tuple[str, ...]) -> str | None:
+    return f"out of stock: {', '.join(listing_ids)}" if listing_ids else None
+
+
+def _alarm(order: OrderRecord, event: PaymentAuthorized | PaymentCaptured) -> None:
+    _log.error(
+        "money came for an order that had ended",
+        order_id=order.id,
+        status=order.status,
+        payment_id=event.payment_id,
+        alarm=True,
+    )

@@ -1,0 +1,89 @@
+"""Orders with their lines and payments: three queries for a page, however long it is."""
+
+from datetime import datetime
+
+import msgspec
+
+from marketplace.orders.order_states import Status
+from marketplace.orders.records import SELECT, OrderRecord, lines_of
+from marketplace.orders.totals import Line
+from marketplace.paging import Page, PageRequest
+from payments.database import rows
+
+
+class PaymentSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """How the money of an order stands: Stripe's status, and minor units of the order's currency."""
+
+    order_id: str
+    id: str
+    status: str
+    intent_id: str | None
+    amount_captured: int
+    amount_refunded: int
+    fee_captured: int
+    fee_refunded: int
+    processing_cost: int
+    capture_before: datetime | None
+
+
+class OrderView(msgspec.Struct, frozen=True):
+    """An order as people look at it. `payment` is None before the first checkout."""
+
+    order: OrderRecord
+    lines: tuple[Line, ...]
+    payment: PaymentSummary | None
+
+
+class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which orders to list; None means any."""
+
+    buyer_id: str | None = None
+    seller_id: str | None = None
+    owner_id: str | None = None
+    status: Status | None = None
+
+
+async def view(order: OrderRecord) -> OrderView:
+    """One order with its lines and payment."""
+    return (await _views([order]))[0]
+
+
+async def page(wanted: OrderFilter, request: PageRequest) -> Page[OrderView]:
+    """Orders that fit `wanted`, the newest first."""
+    conditions, arguments = ["true"], []
+    given = {
+        "o.buyer_id =": wanted.buyer_id,
+        "o.seller_id =": wanted.seller_id,
+        "s.account_id =": wanted.owner_id,
+        "o.status =": wanted.status,
+        "o.id <": request.starting_after,
+    }
+    # Only the conditions that are given are sent, so that each list can use its own index.
+    for condition, argument in given.items():
+        if argument is not None:
+            arguments.append(argument)
+            conditions.append(f"{condition} ${len(arguments)}")
+    found = await rows(
+        f"{SELECT} WHERE {' AND '.join(conditions)} ORDER BY o.id DESC LIMIT {request.fetched}",
+        *arguments,
+    )
+    orders = Page.cut([OrderRecord(**record) for record in found], request)
+    return Page(await _views(orders.data), orders.has_more)
+
+
+async def _views(orders: list[OrderRecord]) -> list[OrderView]:
+    order_ids = [order.id for order in orders]
+    if not order_ids:
+        return []
+    lines, payments = await lines_of(order_ids), await _payments_of(order_ids)
+    return [OrderView(order, lines[order.id], payments.get(order.id)) for order in orders]
+
+
+async def _payments_of(order_ids: list[str]) -> dict[str, PaymentSummary]:
+    """The latest payment of each order that has one."""
+    found = await rows(
+        f"SELECT DISTINCT ON (order_id) {', '.join(PaymentSummary.__struct_fields__)} FROM payments "
+        "WHERE order_id = ANY($1::text[]) ORDER BY order_id, generation DESC",
+        order_ids,
+    )
+    return {record["order_id"]: PaymentSummary(**record) for record in found}
