@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 
 from connect.accounts import Accounts
+from connect.gateway import DashboardLink, OnboardingLink
 from marketplace.oversight import audit
+from marketplace.sellers import records
 from marketplace.sellers.errors import (
     OwnSellerDecision,
     SellerFactFixed,
@@ -77,7 +79,7 @@ class Sellers:
         Raises SellerNotFound, SellerFactFixed, NameRefused, CountryUnknown, CurrencyUnknown.
         """
         async with transaction():
-            before = await _locked(seller_id)
+            before = await records.require_locked(seller_id)
             if before.account_id != account_id:
                 raise SellerNotFound(seller_id)
             after = changed(before, changes)
@@ -95,10 +97,7 @@ class Sellers:
 
     async def require(self, seller_id: str) -> SellerProfile:
         """The seller, whoever asks. Raises SellerNotFound."""
-        found = await row(f"SELECT {COLUMNS} FROM sellers WHERE id = $1", seller_id)
-        if found is None:
-            raise SellerNotFound(seller_id)
-        return SellerProfile(**found)
+        return await records.require(seller_id)
 
     async def require_own(self, seller_id: str, account_id: str) -> SellerProfile:
         """The seller that this account is. Raises SellerNotFound, for others' sellers too."""
@@ -109,10 +108,36 @@ class Sellers:
 
     async def require_of_account(self, account_id: str) -> SellerProfile:
         """The account's seller profile. Raises SellerNotFound."""
-        found = await row(f"SELECT {COLUMNS} FROM sellers WHERE account_id = $1", account_id)
-        if found is None:
-            raise SellerNotFound(account_id)
-        return SellerProfile(**found)
+        return await records.require_of_account(account_id)
+
+    async def onboarding_link(
+        self, seller_id: str, *, account_id: str, email: str, return_url: str, refresh_url: str
+    ) -> OnboardingLink:
+        """A new link to Stripe's hosted onboarding, for the seller's owner and nobody else.
+
+        The first one opens the connected account. Raises SellerNotFound, AccountNotOpened,
+        AccountIsClosed, LinkRefused, PaymentsUnavailable.
+        """
+        seller = await self.require_own(seller_id, account_id)
+        await self._accounts.open_account(
+            seller.id,
+            country=seller.country,
+            currency=seller.currency,
+            email=email,
+            display_name=seller.display_name,
+        )
+        return await self._accounts.onboarding_link(
+            seller.id, return_url=return_url, refresh_url=refresh_url
+        )
+
+    async def dashboard_link(self, seller_id: str, *, account_id: str) -> DashboardLink:
+        """A new link into the seller's Stripe dashboard, for the seller's owner and nobody else.
+
+        Raises SellerNotFound, AccountNotFound, AccountIsClosed, OnboardingIncomplete, LinkRefused,
+        PaymentsUnavailable.
+        """
+        seller = await self.require_own(seller_id, account_id)
+        return await self._accounts.dashboard_link(seller.id)
 
     async def decide(
         self, seller_id: str, decision: Decision, *, actor: str, reason: str, now: datetime
@@ -166,15 +191,8 @@ class Sellers:
             raise SellerFactFixed("currency")
 
 
-async def _locked(seller_id: str) -> SellerProfile:
-    found = await row(f"SELECT {COLUMNS} FROM sellers WHERE id = $1 FOR NO KEY UPDATE", seller_id)
-    if found is None:
-        raise SellerNotFound(seller_id)
-    return SellerProfile(**found)
-
-
 async def _to_decide(seller_id: str, actor: str) -> SellerProfile:
-    profile = await _locked(seller_id)
+    profile = await records.require_locked(seller_id)
     if profile.account_id == actor:
         raise OwnSellerDecision
     return profile

@@ -6,9 +6,9 @@ import msgspec
 
 from connect.accounts import Accounts
 from connect.capability import PayoutCapability
+from marketplace.sellers import records
 from marketplace.sellers.errors import SellerNotPayable
 from marketplace.sellers.profile import SellerProfile
-from marketplace.sellers.sellers import Sellers
 from payments.ids import ConnectedAccountId
 
 
@@ -33,15 +33,15 @@ class Vouched(msgspec.Struct, frozen=True, kw_only=True):
 class Vouching:
     """Asked twice around a payment: outside any transaction, then again under the order's lock."""
 
-    def __init__(self, sellers: Sellers, accounts: Accounts) -> None:
-        self._sellers, self._accounts = sellers, accounts
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
 
     async def vouch(self, seller_id: str, now: datetime) -> Vouched:
         """The verdict, after asking Stripe where the snapshot is older than a minute or stale.
 
         Outside any transaction. Raises SellerNotFound; silence of Stripe is a reason, not an error.
         """
-        seller = await self._sellers.require(seller_id)
+        seller = await records.require(seller_id)
         verdict = await self._accounts.vouch(seller.id, seller.standing, now)
         return Vouched(seller=seller, verdict=verdict)
 
@@ -50,7 +50,7 @@ class Vouching:
 
         For use inside a transaction. Raises SellerNotFound.
         """
-        seller = await self._sellers.require(seller_id)
+        seller = await records.require(seller_id)
         verdict = await self._accounts.verdict_now(seller.id, seller.standing, now)
         return Vouched(seller=seller, verdict=verdict)
 
