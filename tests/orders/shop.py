@@ -20,11 +20,10 @@ from marketplace.orders.reading import OrderView
 from marketplace.orders.records import Actor
 from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.totals import Wanted
-from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from payments.database import engine, execute, row
-from payments.gateway import CancelDraft
-from payments.ids import IdempotencyKey, IntentId, OperationId, PaymentId, SellerId, new_id
+from payments.gateway import CancelDraft, CaptureDraft
+from payments.ids import IntentId, OperationId, PaymentId, SellerId, new_id
 from payments.lifecycle import IntentForBuyer, Payments
 from payments.operations import Operations
 from payments.refunds import Refunds
@@ -114,12 +113,42 @@ async def place_bare(buyer_id: str, seller_id: str, order_id: str | None = None)
     return order_id
 
 
+class Stripe(FakeGateway):
+    """Stripe in memory, whose ids are new in every test of a module's database."""
+
+    def _id(self, prefix: str) -> str:
+        return new_id(prefix)
+
+    def end(self, intent_id: str, reason: str) -> None:
+        """Stripe, or somebody at its Dashboard, cancels a PaymentIntent."""
+        self._cancel(
+            CancelDraft(
+                operation_id=OperationId(""),
+                payment_id=PaymentId(""),
+                intent_id=IntentId(intent_id),
+                reason=reason,  # type: ignore[arg-type]
+            )
+        )
+
+    def capture(self, intent_id: str, amount: int, fee: int) -> None:
+        """Somebody captures at the Dashboard."""
+        self._capture(
+            CaptureDraft(
+                operation_id=OperationId(""),
+                payment_id=PaymentId(""),
+                intent_id=IntentId(intent_id),
+                amount=amount,
+                application_fee=fee,
+            )
+        )
+
+
 @dataclass
 class Shop:
     """The whole domain over a real database, with Stripe in memory and time in hand."""
 
     clock: MovedClock
-    stripe: FakeGateway
+    stripe: Stripe
     stripe_accounts: FakeAccountGateway
     accounts: Accounts
     payments: Payments
@@ -164,17 +193,12 @@ class Shop:
         """What a webhook leads to."""
         await self.payments.refresh(order_id)
 
-    async def stripe_ends(self, order_id: str, reason: str) -> None:
-        """Stripe, or somebody at its Dashboard, cancels the order's PaymentIntent."""
+    async def intent_of(self, order_id: str) -> str:
+        """Stripe's id of the order's live PaymentIntent."""
         payment = await self.payments.find_live(order_id)
         assert payment is not None
-        draft = CancelDraft(
-            operation_id=OperationId("op_dashboard"),
-            payment_id=PaymentId(payment.id),
-            intent_id=IntentId(payment.intent_id or ""),
-            reason=reason,  # type: ignore[arg-type]
-        )
-        await self.stripe.cancel_intent(draft, IdempotencyKey(f"dashboard:{payment.id}"))
+        assert payment.intent_id is not None
+        return payment.intent_id
 
     async def see(self, order_id: str) -> OrderView:
         """The order as an admin sees it."""
@@ -206,12 +230,12 @@ async def stock_of(listing_id: str) -> tuple[int, int]:
 async def shop(database: None) -> Shop:
     """A program of its own on the module's database, with the first fee schedule in force."""
     clock = MovedClock(NOON)
-    stripe, stripe_accounts = FakeGateway(clock), FakeAccountGateway()
+    stripe, stripe_accounts = Stripe(clock), FakeAccountGateway()
     operations = Operations(clock)
     accounts = Accounts(stripe_accounts, operations, clock)
     payments = Payments(stripe, operations, react, clock)
     refunds = Refunds(stripe, operations, react, clock)
-    vouching = Vouching(Sellers(accounts), accounts)
+    vouching = Vouching(accounts)
     catalog, schedules = Catalog(), Schedules()
     await schedules.ensure_first(NOON)
     return Shop(
