@@ -10,6 +10,7 @@ do about it, and never shows a secret's value.
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -56,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_webhook_secrets_connect: tuple[str, ...] = ()
     stripe_api_base: str = STRIPE_API_BASE
     stripe_js_url: str = STRIPE_JS_URL
-    stripe_transport: str = "aiohttp"
+    stripe_transport: Literal["aiohttp", "httpx"] = "aiohttp"
     public_url: str = "http://127.0.0.1:8000"  # without a slash at its end
     host: str = "127.0.0.1"
     port: int = 8000

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -12,6 +12,8 @@ STRIPE_API_BASE = "https://api.stripe.com"
 # The release train the pinned SDK belongs to; Stripe.js must come from Stripe's own host (PCI).
 STRIPE_JS_URL = "https://js.stripe.com/endive/stripe.js"
 _STRIPE_JS_HOST = "https://js.stripe.com/"
+
+Choice = TypeVar("Choice", bound=str)
 
 _OWN_PREFIX = "MARKETPLACE_"
 _OWN_NAMES = frozenset(
@@ -97,7 +99,8 @@ class Reading:
         )
         return default
 
-    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+    def choice(self, name: str, default: Choice, allowed: tuple[Choice, ...]) -> Choice:
+        """One of the values, in any letter case."""
         text = self.text(name, default)
         for value in allowed:
             if text.lower() == value.lower():

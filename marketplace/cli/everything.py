@@ -1,8 +1,8 @@
 """`marketplace run`: the whole program on one machine, with whatever is missing brought along."""
 
+import http.client
 import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -104,7 +104,10 @@ def _start(
     supervisor: Supervisor, env: dict[str, str], complete: Settings, *, own_sandbox: bool
 ) -> None:
     if own_sandbox:
-        supervisor.start("sandbox", _ours("sandbox", "--with-parent"), env)
+        # What a kept database knows of Stripe, the sandbox must know again.
+        memory = str(complete.data_directory / "sandbox.json")
+        command = _ours("sandbox", "--with-parent", "--state-file", memory)
+        supervisor.start("sandbox", command, env)
     code = supervisor.run("migrate", _ours("migrate"), env)
     if code:
         raise Ended(code, "the database could not be migrated; see above.")
@@ -132,17 +135,20 @@ def _tell(complete: Settings, *, own_database: bool) -> None:
 
 
 def _wait_for(supervisor: Supervisor, address: str) -> None:
-    """Wait until the server answers on its port, watching that nothing ends meanwhile."""
-    host, _, port = address.removeprefix("http://").rpartition(":")
+    """Wait until the server answers a request, watching that nothing ends meanwhile."""
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         supervisor.check()
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=2)
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
+            connection.request("GET", "/health/live")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
     raise Ended(FAILED, f"the server did not answer within {_READY_SECONDS:.0f} seconds.")
 
 

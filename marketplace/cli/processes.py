@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -57,6 +58,9 @@ with_parent: Callable[[Any], Any] = click.option(
 def serve() -> None:
     """Serve the API and the pages. Any number may run, on one database."""
     chosen = configured()
+    from marketplace import logs
+
+    logs.configure(chosen.log_level)
     require_ready(chosen)
     with listening_socket(chosen.host, chosen.port, "PORT") as listener:
         import uvicorn
@@ -89,6 +93,9 @@ def work() -> None:
     Webhook events, interrupted operations, expiries, reconciliation.
     """
     chosen = configured(settings.WORKING)
+    from marketplace import logs
+
+    logs.configure(chosen.log_level)
     require_ready(chosen)
     asyncio.run(_work(chosen))
 
@@ -105,20 +112,39 @@ async def _work(chosen: Settings) -> None:
 
 
 @click.command()
+@click.option(
+    "--state-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep its memory in this file between runs.",
+)
 @with_parent
-def sandbox() -> None:
-    """Run a local Stripe with memory, for development and tests."""
+def sandbox(state_file: Path | None) -> None:
+    """Run a local Stripe with memory, for development and tests.
+
+    Its webhooks go to our own server, when STRIPE_WEBHOOK_SECRETS_PLATFORM is set.
+    """
     chosen = configured(settings.NOTHING)
     if chosen.live:
         raise Ended(REFUSED, "a live key is configured; the sandbox moves no real money.")
     listening_socket("127.0.0.1", chosen.sandbox_port, "SANDBOX_PORT").close()
     from stripe_sandbox.config import SandboxConfig
+    from stripe_sandbox.keeping import UnreadableState
     from stripe_sandbox.server import serve as serve_sandbox
 
     click.echo(f"Stripe sandbox: http://127.0.0.1:{chosen.sandbox_port}/_sandbox")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    serve_sandbox(SandboxConfig(port=chosen.sandbox_port, destinations=_destinations(chosen)))
+    try:
+        serve_sandbox(
+            SandboxConfig(
+                port=chosen.sandbox_port,
+                destinations=_destinations(chosen),
+                state_file=state_file,
+            )
+        )
+    except UnreadableState as error:
+        remedy = f"Move {state_file} away to begin with an empty sandbox."
+        raise Ended(FAILED, f"{error}.", remedy) from None
 
 
 def _destinations(chosen: Settings) -> tuple[Any, ...]:

@@ -1,7 +1,6 @@
 """The commands as a shell sees them: help, refusals, exit codes, and stopping when asked."""
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -16,48 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from marketplace.cli import commands
-from marketplace.cli.everything import SANDBOX_PUBLISHABLE_KEY, SANDBOX_SECRET_KEY
 from marketplace.cli.outcomes import EXIT_CODES
+from tests.running.processes import bare_env, command, free_port, marketplace, stripe_env
 
 NOWHERE = "postgresql://nobody@/nothing?host=/nonexistent"
-
-
-def bare_env(**variables: str) -> dict[str, str]:
-    """An environment of nothing but what is said, as on a fresh machine."""
-    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **variables}
-
-
-def stripe_env(api_base: str = "http://127.0.0.1:9") -> dict[str, str]:
-    return {
-        "STRIPE_SECRET_KEY": SANDBOX_SECRET_KEY,
-        "STRIPE_PUBLISHABLE_KEY": SANDBOX_PUBLISHABLE_KEY,
-        "STRIPE_WEBHOOK_SECRETS_PLATFORM": "whsec_0123456789abcdef",
-        "STRIPE_API_BASE": api_base,
-    }
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "marketplace", *arguments]
-
-
-def marketplace(
-    *arguments: str, said: str = "", **variables: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments),
-        env=bare_env(**variables),
-        input=said,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def all_commands(group: click.Group = commands, *above: str) -> Iterator[list[str]]:
