@@ -12,7 +12,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from marketplace.api.problem_table import INTERNAL, Answer, answer_to
+from marketplace.api.problem_answers import Answer
+from marketplace.api.problem_table import INTERNAL, answer_to
 from marketplace.api.refusals import REFUSALS, RequestRefused
 from marketplace.api.requests_log import PROBLEM_CODE, log_failure
 from marketplace.oversight.request_id import REQUEST_ID

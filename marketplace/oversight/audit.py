@@ -69,26 +69,23 @@ async def record(
     )
 
 
-class Audit:
-    """Reads the audit log."""
-
-    async def list(self, filtered: AuditFilter, page: PageRequest) -> Page[AuditRecord]:
-        """Entries, newest first."""
-        found = await rows(
-            """
-            SELECT id, actor, action, subject, before, after, reason, request_id, occurred_at
-            FROM audit_log
-            WHERE ($1::text IS NULL OR actor = $1) AND ($2::text IS NULL OR action = $2)
-              AND ($3::text IS NULL OR subject = $3) AND ($4::text IS NULL OR id < $4)
-            ORDER BY id DESC LIMIT $5
-            """,
-            filtered.actor,
-            filtered.action,
-            filtered.subject,
-            page.starting_after,
-            page.fetched,
-        )
-        return Page.cut([_record(each) for each in found], page)
+async def entries(filtered: AuditFilter, page: PageRequest) -> Page[AuditRecord]:
+    """The log's entries, newest first."""
+    found = await rows(
+        """
+        SELECT id, actor, action, subject, before, after, reason, request_id, occurred_at
+        FROM audit_log
+        WHERE ($1::text IS NULL OR actor = $1) AND ($2::text IS NULL OR action = $2)
+          AND ($3::text IS NULL OR subject = $3) AND ($4::text IS NULL OR id < $4)
+        ORDER BY id DESC LIMIT $5
+        """,
+        filtered.actor,
+        filtered.action,
+        filtered.subject,
+        page.starting_after,
+        page.fetched,
+    )
+    return Page.cut([_record(each) for each in found], page)
 
 
 def _written(facts: Mapping[str, Any] | None) -> str | None:

@@ -103,8 +103,12 @@ class People:
         """Who the session's token belongs to. Raises NotSignedIn."""
         return await account_of_session(token, self._clock())
 
+    async def owner_of_api_key(self, token: str) -> tuple[Account, frozenset[str]]:
+        """Whose key this is, and what it may do. Raises NotSignedIn."""
+        return await self.api_keys.owner_of(token, self._clock())
+
     async def change_password(
-        self, account_id: str, *, current: str, new: str, session_token: str
+        self, account_id: str, *, current: str, new: str, session_token: str | None
     ) -> None:
         """Replace the password and end every other session.
 

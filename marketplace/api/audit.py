@@ -1,0 +1,58 @@
+"""The audit log over HTTP, for admins."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Parameter
+
+from marketplace.api.policies import admin
+from marketplace.oversight.audit import AuditFilter, AuditRecord, entries
+from marketplace.paging import PageRequest
+
+_Filter = Annotated[str | None, Parameter(max_length=60)]
+
+
+class AuditEntryAnswer(msgspec.Struct, kw_only=True):
+    """Who did what to which object, and why."""
+
+    id: str
+    actor: str
+    action: str
+    subject: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    reason: str | None
+    request_id: str | None
+    occurred_at: datetime
+
+    @classmethod
+    def of(cls, entry: AuditRecord) -> "AuditEntryAnswer":
+        """As `entry` was written."""
+        return cls(**{name: getattr(entry, name) for name in cls.__struct_fields__})
+
+
+class AuditEntryList(msgspec.Struct, kw_only=True):
+    """Entries, newest first."""
+
+    data: list[AuditEntryAnswer]
+    has_more: bool
+
+
+@get("/v1/admin/audit", **admin("admin:read"), summary="The audit log")
+async def list_audit_entries(
+    page: PageRequest,
+    actor: _Filter = None,
+    action: _Filter = None,
+    subject: _Filter = None,
+) -> AuditEntryList:
+    """Who decided what, newest first; nothing in it can be changed or removed."""
+    found = await entries(AuditFilter(actor=actor, action=action, subject=subject), page)
+    return AuditEntryList(
+        data=[AuditEntryAnswer.of(entry) for entry in found.data], has_more=found.has_more
+    )
+
+
+ROUTES: list[HTTPRouteHandler] = [list_audit_entries]

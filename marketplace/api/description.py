@@ -1,0 +1,216 @@
+"""The API's description (OpenAPI 3.1), completed with what every route has in common.
+
+Litestar describes paths, parameters and bodies. Who may call, which problem documents can come back and
+what an Idempotency-Key does is known from each route's declarations: written down here once, for all.
+"""
+
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+from litestar._openapi.plugin import OpenAPIPlugin
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Server
+from litestar.routes import HTTPRoute
+
+from marketplace.api.doorkeeper import COOKIE, CSRF_HEADER
+from marketplace.api.idempotency import HEADER as IDEMPOTENCY_HEADER
+from marketplace.api.idempotency import Handling, handling_of
+from marketplace.api.policies import Audience, Policy, policy_of
+from marketplace.api.problems import MEDIA_TYPE
+from marketplace.people.scopes import SCOPES
+
+VERSION = "1.0.0"
+
+_TAGS = {
+    "Everyone": "Open to anyone.",
+    "You": "Your account, your sign-ins, your programs' keys.",
+    "Buyers": "Orders: made, paid, followed.",
+    "Sellers": "The shop, its listings, its orders and refunds.",
+    "Admins": "What the platform reviews and decides.",
+}
+_TAG_OF_SCOPE = {"account": "You", "orders": "Buyers", "fees": "Admins", "admin": "Admins"}
+
+_PROBLEMS = {
+    "400": "The request is malformed: `code` says how, `errors` where.",
+    "401": "No usable credentials (`not_signed_in`), or wrong ones (`credentials_wrong`).",
+    "402": "The bank declined: `code` is our stable reason.",
+    "403": "Signed in, but not allowed: `csrf_refused`, `admins_only`, `scope_missing`.",
+    "404": "There is nothing here, or it is not yours.",
+    "409": "Where things stand does not allow this, or the same request is still being worked on.",
+    "413": "The body is larger than 64 KiB.",
+    "415": "The body is not `application/json`.",
+    "422": "Well-formed, but refused by a rule; or the Idempotency-Key was used for another request.",
+    "429": "Too many tries: wait as long as `Retry-After` says.",
+    "500": "A mistake on our side; quote the `request_id`.",
+    "503": "Something we depend on is away or busy: asking again is safe.",
+}
+
+_PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457, with a stable `code`. Further members depend on it.",
+    "required": ["type", "title", "status", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Stable: programs may depend on it."},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "description": "With 400: which fields or parameters, and why.",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+    "examples": [
+        {
+            "type": "/problems/not_signed_in",
+            "title": "Sign in, or send an API key",
+            "status": 401,
+            "code": "not_signed_in",
+            "request_id": "req_01k9zc3v5m8q2r4t6w8y0abcde",
+            "why": "missing",
+        }
+    ],
+}
+
+_SECURITY_SCHEMES: dict[str, Any] = {
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "A browser's session, from `POST /v1/sessions`.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CSRF_HEADER,
+        "description": "Beside the cookie, with everything that changes something.",
+    },
+    "api_key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A program's key. Scopes: "
+        + "; ".join(f"`{scope}` ({about})" for scope, about in SCOPES.items()),
+    },
+}
+
+
+def describe(app: Litestar, *, public_url: str) -> bytes:
+    """The description of every route of `app`, as JSON."""
+    config = OpenAPIConfig(
+        title="Marketplace",
+        version=VERSION,
+        description=files(__package__).joinpath("assets", "introduction.txt").read_text("utf-8"),
+        servers=[Server(url=public_url)],
+        use_handler_docstrings=True,
+    )
+    # Litestar adds routes of its own to an application that has a configuration while it is built, and
+    # those load their pages from elsewhere; given afterwards, it only describes.
+    app.plugins.get(OpenAPIPlugin)._openapi_config = app.openapi_config = config
+    document: dict[str, Any] = app.openapi_schema.to_schema()
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
+    components["securitySchemes"] = _SECURITY_SCHEMES
+    components["responses"] = {status: _problem(text) for status, text in _PROBLEMS.items()}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute) and route.path_format in document["paths"]:
+            _complete_path(document["paths"][route.path_format], route)
+    document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
+    return msgspec.json.encode(document)
+
+
+def _complete_path(item: dict[str, Any], route: HTTPRoute) -> None:
+    for method, (handler, _) in route.route_handler_map.items():
+        operation = item.get(method.lower())
+        policy = policy_of(handler)
+        if operation is not None and policy is not None:
+            _complete(operation, method, handler, policy, in_path="{" in route.path_format)
+
+
+def _complete(
+    operation: dict[str, Any],
+    method: str,
+    handler: BaseRouteHandler,
+    policy: Policy,
+    *,
+    in_path: bool,
+) -> None:
+    operation.setdefault("tags", [_tag(policy)])
+    if method == "POST":
+        _describe_key(operation, handler)
+    responses = operation["responses"]
+    responses.pop("400", None)  # Litestar's own error body, which is never sent
+    for status in sorted(_statuses(operation, method, policy, in_path=in_path)):
+        responses.setdefault(status, {"$ref": f"#/components/responses/{status}"})
+    operation["security"] = _security(policy, method)
+    if policy.scope:
+        operation["description"] = (
+            f"{operation.get('description', '')}\n\nScope: `{policy.scope}`.".strip()
+        )
+
+
+def _describe_key(operation: dict[str, Any], handler: BaseRouteHandler) -> None:
+    handling = handling_of(handler.opt)
+    if handling is Handling.REPEATABLE:
+        return
+    text = "1 to 255 visible ASCII characters, your own name for this request."
+    if handling is Handling.ONCE:
+        text += " The answer holds a secret and is not kept: a repeat is a 409 `answer_not_kept`."
+    operation.setdefault("parameters", []).append(
+        {
+            "name": IDEMPOTENCY_HEADER,
+            "in": "header",
+            "required": handling is Handling.REQUIRED,
+            "description": text,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "example": "order-2026-11-21-0001",
+        }
+    )
+
+
+def _statuses(operation: dict[str, Any], method: str, policy: Policy, *, in_path: bool) -> set[str]:
+    found = {"400", "500", "503"}
+    if policy.audience in {Audience.SIGNED_IN, Audience.ADMIN}:
+        found |= {"401", "403"}
+    if in_path:
+        found |= {"404"}
+    if method in {"POST", "PUT", "PATCH", "DELETE"}:
+        found |= {"409", "413", "415", "422"}
+    if policy.audience is Audience.ANYONE and method == "POST":
+        found |= {"401", "429"}
+    if policy.scope in {"orders:write", "account:write"} and method == "POST":
+        found |= {"402", "429"} if policy.scope == "orders:write" else {"429"}
+    return found
+
+
+def _security(policy: Policy, method: str) -> list[dict[str, list[str]]]:
+    if policy.audience not in {Audience.SIGNED_IN, Audience.ADMIN}:
+        return []
+    browser: dict[str, list[str]] = {"session": []}
+    if method not in {"GET", "HEAD"}:
+        browser["csrf"] = []
+    if policy.scope == "account:write":
+        return [browser]  # not grantable to a key
+    return [browser, {"api_key": []}]
+
+
+def _tag(policy: Policy) -> str:
+    if policy.audience is Audience.ADMIN:
+        return "Admins"
+    if policy.scope is None:
+        return "Everyone"
+    return _TAG_OF_SCOPE.get(policy.scope.partition(":")[0], "Sellers")
+
+
+def _problem(text: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -1,0 +1,185 @@
+"""What is malformed is refused at the edge, with a stable code, before anything is looked up.
+
+The body is read here whole, within a size and a time, and checked (`json_bodies.py`); a handler's `data` is
+then decoded strictly: unknown fields, floats for integers and numbers in strings are refused. Stripe's
+webhooks are left alone, for their signature is over the raw bytes.
+"""
+
+import asyncio
+import re
+from typing import Any, cast
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+import msgspec
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.types import (
+    ASGIApp,
+    HTTPReceiveMessage,
+    HTTPRequestEvent,
+    HTTPScope,
+    Receive,
+    Scope,
+    Send,
+)
+
+from marketplace.api.json_bodies import require_sound
+from marketplace.api.policies import Audience, policy_of
+from marketplace.api.problems import shown_message
+from marketplace.api.refusals import RequestRefused
+
+BODY_LIMIT = 64 * 1024
+WEBHOOK_LIMIT = 1024 * 1024
+_HEADERS_LIMIT = 16 * 1024
+# A phone on a bad line sends 64 KiB in less; a body that drips would hold its connection for ever.
+_BODY_SECONDS = 15
+
+_BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PATH_IN_MESSAGE = re.compile(r" - at `\$\.?(.*)`$")
+_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+QUERY_PARAMETERS = "query_parameters"
+"""Where a route keeps the names of the parameters it knows."""
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """Decodes a body into exactly what its handler declared."""
+
+    async def json(self) -> Any:
+        """The handler's `data`. Raises RequestRefused(invalid_body) naming the field."""
+        field = self.route_handler.parsed_data_field
+        assert field is not None
+        decoder = _DECODERS.get(field.annotation)
+        if decoder is None:
+            decoder = _DECODERS[field.annotation] = msgspec.json.Decoder(field.annotation)
+        try:
+            return decoder.decode(await self.body())
+        except msgspec.ValidationError as error:
+            raise _invalid_body(str(error)) from None
+        except msgspec.DecodeError:
+            raise RequestRefused("body_not_json") from None
+
+
+class Guard:
+    """ASGI middleware of every route. Raises RequestRefused; reads and replays the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what is malformed, and pass on what is not."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        _require_sound_head(scope)
+        handler = scope["route_handler"]
+        policy = policy_of(handler)
+        if scope["method"] not in _BODYLESS and (
+            policy is None or policy.audience is not Audience.STRIPE
+        ):
+            body = await _read(scope, receive)
+            _require_fitting(scope, handler, body)
+            receive = _replay(body, receive)
+        await self._app(scope, receive, send)
+
+
+def _require_sound_head(scope: HTTPScope) -> None:
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADERS_LIMIT:
+        raise RequestRefused("headers_too_large", limit_bytes=_HEADERS_LIMIT)
+    if not _is_text(scope.get("raw_path") or b""):
+        raise RequestRefused("path_malformed")
+    query = scope["query_string"]
+    if not query:
+        return
+    if not _is_text(query):
+        raise RequestRefused("query_malformed")
+    known: frozenset[str] = scope["route_handler"].opt.get(QUERY_PARAMETERS, frozenset())
+    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name not in known:
+            raise RequestRefused("unknown_parameter", known=sorted(known))
+
+
+def _is_text(encoded: bytes) -> bool:
+    """Whether percent-encoded bytes are UTF-8 without NUL."""
+    decoded = unquote_to_bytes(encoded)
+    if b"\0" in decoded:
+        return False
+    try:
+        decoded.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+async def _read(scope: HTTPScope, receive: Receive) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await _read_whole(scope, receive)
+    except TimeoutError:
+        raise RequestRefused("body_too_slow", limit_seconds=_BODY_SECONDS) from None
+
+
+async def _read_whole(scope: HTTPScope, receive: Receive) -> bytes:
+    announced = _header(scope, b"content-length")
+    if announced.isdigit() and int(announced[:12]) > BODY_LIMIT:
+        raise RequestRefused("body_too_large", limit_bytes=BODY_LIMIT)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestRefused("body_incomplete")
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > BODY_LIMIT:
+            raise RequestRefused("body_too_large", limit_bytes=BODY_LIMIT)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _require_fitting(scope: HTTPScope, handler: BaseRouteHandler, body: bytes) -> None:
+    field = handler.parsed_data_field
+    if not body:
+        if field is not None and not field.is_optional:
+            raise RequestRefused("body_required")
+        return
+    _require_json_media(scope)
+    if require_sound(body) != {} and field is None:
+        raise RequestRefused("body_unexpected", "Send no body, or an empty object.")
+
+
+def _require_json_media(scope: HTTPScope) -> None:
+    media, _, parameters = _header(scope, b"content-type").partition(b";")
+    charset = parameters.strip().lower()
+    if media.strip().lower() != b"application/json" or charset not in {b"", b"charset=utf-8"}:
+        raise RequestRefused("media_type_unsupported")
+    if _header(scope, b"content-encoding") not in {b"", b"identity"}:
+        raise RequestRefused("media_type_unsupported")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """The body once, then whatever the server says next (that the client went away)."""
+    told = False
+
+    async def replayed() -> HTTPReceiveMessage:
+        nonlocal told
+        if told:
+            return cast(HTTPReceiveMessage, await receive())
+        told = True
+        return HTTPRequestEvent(type="http.request", body=body, more_body=False)
+
+    return cast(Receive, replayed)
+
+
+def _header(scope: HTTPScope, name: bytes) -> bytes:
+    return next((value for key, value in scope["headers"] if key == name), b"")
+
+
+def _invalid_body(message: str) -> RequestRefused:
+    at = _PATH_IN_MESSAGE.search(message)
+    field = at.group(1) if at else ""
+    return RequestRefused(
+        "invalid_body", errors=[{"field": field, "message": shown_message(message)}]
+    )

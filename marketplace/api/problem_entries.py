@@ -1,0 +1,179 @@
+"""How the errors of the marketplace's own areas are told."""
+
+from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
+from marketplace.catalog import errors as catalog
+from marketplace.fees import schedule, schedules
+from marketplace.orders import errors as orders
+from marketplace.people import errors as people
+from marketplace.sellers import errors as sellers
+
+PEOPLE: Table = {
+    people.EmailRefused: Answer(422, "email_refused", "This is not an e-mail address we can use"),
+    people.NameRefused: Answer(
+        422,
+        "name_refused",
+        "A name has visible characters only",
+        ("limit",),
+        "1 to {limit} characters, none of them a control character.",
+    ),
+    people.PasswordRefused: Answer(
+        422,
+        "password_refused",
+        "Choose another password",
+        ("why", "limit"),
+        "At least 8 characters, better 15; not a common one, and not your name or e-mail.",
+    ),
+    people.EmailTaken: Answer(409, "email_taken", "An account with this e-mail exists"),
+    people.CredentialsWrong: Answer(
+        401, "credentials_wrong", "E-mail and password do not belong together"
+    ),
+    people.TooManyTries: Answer(
+        429, "too_many_tries", "Too many tries: wait before the next", ("retry_after_seconds",)
+    ),
+    people.HashingBusy: Answer(
+        503, "sign_in_busy", "Too many people are signing in at once", retry_after_seconds=2
+    ),
+    people.NotSignedIn: Answer(401, "not_signed_in", "Sign in, or send an API key", ("why",)),
+    people.AccountNotFound: Answer(404, "account_not_found", "There is no such account"),
+    people.ApiKeyNotFound: Answer(404, "api_key_not_found", NOT_FOUND),
+    people.TooManyApiKeys: Answer(
+        409, "too_many_api_keys", "Revoke a key before making another", ("limit",)
+    ),
+    people.ScopeRefused: Answer(
+        422, "scope_refused", "You cannot give a key this scope", ("scope", "allowed")
+    ),
+    people.ExpiryRefused: Answer(
+        422, "expiry_refused", "A key ends in the future, within the limit", ("limit_days",)
+    ),
+}
+
+SELLERS: Table = {
+    sellers.SellerNotFound: Answer(404, "seller_not_found", NOT_FOUND),
+    sellers.SellerProfileExists: Answer(
+        409, "seller_profile_exists", "This account is a seller already", ("seller_id",)
+    ),
+    sellers.CountryUnknown: Answer(
+        422,
+        "country_unknown",
+        "We do not know this country",
+        (),
+        "ISO 3166-1, two upper-case letters.",
+    ),
+    sellers.SellerFactFixed: Answer(
+        409, "seller_fact_fixed", "This can no longer change", ("field",)
+    ),
+    sellers.SellerStepRefused: Answer(
+        409,
+        "seller_step_refused",
+        "Where the seller stands does not allow this",
+        ("step", "approval", "suspended"),
+    ),
+    sellers.OwnSellerDecision: Answer(
+        403, "own_seller_decision", "Nobody decides about their own shop"
+    ),
+    sellers.ReasonRequired: Answer(422, "reason_required", "Say why", ("limit",)),
+    # What is missing on the account is the seller's business, not the buyer's.
+    sellers.SellerNotPayable: Answer(
+        409,
+        "seller_not_payable",
+        "The seller cannot be paid now: nothing was charged",
+        ("reasons",),
+    ),
+}
+
+CATALOG: Table = {
+    catalog.ListingNotFound: Answer(404, "listing_not_found", NOT_FOUND),
+    catalog.SellerProfileMissing: Answer(
+        409, "seller_profile_missing", "Open a seller profile first"
+    ),
+    catalog.SellerCurrencyDiffers: Answer(
+        422,
+        "seller_currency_differs",
+        "A listing is priced in its seller's currency",
+        ("currency", "sellers"),
+    ),
+    catalog.StockRefused: Answer(
+        422, "stock_refused", "This stock does not fit the listing", ("why",)
+    ),
+    catalog.OutOfStock: Answer(
+        409, "out_of_stock", "Not enough of this is left", ("listing_id", "available")
+    ),
+}
+
+ORDERS: Table = {
+    orders.OrderNotFound: Answer(404, "order_not_found", NOT_FOUND),
+    orders.OrderStepRefused: Answer(
+        409, "order_step_refused", "The order's status does not allow this", ("status", "step")
+    ),
+    orders.PaidAlready: Answer(
+        409, "order_paid", "The order is paid: refund it instead", ("order_id",)
+    ),
+    orders.HoldLapsing: Answer(
+        409,
+        "hold_lapsing",
+        "The bank's hold ends too soon to capture safely",
+        ("order_id", "capture_before"),
+    ),
+    orders.OrderKeyReused: Answer(
+        422,
+        "idempotency_key_reused",
+        "The Idempotency-Key was used for another order",
+        ("order_id",),
+    ),
+    orders.LinesRefused: Answer(422, "lines_refused", "These lines cannot be one order"),
+    orders.NoLines: Answer(422, "no_lines", "An order has at least one line"),
+    orders.TooManyLines: Answer(
+        422, "too_many_lines", "An order has fewer lines", ("count", "limit")
+    ),
+    orders.QuantityRefused: Answer(
+        422,
+        "quantity_refused",
+        "This quantity cannot be ordered",
+        ("listing_id", "quantity", "limit"),
+    ),
+    orders.ListingRepeated: Answer(
+        422, "listing_repeated", "A listing is named once, with its quantity", ("listing_id",)
+    ),
+    orders.ListingNotOffered: Answer(
+        422, "listing_not_offered", "This listing is not offered", ("listing_id",)
+    ),
+    orders.SeveralSellers: Answer(
+        422, "several_sellers", "An order has one seller: make one for each", ("seller_ids",)
+    ),
+    orders.SeveralCurrencies: Answer(
+        422, "several_currencies", "An order has one currency: make one for each", ("currencies",)
+    ),
+    orders.MixedCapture: Answer(
+        422, "mixed_capture", "Sessions and products cannot share an order: make one for each"
+    ),
+    orders.OwnListing: Answer(
+        422, "own_listing", "A seller may not buy from themself", ("seller_id",)
+    ),
+    orders.SellerOnly: Answer(
+        403, "seller_only", "Only the order's seller may do this", ("order_id",)
+    ),
+    orders.CheckoutOver: Answer(
+        409, "checkout_over", "The time to pay this order is over", ("order_id",)
+    ),
+    orders.RefundKeyReused: Answer(
+        422,
+        "idempotency_key_reused",
+        "The Idempotency-Key was used for another refund",
+        ("refund_id",),
+    ),
+}
+
+FEES: Table = {
+    schedule.MalformedSchedule: Answer(
+        422,
+        "fee_schedule_malformed",
+        "These rules cannot price every order",
+        ("why", "rule_id"),
+    ),
+    schedules.FeeScheduleNotFound: Answer(
+        404, "fee_schedule_not_found", "There is no such fee schedule"
+    ),
+    schedules.NoFeeSchedule: Answer(
+        503, "no_fee_schedule", "No fee schedule is in force", retry_after_seconds=60
+    ),
+}
