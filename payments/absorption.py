@@ -132,8 +132,7 @@ class Absorption:
     async def _note_attempts(self, payment: PaymentRecord, snapshot: IntentSnapshot) -> None:
         now = self._clock()
         if snapshot.decline is not None:
-            seen = snapshot.decline
-            reason = reason_of(seen.code, seen.decline_code, seen.advice_code)
+            reason = reason_of(snapshot.decline.code, snapshot.decline.decline_code)
             new = await _note_decline(payment, snapshot.decline, reason, snapshot.request_id, now)
             if new:
                 await self._announce(

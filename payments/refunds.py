@@ -17,6 +17,7 @@ from payments.errors import (
     PaymentStepRefused,
     RefundExceedsCaptured,
     RefundNotFound,
+    RequestReused,
     StripeRejected,
 )
 from payments.events import Announce, Clock
@@ -65,11 +66,11 @@ class Refunds:
 
         Inside the caller's transaction; takes the order's lock. The same requester with the same key gets
         the same refund. Raises PaymentNotFound, PaymentStepRefused when nothing was captured,
-        RefundExceedsCaptured.
+        RefundExceedsCaptured, RequestReused when the key stood for another refund.
         """
         require_transaction()
         await lock_order(order_id)
-        earlier = await self._requested(requested_by, idempotency_key)
+        earlier = await self._requested(order_id, amount, requested_by, idempotency_key)
         if earlier is not None:
             return earlier
         payment = await self._captured(order_id)
@@ -124,9 +125,11 @@ class Refunds:
         )
         return [RefundRecord(**record) for record in found]
 
-    async def _requested(self, requested_by: str, idempotency_key: str) -> PlannedRefund | None:
+    async def _requested(
+        self, order_id: str, amount: int | None, requested_by: str, idempotency_key: str
+    ) -> PlannedRefund | None:
         found = await row(
-            "SELECT r.id, o.id AS operation_id FROM refunds r JOIN operations o "
+            "SELECT r.id, r.order_id, r.amount, o.id AS operation_id FROM refunds r JOIN operations o "
             "ON o.subject = r.id AND o.kind = $3 "
             "WHERE r.requested_by = $1 AND r.idempotency_key = $2",
             requested_by,
@@ -135,6 +138,8 @@ class Refunds:
         )
         if found is None:
             return None
+        if found["order_id"] != order_id or amount not in (None, found["amount"]):
+            raise RequestReused(idempotency_key)
         return PlannedRefund(
             refund_id=RefundId(found["id"]), operation_id=OperationId(found["operation_id"])
         )

@@ -19,7 +19,6 @@ from payments.errors import OutcomeUnknown, TransactionOpen
 from payments.stripe_answers import refusal
 from payments.stripe_transports import (
     TOTAL_SECONDS,
-    Exchange,
     Transport,
     TransportName,
     transport_named,
@@ -57,8 +56,18 @@ class Answer(msgspec.Struct, frozen=True):
         return f"Answer({self.data.get('object')}, {self.data.get('id')}, {self.request_id})"
 
 
+class _Headers(dict[str, str]):
+    """An answer's headers in lower case, and the document that came with them."""
+
+    document: dict[str, Any]
+
+
 class _SdkHttp(stripe.HTTPClient):
-    """The SDK's extension point, answered by one of our transports."""
+    """The SDK's extension point, answered by one of our transports.
+
+    An answer is read here and not by the SDK, which would write whole bodies into its debug log,
+    fail on one that is not UTF-8, and keep all of it, client secrets too, in its exceptions.
+    """
 
     def __init__(self, transport: Transport) -> None:
         super().__init__()
@@ -67,11 +76,25 @@ class _SdkHttp(stripe.HTTPClient):
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
-    ) -> Exchange:
-        return await self._transport.exchange(method, url, headers, post_data)
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        body, status, told = await self._transport.exchange(method, url, headers, post_data)
+        answered = _Headers({name.lower(): value for name, value in told.items()})
+        document = _json(body)
+        if not 200 <= status < 300 or not isinstance(document, dict):
+            raise refusal(status, document, answered)
+        answered.document = document
+        return b"{}", status, answered
 
     async def close_async(self) -> None:
         await self._transport.close()
+
+
+def _json(body: bytes) -> object:
+    """The decoded body, or None when it is no JSON."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 class StripeApi:
@@ -120,29 +143,14 @@ class StripeApi:
         """
         if self._transaction_open():
             raise TransactionOpen(f"{method} {path}")
-        try:
-            answer = await self._client.raw_request_async(
-                method, path, **dict(params or {}), idempotency_key=key, stripe_account=account
-            )
-        except stripe.StripeError as error:
-            # The SDK's exception carries the whole answer, client secrets too: it ends here.
-            raise refusal(
-                error.http_status or 0, error.json_body, _lower_case(error.headers)
-            ) from None
-        if not isinstance(answer.data, dict):
-            raise OutcomeUnknown("unreadable", request_id=answer.request_id)
-        return Answer(answer.data, answer.request_id)
+        answer = await self._client.raw_request_async(
+            method, path, **dict(params or {}), idempotency_key=key, stripe_account=account
+        )
+        return Answer(answer.headers.document, answer.request_id)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close_async()
-
-
-def _lower_case(headers: object) -> dict[str, str]:
-    """Headers with lower-case names; the SDK passes on what the transport gave, or nothing."""
-    if not isinstance(headers, Mapping):
-        return {}
-    return {str(name).lower(): str(value) for name, value in headers.items()}
 
 
 def _trusted(base_address: str) -> ssl.SSLContext | bool:

@@ -3,18 +3,19 @@
 `AiohttpTransport` is what production runs (a third of httpx's CPU, docs/decisions);
 `HttpxTransport` is what respx can intercept in tests. Neither retries, follows redirects or keeps
 cookies. Both raise NotSent when Stripe certainly received nothing, and OutcomeUnknown when it may
-have.
+have; never the library's own exception, which may hold the request and with it our key.
 """
 
 import asyncio
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Literal, Protocol
 
 import aiohttp
 import httpx
 
-from payments.errors import NotSent, OutcomeUnknown
+from payments.errors import NotSent, OutcomeUnknown, PaymentsUnavailable
 
 TransportName = Literal["aiohttp", "httpx"]
 
@@ -63,9 +64,10 @@ class AiohttpTransport:
             ) as answer:
                 return await answer.read(), answer.status, answer.headers
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(type(error).__name__) from error
+            failure: PaymentsUnavailable = NotSent(type(error).__name__)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise OutcomeUnknown(type(error).__name__) from error
+            failure = OutcomeUnknown(type(error).__name__)
+        raise failure
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -101,6 +103,7 @@ class HttpxTransport:
             timeout=httpx.Timeout(total_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
             limits=httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS),
         )
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     async def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: str | None
@@ -112,11 +115,12 @@ class HttpxTransport:
                 answer = await self._client.request(
                     method, url, headers=dict(headers), content=body
                 )
+                return answer.content, answer.status_code, answer.headers
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise NotSent(type(error).__name__) from error
+            failure: PaymentsUnavailable = NotSent(type(error).__name__)
         except (httpx.RequestError, TimeoutError) as error:
-            raise OutcomeUnknown(type(error).__name__) from error
-        return answer.content, answer.status_code, answer.headers
+            failure = OutcomeUnknown(type(error).__name__)
+        raise failure
 
     async def close(self) -> None:
         """Close the pool for good."""

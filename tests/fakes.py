@@ -62,6 +62,10 @@ class _Kept(msgspec.Struct):
     outcome: Any
 
 
+_NUMBERS = count(1)
+"""Ids are unique over all fakes of a test session, as Stripe's are."""
+
+
 class FakeGateway:
     """Stripe in memory. Destinations in `closed_destinations` cannot receive transfers."""
 
@@ -74,7 +78,7 @@ class FakeGateway:
         self._intents: dict[str, IntentSnapshot] = {}
         self._operations: dict[str, str] = {}
         self._movements: list[BalanceTransaction] = []
-        self._numbers = count(1)
+        self._numbers = _NUMBERS
 
     # ------------------------------------------------------------------ what tests make it do
 

@@ -1,0 +1,156 @@
+"""Refunds: reserved before they are asked, exact to the unit, one per request whatever gets lost."""
+
+import pytest
+
+from payments import ledger
+from payments.errors import (
+    OutcomeUnknown,
+    PaymentNotFound,
+    PaymentStepRefused,
+    RefundExceedsCaptured,
+    RequestReused,
+)
+from payments.ids import new_id
+from tests.payments.conftest import Till, at_once, balances_of, postings
+
+
+async def test_a_full_refund_reverses_the_transfer_and_returns_the_fee(
+    till: Till, order_id: str
+) -> None:
+    payment = await till.paid(order_id)
+    refund = await till.refund(order_id)
+    assert (refund.status, refund.amount) == ("succeeded", 6000)
+    assert await balances_of(order_id) == {
+        "buyers": 0,
+        "seller:sel_1": 0,
+        "platform:fees": -payment.processing_cost,
+        "stripe:processing": payment.processing_cost,
+    }
+    after = await till.payments.find(order_id)
+    assert after is not None
+    assert (after.amount_refunded, after.fee_refunded) == (6000, 600)
+    assert till.heard() == ["PaymentCaptured", "RefundSucceeded"]
+
+
+async def test_parallel_refunds_never_exceed_what_was_captured(till: Till, order_id: str) -> None:
+    """hyperswitch 13182: two parallel refunds gave back 120 of 100."""
+    await till.paid(order_id)
+    answers = await at_once(*[till.refund(order_id, 3600) for _ in range(20)])
+    refused = [answer for answer in answers if isinstance(answer, RefundExceedsCaptured)]
+    assert len(refused) == 19, answers
+    payment = await till.payments.find(order_id)
+    assert payment is not None
+    assert payment.amount_refunded == 3600
+
+
+async def test_two_equal_partial_refunds_are_two_refunds(till: Till, order_id: str) -> None:
+    """Liberapay's key was the amount: the second legitimate refund returned the first."""
+    await till.paid(order_id)
+    first, second = await till.refund(order_id, 1000), await till.refund(order_id, 1000)
+    assert first.stripe_refund_id != second.stripe_refund_id
+    payment = await till.payments.find(order_id)
+    assert payment is not None
+    assert payment.amount_refunded == 2000
+
+
+async def test_the_same_request_again_is_the_same_refund(till: Till, order_id: str) -> None:
+    await till.paid(order_id)
+    first = await till.refund(order_id, 1000, key="click")
+    again = await till.refund(order_id, 1000, key="click")
+    assert first.id == again.id
+    assert len([a for a in till.gateway.asked if a.method == "create_refund"]) == 1
+
+
+async def test_a_key_that_stood_for_another_refund_is_refused(till: Till, order_id: str) -> None:
+    await till.paid(order_id)
+    await till.refund(order_id, 1000, key="reused")
+    with pytest.raises(RequestReused):
+        await till.refund(order_id, 2000, key="reused")
+    other = new_id("ord")
+    await till.paid(other)
+    with pytest.raises(RequestReused):
+        await till.refund(other, 1000, key="reused")
+
+
+async def test_a_refund_whose_answer_got_lost_is_made_once(till: Till, order_id: str) -> None:
+    """OwnPay 222: a refund timeout was marked failed, and refunded again."""
+    await till.paid(order_id)
+    till.gateway.lose_answer_after()
+    with pytest.raises(OutcomeUnknown):
+        await till.refund(order_id, 1000, key="lost")
+    [open_refund] = await till.refunds.of_order(order_id)
+    assert open_refund.status == "planned", "no verdict yet"
+    assert await till.operations.resume_due(till.clock.move(seconds=10), 10) == 1
+    [refund] = await till.refunds.of_order(order_id)
+    assert (refund.status, refund.amount) == ("succeeded", 1000)
+    payment = await till.payments.find(order_id)
+    assert payment is not None
+    assert payment.amount_refunded == 1000
+
+
+async def test_money_on_its_way_back_cannot_be_refunded_again(till: Till, order_id: str) -> None:
+    await till.paid(order_id)
+    till.gateway.lose_answer_before()
+    with pytest.raises(OutcomeUnknown):
+        await till.refund(order_id, 6000)
+    with pytest.raises(RefundExceedsCaptured) as refused:
+        await till.refund(order_id, 1)
+    assert refused.value.refundable == 0
+
+
+@pytest.mark.parametrize("parts", [[1] * 6, [1999, 1, 4000], [3333, 2222, 445], [7, 11, 13, 5969]])
+async def test_any_sequence_of_partial_refunds_adds_up_exactly(
+    till: Till, order_id: str, parts: list[int]
+) -> None:
+    await till.paid(order_id)
+    for part in parts:
+        await till.refund(order_id, part)
+        held = await balances_of(order_id)
+        assert sum(held.values()) == 0
+        payment = await till.payments.find(order_id)
+        assert payment is not None
+        fee_left = payment.fee_captured - payment.fee_refunded
+        assert held["seller:sel_1"] + fee_left == payment.amount_captured - payment.amount_refunded
+
+
+@pytest.mark.parametrize("amount", [0, -1, 6001, 10**12])
+async def test_an_amount_that_cannot_be_refunded_changes_nothing(
+    till: Till, order_id: str, amount: int
+) -> None:
+    await till.paid(order_id)
+    before = await postings(order_id)
+    with pytest.raises(RefundExceedsCaptured):
+        await till.refund(order_id, amount)
+    assert await postings(order_id) == before
+    assert await till.refunds.of_order(order_id) == []
+
+
+async def test_money_that_was_never_taken_is_not_refunded(till: Till, order_id: str) -> None:
+    with pytest.raises(PaymentNotFound):
+        await till.refund(order_id)
+    intent = await till.open(order_id, capture_method="manual")
+    till.gateway.pay(intent.intent_id)
+    await till.payments.refresh(order_id)
+    with pytest.raises(PaymentStepRefused):
+        await till.refund(order_id)
+
+
+async def test_a_refund_that_fails_days_later_returns_the_money_to_the_books(
+    till: Till, order_id: str
+) -> None:
+    """woocommerce-gateway-stripe 4405: the order stayed refunded though the bank had sent it back."""
+    await till.paid(order_id)
+    refund = await till.refund(order_id)
+    assert refund.stripe_refund_id is not None
+    till.gateway.fail_refund(refund.stripe_refund_id)
+    payment = await till.payments.refresh(order_id)
+    assert payment.amount_refunded == 0
+    assert (await till.refunds.require(refund.id)).status == "failed"
+    assert (await balances_of(order_id))["buyers"] == -6000
+    assert till.heard()[-1] == "RefundFailed"
+
+
+async def test_the_books_of_everybody_sum_to_zero(till: Till, order_id: str) -> None:
+    await till.paid(order_id)
+    await till.refund(order_id, 1234)
+    assert sum(one.amount for one in await ledger.balances()) == 0
