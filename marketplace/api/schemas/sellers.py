@@ -1,0 +1,202 @@
+"""What sellers send and are answered, and what admins see of them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from connect.capability import AccountState, Reason
+from connect.snapshot import Requirement
+from marketplace.sellers.directory import ListedSeller
+from marketplace.sellers.profile import Approval, NewSeller, SellerChanges, SellerProfile
+from marketplace.sellers.vouching import Vouched
+
+_ShopName = Annotated[str, Meta(max_length=480, examples=["Ada's coaching"])]
+_Country = Annotated[
+    str,
+    Meta(
+        min_length=2,
+        max_length=2,
+        description="Where the seller lives or is registered: ISO 3166-1, two upper-case letters.",
+        examples=["DE"],
+    ),
+]
+_Currency = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=3,
+        description="What the seller's listings are priced in: ISO 4217, three lower-case letters.",
+        examples=["eur"],
+    ),
+]
+_Reason = Annotated[
+    str,
+    Meta(min_length=1, max_length=500, examples=["Identity and listings were checked by hand"]),
+]
+_SellerId = Annotated[str, Meta(examples=["sel_01k9zc3v5m8q2r4t6w8y0abcde"])]
+
+
+class SellerOpening(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A new seller profile."""
+
+    display_name: _ShopName
+    country: _Country
+    currency: _Currency
+
+    def told(self) -> NewSeller:
+        """In the words of sellers."""
+        return NewSeller(
+            display_name=self.display_name, country=self.country, currency=self.currency
+        )
+
+
+class SellerPatch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is to change; what is absent stays."""
+
+    display_name: _ShopName | UnsetType = UNSET
+    country: _Country | UnsetType = UNSET
+    currency: _Currency | UnsetType = UNSET
+
+    def told(self) -> SellerChanges:
+        """In the words of sellers."""
+        return SellerChanges(
+            display_name=_given(self.display_name),
+            country=_given(self.country),
+            currency=_given(self.currency),
+        )
+
+
+class ApprovalDecision(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the platform decides about a seller, and why; the seller is shown the reason."""
+
+    decision: Annotated[Literal["approve", "reject"], Meta(examples=["approve"])]
+    reason: _Reason
+
+
+class SuspensionReason(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Why a seller is stopped from selling; the seller is shown it."""
+
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=500, examples=["Several buyers were not served"])
+    ]
+
+
+class SellerAnswer(msgspec.Struct, kw_only=True):
+    """A seller as its owner sees it."""
+
+    id: _SellerId
+    display_name: _ShopName
+    country: _Country
+    currency: _Currency
+    approval: Approval
+    approval_reason: str | None
+    approved_at: datetime | None
+    suspended_at: datetime | None
+    suspension_reason: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, profile: SellerProfile) -> "SellerAnswer":
+        """As `profile` stands."""
+        return cls(**{name: getattr(profile, name) for name in cls.__struct_fields__})
+
+
+class ListedSellerAnswer(msgspec.Struct, kw_only=True):
+    """A seller as admins see it. `state` is the connected account's when it was last read."""
+
+    seller: SellerAnswer
+    account_id: Annotated[str, Meta(examples=["acc_01k9zc3v5m8q2r4t6w8y0abcde"])]
+    state: AccountState
+    connected_account_id: Annotated[str | None, Meta(examples=["acct_1PgafTB7sFWwfAlM"])]
+
+    @classmethod
+    def of(cls, listed: ListedSeller) -> "ListedSellerAnswer":
+        """As `listed` was found."""
+        return cls(
+            seller=SellerAnswer.of(listed.profile),
+            account_id=listed.profile.account_id,
+            state=listed.state,
+            connected_account_id=listed.connected_account_id,
+        )
+
+
+class SellerList(msgspec.Struct, kw_only=True):
+    """Sellers, newest first."""
+
+    data: list[ListedSellerAnswer]
+    has_more: bool
+
+
+class RequirementAnswer(msgspec.Struct, kw_only=True):
+    """Something Stripe wants to know before, or for, paying the seller."""
+
+    description: Annotated[str, Meta(examples=["identity.individual.date_of_birth"])]
+    awaiting_action_from: Annotated[str, Meta(description="user or stripe", examples=["user"])]
+    deadline_status: Annotated[
+        str | None, Meta(description="past_due, currently_due or eventually_due")
+    ]
+    errors: Annotated[list[str], Meta(description="What was wrong with what was given.")]
+
+    @classmethod
+    def of(cls, requirement: Requirement) -> "RequirementAnswer":
+        """As `requirement` was told."""
+        return cls(
+            description=requirement.description,
+            awaiting_action_from=requirement.awaiting_action_from,
+            deadline_status=requirement.deadline_status,
+            errors=list(requirement.errors),
+        )
+
+
+class PayoutCapabilityAnswer(msgspec.Struct, kw_only=True):
+    """May this seller be paid? The same verdict that checkout asks for.
+
+    `state` is the connected account's; `approval` and `suspended` are the platform's decision.
+    """
+
+    seller_id: _SellerId
+    payable: bool
+    state: AccountState
+    reasons: Annotated[list[Reason], Meta(examples=[["transfers_inactive", "not_approved"]])]
+    approval: Approval
+    suspended: bool
+    missing: list[RequirementAnswer]
+    upcoming: list[RequirementAnswer]
+    deadline: datetime | None
+    checked_at: Annotated[datetime | None, Meta(description="When Stripe was last asked.")]
+
+    @classmethod
+    def of(cls, vouched: Vouched) -> "PayoutCapabilityAnswer":
+        """As `vouched` was judged."""
+        seller, verdict = vouched.seller, vouched.verdict
+        return cls(
+            seller_id=seller.id,
+            payable=verdict.payable,
+            state=verdict.state,
+            reasons=list(verdict.reasons),
+            approval=seller.approval,
+            suspended=seller.suspended_at is not None,
+            missing=[RequirementAnswer.of(each) for each in verdict.missing],
+            upcoming=[RequirementAnswer.of(each) for each in verdict.upcoming],
+            deadline=verdict.deadline,
+            checked_at=verdict.checked_at,
+        )
+
+
+class OnboardingLinkAnswer(msgspec.Struct, kw_only=True):
+    """Send the seller's browser here at once: the link works one time, for minutes."""
+
+    url: Annotated[str, Meta(examples=["https://connect.stripe.com/setup/e/acct_1/x"])]
+    expires_at: datetime
+
+
+class DashboardLinkAnswer(msgspec.Struct, kw_only=True):
+    """Send the seller's browser here at once: the link signs in, one time."""
+
+    url: Annotated[str, Meta(examples=["https://connect.stripe.com/express/acct_1/x"])]
+
+
+def _given(value: str | UnsetType) -> str | None:
+    return None if isinstance(value, UnsetType) else value
