@@ -4,6 +4,7 @@ It decides nothing and retries nothing. Every parameter Stripe would default is 
 shown of a PaymentIntent is asked for whole in the same request.
 """
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -225,4 +226,5 @@ def _path(intent_id: IntentId, action: str = "") -> str:
 
 
 def _between(since: datetime, until: datetime) -> dict[str, int]:
-    return {"gte": int(since.timestamp()), "lt": int(until.timestamp())}
+    """Stripe's stamps are whole seconds: the first at or after each bound."""
+    return {"gte": math.ceil(since.timestamp()), "lt": math.ceil(until.timestamp())}
