@@ -1,7 +1,8 @@
 """Balance transactions: every movement of money on the platform and on connected accounts.
 
 What Stripe leaves open and is decided here: the fee of a card payment is 2.9 % + 30 minor units,
-rounded half up; money of a card is available after two days; a fee refund without a refund is
+rounded half up, that of a bank debit 0.8 %, at most 5.00; money of a card is available after two
+days; a fee refund without a refund is
 booked for the connected account as an `adjustment` of category `fee`.
 """
 
@@ -14,6 +15,8 @@ from .world import World
 
 PROCESSING_BASIS_POINTS = 290
 PROCESSING_FIXED_MINOR = 30
+DEBIT_BASIS_POINTS = 80
+DEBIT_MOST_MINOR = 500
 AVAILABLE_AFTER_SECONDS = 2 * 86_400
 
 CATEGORIES = {
@@ -45,6 +48,12 @@ def processing_fee(amount: int) -> Fee:
     """What Stripe keeps of a card payment, in minor units."""
     percentage = (amount * PROCESSING_BASIS_POINTS + 5_000) // 10_000
     return Fee(percentage + PROCESSING_FIXED_MINOR, "stripe_fee", "Stripe processing fees")
+
+
+def debit_fee(amount: int) -> Fee:
+    """What Stripe keeps of a bank debit, in minor units."""
+    part = (amount * DEBIT_BASIS_POINTS + 5_000) // 10_000
+    return Fee(min(part, DEBIT_MOST_MINOR), "stripe_fee", "Stripe processing fees")
 
 
 def book(

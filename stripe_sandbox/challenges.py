@@ -8,7 +8,7 @@ from html import escape
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 from .amounts import written
-from .confirmation import attempt, fail_authentication
+from .attempts import attempt, fail_authentication
 from .errors import Json, StripeError
 from .http import Answer, Request
 from .intent_rules import require_money

@@ -87,6 +87,17 @@ def card_details(world: World, intent: Json, method: Json, *, challenged: bool) 
     }
 
 
+def debit_details(method: Json) -> Json:
+    """How the bank account was charged."""
+    names = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4")
+    kept = method["us_bank_account"]
+    return {
+        **{name: kept[name] for name in names},
+        "payment_reference": None,
+        "routing_number": kept["routing_number"],
+    }
+
+
 def _authenticated() -> Json:
     return {
         "authentication_flow": "challenge",

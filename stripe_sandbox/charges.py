@@ -1,12 +1,12 @@
-"""Charges: one attempt of a PaymentIntent to take money from a card."""
+"""Charges: one attempt of a PaymentIntent to take money from a card or bank account."""
 
 from . import balances, schedule
-from .cards import Card, Decline
-from .charge_shapes import approved, card_details, declined, empty_charge
+from .cards import Decline
+from .charge_shapes import approved, card_details, debit_details, declined, empty_charge
 from .errors import Json
 from .expansion import register_expandable
 from .parts import list_inside
-from .payment_methods import card_behind, checks
+from .payment_methods import Instrument, checks, instrument_behind
 from .routes import Call, list_of, route
 from .updates import change, shipping, unset
 from .world import World, public
@@ -50,6 +50,13 @@ def authorize(world: World, intent: Json, method: Json, *, capture: bool, challe
     return charge
 
 
+def submit(world: World, intent: Json, method: Json) -> Json:
+    """Keep the pending charge of a bank debit; its bank decides later."""
+    charge = _new_charge(world, intent, method)
+    charge.update({"amount_captured": charge["amount"], "captured": True, "status": "pending"})
+    return charge
+
+
 def decline(world: World, intent: Json, method: Json, reason: Decline, *, challenged: bool) -> Json:
     """Keep the failed charge of a card that was declined."""
     charge = _new_charge(world, intent, method, challenged=challenged)
@@ -72,13 +79,15 @@ def book_capture(world: World, charge: Json) -> None:
     `partial_capture_reversal`, whose refund object counts into `amount_refunded`.
     """
     captured, amount = charge["amount_captured"], charge["amount"]
+    by_card = charge["payment_method_details"]["type"] == "card"
+    fee = balances.processing_fee(captured) if by_card else balances.debit_fee(captured)
     transaction = balances.book(
         world,
-        "charge",
+        "charge" if by_card else "payment",
         amount,
         charge["currency"],
         charge["id"],
-        fees=(balances.processing_fee(captured),),
+        fees=(fee,),
         available_on=funds_available_on(world, charge),
         description=charge["description"],
     )
@@ -108,7 +117,7 @@ def new_refund(world: World, charge: Json, amount: int, *, reason: str | None = 
     """Keep a succeeded refund of the charge that has moved nothing yet."""
     refund = world.put(
         {
-            "id": world.mint("re"),
+            "id": world.mint("re" if charge["id"].startswith("ch_") else "pyr"),
             "object": "refund",
             "amount": amount,
             "balance_transaction": None,
@@ -133,18 +142,19 @@ def new_refund(world: World, charge: Json, amount: int, *, reason: str | None = 
 
 def funds_available_on(world: World, charge: Json) -> int:
     """When the money of a charge becomes available, unix seconds."""
-    if card_of_charge(world, charge).available_at_once:
+    if instrument_of(world, charge).available_at_once:
         return world.now()
     return world.now() + balances.AVAILABLE_AFTER_SECONDS
 
 
-def card_of_charge(world: World, charge: Json) -> Card:
-    """The test card that was charged."""
-    return card_behind(world.find("payment_method", charge["payment_method"]))
+def instrument_of(world: World, charge: Json) -> Instrument:
+    """The test card or bank account that was charged."""
+    return instrument_behind(world.find("payment_method", charge["payment_method"]))
 
 
-def _new_charge(world: World, intent: Json, method: Json, *, challenged: bool) -> Json:
-    charge = empty_charge(world, "ch", intent["amount"], intent["currency"])
+def _new_charge(world: World, intent: Json, method: Json, *, challenged: bool = False) -> Json:
+    by_card = method["type"] == "card"
+    charge = empty_charge(world, "ch" if by_card else "py", intent["amount"], intent["currency"])
     charge.update({name: public(intent[name]) for name in DETAILS_COPIED})
     charge.update(
         {
@@ -153,8 +163,10 @@ def _new_charge(world: World, intent: Json, method: Json, *, challenged: bool) -
             "payment_intent": intent["id"],
             "payment_method": method["id"],
             "payment_method_details": {
-                "card": card_details(world, intent, method, challenged=challenged),
-                "type": "card",
+                method["type"]: card_details(world, intent, method, challenged=challenged)
+                if by_card
+                else debit_details(method),
+                "type": method["type"],
             },
             "transfer_data": _transfer_data(intent),
         }

@@ -1,9 +1,10 @@
-"""Confirming a PaymentIntent: the attempt to charge its card, and the three ways it can end."""
+"""Confirming a PaymentIntent: what it needs, and whether the bank wants to see the buyer."""
 
-from . import charges
+from . import debits
 from .amounts import require_card_limit
-from .cards import AUTHENTICATION_REQUIRED, Card, Decline
-from .errors import DOCUMENTATION, Json, StripeError, refused
+from .attempts import attempt, card_error, fail
+from .cards import AUTHENTICATION_REQUIRED, Card
+from .errors import Json, refused
 from .intent_rules import (
     OPEN,
     find_intent,
@@ -14,11 +15,9 @@ from .intent_rules import (
     seen_by,
     unexpected_state,
 )
-from .payment_methods import card_behind, require_payment_method
+from .payment_methods import instrument_behind, require_payment_method
 from .routes import Call
-from .settlement import settle
 from .updates import shipping, unset
-from .world import World, public
 
 TOLD_AT_CONFIRMATION = ("receipt_email", "setup_future_usage", "capture_method")
 
@@ -33,7 +32,10 @@ def confirm(call: Call) -> Json:
 def try_to_pay(call: Call, intent: Json, method: Json) -> Json:
     """Make one attempt, or ask for a challenge. Raises the card error of a decline (402)."""
     challenged, intent["_challenged"] = intent["_challenged"], False
-    card = card_behind(method)
+    card = instrument_behind(method)
+    if not isinstance(card, Card):
+        debits.begin(call.world, intent, method)
+        return intent
     if card.challenge and not challenged:
         if _buyer_is_present(call):
             return _challenge(call, intent)
@@ -43,17 +45,6 @@ def try_to_pay(call: Call, intent: Json, method: Json) -> Json:
     if attempt(call.world, intent, method, card, challenged=challenged) is not None:
         raise card_error(call, intent)
     return intent
-
-
-def attempt(
-    world: World, intent: Json, method: Json, card: Card, *, challenged: bool
-) -> Decline | None:
-    """Charge the card now. Answers the bank's no, if that is what it says."""
-    if card.decline is not None:
-        fail(world, intent, method, card.decline, challenged=challenged)
-        return card.decline
-    _approve(world, intent, method, challenged=challenged)
-    return None
 
 
 # ----------------------------------------------------------------------------- before the attempt
@@ -84,9 +75,10 @@ def _require_confirmable(call: Call, intent: Json) -> None:
         )
 
 
-def prepare(call: Call, intent: Json) -> Json:
+def prepare(call: Call, intent: Json, *, attached: str | None = None) -> Json:
     """Write what the call tells into the PaymentIntent and answer its PaymentMethod.
 
+    `attached` is the PaymentMethod that was made of the call's already, if one was.
     Nothing is written when anything is refused: a missing or incompatible payment method, a
     missing `return_url`, a destination that cannot receive transfers.
     """
@@ -98,7 +90,7 @@ def prepare(call: Call, intent: Json) -> Json:
             f"({intent['amount']}).",
             param="amount_to_confirm",
         )
-    id = params.get("payment_method") or intent["payment_method"]
+    id = attached or params.get("payment_method") or intent["payment_method"]
     if id is None:
         raise unexpected_state(
             call,
@@ -111,8 +103,10 @@ def prepare(call: Call, intent: Json) -> Json:
     _require_address(params.get("return_url"))
     require_money(call.world, intent)
     method = require_payment_method(call.world, id)
-    require_type(call, intent, method)
-    require_card_limit(intent["amount"], intent["currency"], method["card"]["brand"])
+    asked = {"capture_method": params.get("capture_method", intent["capture_method"])}
+    require_type(call, {**intent, **asked}, method)
+    if method["type"] == "card":
+        require_card_limit(intent["amount"], intent["currency"], method["card"]["brand"])
     intent.update({n: unset(params[n]) for n in TOLD_AT_CONFIRMATION if n in params})
     if "shipping" in params:
         intent["shipping"] = shipping(params["shipping"])
@@ -160,9 +154,6 @@ def _buyer_is_present(call: Call) -> bool:
     return not (call.params.get("off_session") or call.params.get("error_on_requires_action"))
 
 
-# ---------------------------------------------------------------------------- how attempts end
-
-
 def _challenge(call: Call, intent: Json) -> Json:
     """The bank wants to see the buyer: `requires_action`, and where to go."""
     url = f"{call.base_url}/3ds/{intent['id']}"
@@ -176,83 +167,3 @@ def _challenge(call: Call, intent: Json) -> Json:
     intent["last_payment_error"] = None
     call.world.emit("payment_intent.requires_action", intent)
     return intent
-
-
-def _approve(world: World, intent: Json, method: Json, *, challenged: bool) -> None:
-    options = intent["payment_method_options"]["card"]
-    hold = "manual" in (intent["capture_method"], options.get("capture_method"))
-    charge = charges.authorize(world, intent, method, capture=not hold, challenged=challenged)
-    intent.update({"last_payment_error": None, "latest_charge": charge["id"], "next_action": None})
-    if hold:
-        intent.update({"amount_capturable": intent["amount"], "status": "requires_capture"})
-        world.emit("payment_intent.amount_capturable_updated", intent)
-        world.emit("charge.succeeded", charge)
-    else:
-        settle(world, intent, charge, ("charge.succeeded",))
-
-
-def fail(
-    world: World, intent: Json, method: Json, decline: Decline, *, challenged: bool = False
-) -> None:
-    """The bank said no: back to `requires_payment_method`, with the reason."""
-    charge = charges.decline(world, intent, method, decline, challenged=challenged)
-    error = {
-        "advice_code": decline.advice_code,
-        "charge": charge["id"],
-        "code": decline.code,
-        "decline_code": decline.decline_code,
-        "doc_url": f"{DOCUMENTATION}/{decline.code.replace('_', '-')}",
-        "message": decline.message,
-        "network_advice_code": decline.network_advice_code,
-        "network_decline_code": decline.network_decline_code,
-        "payment_method": public(method),
-        "type": "card_error",
-    }
-    if decline.code == "incorrect_cvc":
-        error["param"] = "cvc"
-    elif decline.code == "expired_card":
-        error["param"] = "exp_month"
-    _end_without_payment(intent, error)
-    intent["latest_charge"] = charge["id"]
-    world.emit("payment_intent.payment_failed", intent)
-    world.emit("charge.failed", charge)
-
-
-def fail_authentication(world: World, intent: Json) -> None:
-    """The buyer did not pass 3-D Secure: no charge was made."""
-    method = world.find("payment_method", intent["payment_method"])
-    code = "payment_intent_authentication_failure"
-    error = {
-        "code": code,
-        "doc_url": f"{DOCUMENTATION}/{code.replace('_', '-')}",
-        "message": "The provided PaymentMethod has failed authentication. You can provide "
-        "payment_method_data or a new PaymentMethod to attempt to fulfill this PaymentIntent "
-        "again.",
-        "payment_method": public(method),
-        "type": "invalid_request_error",
-    }
-    _end_without_payment(intent, error)
-    world.emit("payment_intent.payment_failed", intent)
-
-
-def _end_without_payment(intent: Json, error: Json) -> None:
-    intent.update(
-        {
-            "last_payment_error": error,
-            "next_action": None,
-            "payment_method": None,
-            "status": "requires_payment_method",
-        }
-    )
-
-
-def card_error(call: Call, intent: Json) -> StripeError:
-    """The 402 of the decline the PaymentIntent holds, with everything Stripe tells about it."""
-    told = dict(intent["last_payment_error"])
-    return StripeError(
-        402,
-        told.pop("message"),
-        type=told.pop("type"),
-        code=told.pop("code"),
-        extra={**told, "payment_intent": public(seen_by(call, intent))},
-    )

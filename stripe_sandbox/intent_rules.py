@@ -8,8 +8,8 @@ from .world import World, public
 
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 """The statuses in which nothing was authorized yet."""
-CANCELABLE = (*OPEN, "requires_capture", "processing")
-SIMULATED_TYPES = ("card",)
+CANCELABLE = (*OPEN, "requires_capture")
+"""Stripe also tries while a bank debit is `processing`; here its bank has always begun."""
 
 BROWSER_FIELDS = (
     "id",
@@ -173,8 +173,8 @@ def refuse_unsimulated(params: Json) -> None:
     for name in UNSIMULATED:
         if params.get(name):
             raise refused(
-                f"The sandbox does not simulate {name}. It takes cards by their PaymentMethods, "
-                "such as pm_card_visa.",
+                f"The sandbox does not simulate {name}. It takes cards and bank accounts by "
+                "their PaymentMethods, such as pm_card_visa.",
                 param=name,
             )
 
@@ -187,9 +187,15 @@ def require_one_choice(params: Json) -> None:
 
 
 def payment_method_types(intent: Json) -> list[str]:
-    """What the buyer can pay with: what was allowed, or every simulated type not excluded."""
+    """What the buyer can pay with: what was allowed, or what is simulated, less the excluded.
+
+    A bank account pays in dollars only, and cannot be held.
+    """
     excluded = intent["excluded_payment_method_types"] or []
-    offered = intent["allowed_payment_method_types"] or SIMULATED_TYPES
+    debit = intent["currency"] == "usd" and intent["capture_method"] != "manual"
+    if not debit:
+        excluded = [*excluded, "us_bank_account"]
+    offered = intent["allowed_payment_method_types"] or ("card", "us_bank_account")
     types = [name for name in offered if name not in excluded]
     if not types:
         raise refused(
@@ -202,7 +208,7 @@ def payment_method_types(intent: Json) -> list[str]:
 
 def require_type(call: Call, intent: Json, method: Json) -> None:
     """Refuses a PaymentMethod of a type the PaymentIntent does not offer."""
-    types = intent["payment_method_types"]
+    types = payment_method_types(intent)
     if method["type"] not in types:
         raise StripeError(
             400,

@@ -1,8 +1,8 @@
 """PaymentIntents: created, changed, found. Confirmation and capture have modules of their own.
 
-Simulated: one-time payments by card on the platform's own account, with or without a destination.
-Refused with a clear 400: direct charges (`Stripe-Account`), confirmation tokens, payment method
-data other than the test cards' PaymentMethods.
+Simulated: one-time payments by card or bank debit on the platform's own account, with or without
+a destination. Refused with a clear 400: direct charges (`Stripe-Account`), confirmation tokens and
+other things listed in `intent_rules.UNSIMULATED`.
 """
 
 from typing import Any
@@ -64,7 +64,7 @@ def create(call: Call) -> Json:
         world.put(intent)
         world.emit("payment_intent.created", intent)
         return intent
-    method = prepare(call, intent)
+    method = prepare(call, intent, attached=intent["payment_method"])
     world.put(intent)
     world.emit("payment_intent.created", intent)
     return try_to_pay(call, intent, method)

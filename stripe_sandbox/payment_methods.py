@@ -1,12 +1,15 @@
-"""PaymentMethods made of test cards."""
+"""PaymentMethods made of test cards and test bank accounts."""
 
 from datetime import UTC, datetime
 
+from .bank_debits import ROUTING_NUMBER, BankDebit, debit_of_fingerprint, debit_of_token
 from .cards import Card, card_of_fingerprint, card_of_number, card_of_token
 from .errors import Json, StripeError, missing_resource, refused
 from .routes import Call, route
 from .updates import address
 from .world import World
+
+Instrument = Card | BankDebit
 
 COUNTRY = "US"
 EXPIRY_MONTH = 12
@@ -17,7 +20,7 @@ VALID_YEARS = 3
 def create(call: Call) -> Json:
     """Make a PaymentMethod of a test card: `card[token]=tok_visa`, or from a browser its number."""
     if call.params.get("type") != "card":
-        raise refused("The sandbox simulates cards only.", param="type")
+        raise refused("The sandbox makes PaymentMethods of cards only.", param="type")
     card = _given_card(call)
     method = new_payment_method(call.world, card, account=call.account)
     if given := call.params.get("billing_details"):
@@ -52,21 +55,24 @@ def retrieve(call: Call) -> Json:
     return call.world.find("payment_method", call.args["id"], account=call.account)
 
 
-def new_payment_method(world: World, card: Card, *, account: str | None = None) -> Json:
-    """Keep a new PaymentMethod of the card."""
+def new_payment_method(world: World, instrument: Instrument, *, account: str | None = None) -> Json:
+    """Keep a new PaymentMethod of the card or bank account."""
+    if isinstance(instrument, Card):
+        own = {"card": _card(world, instrument), "type": "card"}
+    else:
+        own = {"us_bank_account": _bank_account(instrument), "type": "us_bank_account"}
     return world.put(
         {
             "id": world.mint("pm"),
             "object": "payment_method",
             "allow_redisplay": "unspecified",
             "billing_details": billing_details(),
-            "card": _card(world, card),
             "created": world.now(),
             "customer": None,
             "customer_account": None,
             "livemode": False,
             "metadata": {},
-            "type": "card",
+            **own,
         },
         account=account,
     )
@@ -77,9 +83,9 @@ def require_payment_method(world: World, id: str) -> Json:
 
     Raises `resource_missing` (400, param `payment_method`) for anything else.
     """
-    card = card_of_token(id)
-    if card is not None:
-        return new_payment_method(world, card)
+    instrument = card_of_token(id) or debit_of_token(id)
+    if instrument is not None:
+        return new_payment_method(world, instrument)
     found = world.peek("payment_method", id)
     if found is None:
         raise missing_resource("PaymentMethod", id, param="payment_method", status=400)
@@ -89,6 +95,13 @@ def require_payment_method(world: World, id: str) -> Json:
 def card_behind(method: Json) -> Card:
     """The test card a PaymentMethod was made of."""
     return card_of_fingerprint(method["card"]["fingerprint"])
+
+
+def instrument_behind(method: Json) -> Instrument:
+    """The test card or bank account a PaymentMethod was made of."""
+    if method["type"] == "card":
+        return card_behind(method)
+    return debit_of_fingerprint(method["us_bank_account"]["fingerprint"])
 
 
 def billing_details() -> Json:
@@ -111,6 +124,20 @@ def _card(world: World, card: Card) -> Json:
         "regulated_status": "unregulated",
         "three_d_secure_usage": {"supported": True},
         "wallet": None,
+    }
+
+
+def _bank_account(debit: BankDebit) -> Json:
+    return {
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "STRIPE TEST BANK",
+        "financial_connections_account": None,
+        "fingerprint": debit.fingerprint,
+        "last4": debit.last4,
+        "networks": {"preferred": "ach", "supported": ["ach"]},
+        "routing_number": ROUTING_NUMBER,
+        "status_details": None,
     }
 
 

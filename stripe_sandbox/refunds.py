@@ -2,7 +2,7 @@
 
 from . import application_fees, balances, schedule
 from .amounts import require_positive, written
-from .charges import card_of_charge, new_refund
+from .charges import instrument_of, new_refund
 from .errors import Json, StripeError, refused
 from .reversals import part_of_transfer, reverse, reversed_before
 from .routes import Call, list_of, route
@@ -112,29 +112,37 @@ def _to_bring_back(call: Call, charge: Json) -> tuple[Json | None, Json | None]:
 def _pay_back(world: World, charge: Json, refund: Json) -> None:
     charge["amount_refunded"] += refund["amount"]
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    by_card = charge["payment_method_details"]["type"] == "card"
     refund["balance_transaction"] = balances.book(
         world,
-        "refund",
+        "refund" if by_card else "payment_refund",
         -refund["amount"],
         refund["currency"],
         refund["id"],
         description=charge["description"],
     )["id"]
-    refund["destination_details"] = {
-        "card": {
-            "reference": world.token(23).upper(),
-            "reference_status": "available",
-            "reference_type": "acquirer_reference_number",
-            "type": "refund",
-        },
-        "type": "card",
-    }
-    fate = card_of_charge(world, charge).refund
+    refund["destination_details"] = _to_card(world) if by_card else _to_bank()
+    fate = instrument_of(world, charge).refund
     if fate == "pending":
         refund.update({"status": "pending", "pending_reason": "processing"})
     if fate != "succeeds":
         due = world.now() + SETTLED_AFTER_SECONDS
         schedule.at(world, due, f"refund_{fate}", refund["id"])
+
+
+def _to_card(world: World) -> Json:
+    reference = {
+        "reference": world.token(23).upper(),
+        "reference_status": "available",
+        "reference_type": "acquirer_reference_number",
+        "type": "refund",
+    }
+    return {"card": reference, "type": "card"}
+
+
+def _to_bank() -> Json:
+    reference = {"reference": None, "reference_status": "pending"}
+    return {"type": "us_bank_transfer", "us_bank_transfer": reference}
 
 
 def _bring_back(

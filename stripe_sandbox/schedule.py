@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable
 
+from .errors import Json
 from .world import World, on_clock
 
 Action = Callable[[World, str], None]
@@ -23,21 +24,23 @@ def action(name: str) -> Callable[[Action], Action]:
 
 def at(world: World, moment: int, name: str, id: str) -> None:
     """Have the action done once the clock stands at or after `moment` (unix seconds)."""
-    heapq.heappush(_queue(world), (moment, name, id))
+    memory = _memory(world)
+    memory["count"] += 1
+    heapq.heappush(memory["queue"], (moment, memory["count"], name, id))
 
 
 @on_clock
 def run_due(world: World) -> None:
     """Do everything that is due by now, earliest first."""
-    queue = _queue(world)
+    queue: list[tuple[int, int, str, str]] = _memory(world)["queue"]
     while queue and queue[0][0] <= world.now():
-        _moment, name, id = heapq.heappop(queue)
+        _moment, _count, name, id = heapq.heappop(queue)
         _ACTIONS[name](world, id)
 
 
-def _queue(world: World) -> list[tuple[int, str, str]]:
+def _memory(world: World) -> Json:
+    """What is due, and how many things ever were: of the same moment, the first comes first."""
     kept = world.peek(_KIND, _ID)
     if kept is None:
-        kept = world.put({"object": _KIND, "id": _ID, "queue": []})
-    queue: list[tuple[int, str, str]] = kept["queue"]
-    return queue
+        kept = world.put({"object": _KIND, "id": _ID, "queue": [], "count": 0})
+    return kept

@@ -13,14 +13,20 @@ from .world import World
 
 def require_destination(world: World, account: str, *, param: str) -> None:
     """400 unless the account exists and can receive transfers."""
-    found = world.account(account, param=param)
-    balance = found["configuration"]["recipient"]["capabilities"]["stripe_balance"]
-    if found.get("closed") or balance["stripe_transfers"]["status"] != "active":
+    world.account(account, param=param)
+    if not can_receive(world, account):
         raise refused(
             "Your destination account needs to have at least one of the following capabilities "
             "enabled: transfers, crypto_transfers, legacy_payments",
             code="insufficient_capabilities_for_transfer",
         )
+
+
+def can_receive(world: World, account: str) -> bool:
+    """Whether a connected account is open and its transfers capability active."""
+    found = world.account(account)
+    balance = found["configuration"]["recipient"]["capabilities"]["stripe_balance"]
+    return not found["closed"] and balance["stripe_transfers"]["status"] == "active"
 
 
 def transfer_charge(world: World, intent: Json, charge: Json) -> None:
