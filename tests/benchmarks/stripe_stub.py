@@ -1,0 +1,120 @@
+"""A Stripe that answers at once: it makes PaymentIntents that echo what was asked, and keeps nothing.
+
+Not the sandbox: that one checks, remembers and takes time for it. Here Stripe must cost nothing, so that
+what is measured is ours.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Mapping
+from multiprocessing.connection import Connection as Pipe
+from typing import cast
+from urllib.parse import parse_qsl
+
+import msgspec
+import uvloop
+
+from tests.benchmarks.processes import converse, listen, settle_in
+from tests.benchmarks.wire import Messages
+
+_numbers = itertools.count(1)
+_encoder = msgspec.json.Encoder()
+_NOT_HERE = {"error": {"type": "invalid_request_error", "message": "the stub only creates"}}
+
+
+def serve_stub(pipe: Pipe, cores: frozenset[int]) -> None:
+    """The target of the stub's process."""
+    settle_in(cores)
+    uvloop.run(_serve(pipe))
+
+
+async def _serve(pipe: Pipe) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    listener = listen()
+    server = await loop.create_server(_Stub, sock=listener)
+    converse(pipe, lambda: loop.call_soon_threadsafe(stop.set))
+    pipe.send(listener.getsockname()[1])
+    await stop.wait()
+    server.close()
+
+
+class _Stub(asyncio.Protocol):
+    def __init__(self) -> None:
+        self._messages = Messages()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        for head, body in self._messages.feed(data):
+            created = head.startswith(b"POST /v1/payment_intents ")
+            answer = _encoder.encode(_created(body) if created else _NOT_HERE)
+            self._transport.write(
+                b"HTTP/1.1 %s\r\ncontent-type: application/json\r\nrequest-id: req_%d\r\n"
+                b"content-length: %d\r\n\r\n%s"
+                % (b"200 OK" if created else b"404 Not Found", next(_numbers), len(answer), answer)
+            )
+
+
+def _created(body: bytes) -> dict[str, object]:
+    return payment_intent(f"pi_{next(_numbers):024d}", dict(parse_qsl(body.decode())))
+
+
+def payment_intent(intent_id: str, asked: Mapping[str, str]) -> dict[str, object]:
+    """A new PaymentIntent, as long as Stripe's own, because reading it is part of the cost."""
+    return {
+        "id": intent_id,
+        "object": "payment_intent",
+        "amount": int(asked["amount"]),
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": None,
+        "application_fee_amount": int(asked.get("application_fee_amount", 0)),
+        "automatic_payment_methods": {"allow_redirects": "always", "enabled": True},
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": asked.get("capture_method", "automatic"),
+        "client_secret": f"{intent_id}_secret_{'s' * 24}",
+        "confirmation_method": "automatic",
+        "created": int(time.time()),
+        "currency": asked["currency"],
+        "customer": None,
+        "description": asked.get("description"),
+        "excluded_payment_method_types": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": False,
+        "metadata": {
+            name[len("metadata[") : -1]: value
+            for name, value in asked.items()
+            if name.startswith("metadata[")
+        },
+        "next_action": None,
+        "on_behalf_of": asked.get("on_behalf_of"),
+        "payment_method": None,
+        "payment_method_configuration_details": {"id": "pmc_benchmark", "parent": None},
+        "payment_method_options": {
+            "card": {
+                "installments": None,
+                "mandate_options": None,
+                "network": None,
+                "request_three_d_secure": "automatic",
+            },
+            "link": {"persistent_token": None},
+        },
+        "payment_method_types": ["card", "link"],
+        "processing": None,
+        "receipt_email": asked.get("receipt_email"),
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "requires_payment_method",
+        "transfer_data": {"destination": asked.get("transfer_data[destination]")},
+        "transfer_group": asked.get("transfer_group"),
+    }
