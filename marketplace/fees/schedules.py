@@ -1,7 +1,7 @@
 """Fee schedules as they are kept: one row for each version, never changed once written."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -13,6 +13,8 @@ from payments.database import execute, require_transaction, row, rows, transacti
 from payments.ids import new_id
 
 _PLATFORM = "platform"
+# No order may fall before the first version, whichever machine's clock it was placed by.
+_FROM_THE_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 _PUBLISHING = "fee_schedules"
 _COLUMNS = "id, version, rules, effective_from, created_at, created_by"
 
@@ -75,10 +77,11 @@ class Schedules:
         """Write version 1 unless there is one; answers whether it did. Safe to call at every start."""
         check_rules(FIRST_RULES)
         written = await execute(
-            f"INSERT INTO fee_schedules ({_COLUMNS}) VALUES ($1, 1, $2, $3, $3, $4) "
+            f"INSERT INTO fee_schedules ({_COLUMNS}) VALUES ($1, 1, $2, $3, $4, $5) "
             "ON CONFLICT (version) DO NOTHING",
             new_id("fsc"),
             _json(FIRST_RULES),
+            _FROM_THE_BEGINNING,
             now,
             _PLATFORM,
         )
