@@ -90,9 +90,15 @@ def require_migrated(chosen: Settings) -> None:
 def listening_socket(host: str, port: int, variable: str) -> socket.socket:
     """A socket bound to the address, or the end of the command naming the variable to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named as TCP: only then does asyncio turn Nagle's algorithm off for the connections it accepts.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+        return listener
     except OSError as error:
+        listener.close()
         raise Ended(
             ADDRESS_IN_USE,
             f"cannot listen on {host} port {port}: {error.strerror or error}.",
