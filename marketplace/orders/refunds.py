@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from marketplace.orders import records, steps
-from marketplace.orders.errors import OrderNotFound, RefundKeyReused, SellerOnly
+from marketplace.orders.errors import OrderNotFound, SellerOnly
 from marketplace.orders.order_states import after
 from marketplace.orders.records import Actor
 from payments.database import transaction
@@ -30,7 +30,7 @@ class OrderRefunds:
         """Refund `amount` (minor units), or all that is left when it is None.
 
         The seller's transfer is reversed and the fee returned in proportion. The same key from the same
-        person is the same refund. Raises OrderNotFound, SellerOnly, OrderStepRefused, RefundKeyReused,
+        person is the same refund. Raises OrderNotFound, SellerOnly, OrderStepRefused, RequestReused,
         RefundExceedsCaptured, StripeRejected; after NotSent and OutcomeUnknown the refund stands and is
         carried out later.
         """
@@ -65,7 +65,6 @@ class OrderRefunds:
             idempotency_key=idempotency_key,
             now=now,
         )
-        await self._require_same(planned, order_id, amount)
         asked = await steps.latest(order_id, ["refund_asked"], reason=planned.refund_id)
         if asked is None:
             await steps.take(
@@ -76,11 +75,3 @@ class OrderRefunds:
                 reason=planned.refund_id,
             )
         return planned
-
-    async def _require_same(
-        self, planned: PlannedRefund, order_id: str, amount: int | None
-    ) -> None:
-        """A key that was used before must have asked for just this."""
-        refund = await self._refunds.require(planned.refund_id)
-        if refund.order_id != order_id or (amount is not None and refund.amount != amount):
-            raise RefundKeyReused(refund.id)

@@ -10,7 +10,6 @@ from marketplace.orders.errors import (
     OrderNotFound,
     OrderStepRefused,
     PaidAlready,
-    RefundKeyReused,
     SellerOnly,
 )
 from marketplace.orders.preparation import HOLD_MARGIN
@@ -18,7 +17,7 @@ from marketplace.orders.reactions import react
 from marketplace.orders.records import Actor
 from marketplace.sellers.errors import SellerNotPayable
 from payments.database import execute, transaction, value
-from payments.errors import OutcomeUnknown, PaymentStepRefused, RefundExceedsCaptured
+from payments.errors import OutcomeUnknown, PaymentStepRefused, RefundExceedsCaptured, RequestReused
 from payments.events import (
     PaymentAuthorized,
     PaymentCanceled,
@@ -280,7 +279,7 @@ async def test_partial_refunds_add_up_and_never_exceed(shop: Shop) -> None:
 async def test_a_refund_key_means_one_refund(shop: Shop) -> None:
     deal = await a_paid_deal(shop)
     await refund(shop, deal, deal.seller, 100)
-    with pytest.raises(RefundKeyReused):
+    with pytest.raises(RequestReused):
         await refund(shop, deal, deal.seller, 101)
 
 

@@ -88,8 +88,8 @@ async def summary(
 
 
 async def test_a_day_counts_what_happened_on_it(shop: Shop) -> None:
-    owner, seller_id = await shop.a_seller()
     shop.clock.moment = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
+    owner, seller_id = await shop.a_seller()
     order_id = await sold(shop, owner)
     shop.clock.move(seconds=1)
     await refund(shop, order_id, 6_000)
