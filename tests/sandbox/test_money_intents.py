@@ -337,4 +337,5 @@ async def test_a_payment_confirmed_twice_is_paid_once(stripe: httpx.AsyncClient)
     error = await refused(stripe, path, payment_method="pm_card_visa")
     assert error["code"] == "payment_intent_unexpected_state"
     assert error["payment_intent"]["status"] == "succeeded"
+    assert "already succeeded" in error["message"]
     assert len((await read(stripe, "/v1/charges", payment_intent=intent["id"]))["data"]) == 1
