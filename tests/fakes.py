@@ -5,28 +5,20 @@ can be told to fail as Stripe does. `pay` stands for the buyer's browser.
 """
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
-from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 
 from payments.errors import (
-    NotSent,
-    OutcomeUnknown,
-    PaymentError,
     SellerCannotReceive,
-    StripeMisconfigured,
     StripeRejected,
 )
 from payments.gateway import (
     BalanceTransaction,
     CancelDraft,
     CaptureDraft,
-    CardSeen,
     ChargeSnapshot,
-    DeclineSeen,
-    Draft,
     IntentDraft,
     IntentSnapshot,
     RefundDraft,
@@ -34,47 +26,26 @@ from payments.gateway import (
 )
 from payments.ids import IdempotencyKey, IntentId
 from payments.money import cumulative_share, portion
+from tests.fake_keys import AnsweredOnce
+from tests.fake_snapshots import declined, held, with_refunds
 
-Fault = Literal["lost_before", "lost_after", "rate_limit", "error_500", "error_500_after"]
-Shown = TypeVar("Shown", IntentSnapshot, RefundSnapshot)
-VISA = CardSeen(brand="visa", last4="4242")
-HOLD = timedelta(days=7)
 DECLINES = {
     "pm_card_visa_chargeDeclined": "generic_decline",
     "pm_card_visa_chargeDeclinedInsufficientFunds": "insufficient_funds",
     "pm_card_visa_chargeDeclinedLostCard": "lost_card",
 }
 
-
-class Asked(msgspec.Struct, frozen=True):
-    """One request that reached the fake."""
-
-    method: str
-    key: str
-    draft: Draft
-
-
-class _Kept(msgspec.Struct):
-    """The first outcome under a key: a snapshot or an error, given again."""
-
-    method: str
-    draft: Draft
-    outcome: Any
-
-
 _NUMBERS = count(1)
 """Ids are unique over all fakes of a test session, as Stripe's are."""
 
 
-class FakeGateway:
+class FakeGateway(AnsweredOnce):
     """Stripe in memory. Destinations in `closed_destinations` cannot receive transfers."""
 
     def __init__(self, clock: Callable[[], datetime] | None = None) -> None:
+        super().__init__()
         self.clock = clock or (lambda: datetime.now(UTC))
-        self.asked: list[Asked] = []
         self.closed_destinations: set[str] = set()
-        self._faults: list[Fault] = []
-        self._keys: dict[str, _Kept] = {}
         self._intents: dict[str, IntentSnapshot] = {}
         self._operations: dict[str, str] = {}
         self._movements: list[BalanceTransaction] = []
@@ -82,31 +53,16 @@ class FakeGateway:
 
     # ------------------------------------------------------------------ what tests make it do
 
-    def lose_answer_before(self, times: int = 1) -> None:
-        """The next requests are lost on their way: nothing happens, nothing is answered."""
-        self._faults += ["lost_before"] * times
-
-    def lose_answer_after(self, times: int = 1) -> None:
-        """The next requests are carried out, and their answers lost."""
-        self._faults += ["lost_after"] * times
-
-    def be_busy(self, times: int = 1) -> None:
-        """The next requests are answered 429."""
-        self._faults += ["rate_limit"] * times
-
-    def store_500(self, *, executed: bool) -> None:
-        """The next request is answered 500, kept under its key, whether carried out or not."""
-        self._faults.append("error_500_after" if executed else "error_500")
-
     def pay(self, intent_id: str, card: str = "pm_card_visa") -> IntentSnapshot:
         """The buyer's browser confirms with a test card; a decline is seen on the PaymentIntent."""
         intent = self._intents[intent_id]
         assert intent.status in ("requires_payment_method", "requires_confirmation"), intent.status
         if card in DECLINES:
-            return self._keep(self._declined(intent, DECLINES[card]))
+            return self._keep(declined(intent, DECLINES[card], self._id("ch")))
+        authorized = held(intent, self._id("ch"), self._now())
         if intent.capture_method == "manual":
-            return self._keep(self._held(intent))
-        return self._keep(self._captured(self._held(intent), intent.amount, intent.application_fee))
+            return self._keep(authorized)
+        return self._keep(self._captured(authorized, intent.amount, intent.application_fee))
 
     def fail_refund(self, stripe_refund_id: str) -> None:
         """The bank sends a refund back, days after it succeeded."""
@@ -117,18 +73,18 @@ class FakeGateway:
         )
         refunds = tuple(failed if one.id == refund.id else one for one in intent.charge.refunds)
         self._move("refund_failure", "refund_failure", refund.amount, intent, refund.id)
-        self._keep(_with_refunds(intent, refunds))
+        self._keep(with_refunds(intent, refunds))
 
     # ------------------------------------------------------------------------------- the port
 
     async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot:
-        return self._once("create_intent", draft, key, lambda: self._create(draft))
+        return self.once("create_intent", draft, key, lambda: self._create(draft))
 
     async def capture_intent(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
-        return self._once("capture_intent", draft, key, lambda: self._capture(draft))
+        return self.once("capture_intent", draft, key, lambda: self._capture(draft))
 
     async def cancel_intent(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:
-        return self._once("cancel_intent", draft, key, lambda: self._cancel(draft))
+        return self.once("cancel_intent", draft, key, lambda: self._cancel(draft))
 
     async def retrieve_intent(self, intent_id: IntentId) -> IntentSnapshot:
         return self._require(intent_id)
@@ -138,7 +94,7 @@ class FakeGateway:
         return self._intents[found] if found else None
 
     async def create_refund(self, draft: RefundDraft, key: IdempotencyKey) -> RefundSnapshot:
-        return self._once("create_refund", draft, key, lambda: self._refund(draft))
+        return self.once("create_refund", draft, key, lambda: self._refund(draft))
 
     async def find_refund(self, draft: RefundDraft) -> RefundSnapshot | None:
         charge = self._require(draft.intent_id).charge
@@ -151,39 +107,6 @@ class FakeGateway:
         for one in reversed(self._movements):
             if since <= one.created_at < until:
                 yield one
-
-    # ------------------------------------------------------------------------ keys and faults
-
-    def _once(self, method: str, draft: Draft, key: str, execute: Callable[[], Shown]) -> Shown:
-        fault = self._faults.pop(0) if self._faults else None
-        if fault == "rate_limit":
-            raise NotSent("rate_limit")
-        if fault == "lost_before":
-            raise OutcomeUnknown("lost")
-        self.asked.append(Asked(method, key, draft))
-        kept, replayed = self._keys.get(key), key in self._keys
-        if kept is None:
-            kept = self._keys[key] = self._first(method, draft, fault, execute)
-        if (kept.method, kept.draft) != (method, draft):
-            raise StripeMisconfigured("idempotency_error")
-        if fault == "lost_after":
-            raise OutcomeUnknown("lost")
-        if kept.outcome is None:
-            raise OutcomeUnknown("http_500", replayed=replayed)
-        if isinstance(kept.outcome, PaymentError):
-            raise kept.outcome
-        return cast(Shown, kept.outcome)
-
-    def _first(
-        self, method: str, draft: Draft, fault: Fault | None, execute: Callable[[], Any]
-    ) -> _Kept:
-        outcome: Any = None
-        if fault != "error_500":
-            try:
-                outcome = execute()
-            except StripeRejected as rejection:
-                outcome = rejection
-        return _Kept(method, draft, None if fault == "error_500_after" else outcome)
 
     # ------------------------------------------------------------------------ what Stripe does
 
@@ -278,48 +201,13 @@ class FakeGateway:
         if returned:
             category = "platform_earning_refund"
             self._move("application_fee_refund", category, -returned, intent, self._id("fr"))
-        after = _with_refunds(intent, (refund, *charge.refunds))
+        after = with_refunds(intent, (refund, *charge.refunds))
         assert after.charge is not None
         fee_refunded = charge.fee_refunded + returned
         self._keep(
             msgspec.structs.replace(
                 after, charge=msgspec.structs.replace(after.charge, fee_refunded=fee_refunded)
             )
-        )
-
-    def _declined(self, intent: IntentSnapshot, decline_code: str) -> IntentSnapshot:
-        seen = DeclineSeen(
-            reference=self._id("ch"),
-            code="card_declined",
-            decline_code=decline_code,
-            advice_code=None,
-            card=VISA,
-        )
-        return msgspec.structs.replace(intent, decline=seen)
-
-    def _held(self, intent: IntentSnapshot) -> IntentSnapshot:
-        charge = ChargeSnapshot(
-            id=self._id("ch"),
-            status="succeeded",
-            captured=False,
-            amount_captured=0,
-            amount_refunded=0,
-            transfer_id=None,
-            application_fee_id=None,
-            application_fee=0,
-            fee_refunded=0,
-            processing_cost=0,
-            capture_before=self._now() + HOLD if intent.capture_method == "manual" else None,
-            card=VISA,
-            refunds=(),
-            created_at=self._now(),
-        )
-        return msgspec.structs.replace(
-            intent,
-            status="requires_capture",
-            amount_capturable=intent.amount,
-            decline=None,
-            charge=charge,
         )
 
     def _captured(self, intent: IntentSnapshot, amount: int, fee: int) -> IntentSnapshot:
@@ -402,10 +290,3 @@ class FakeGateway:
     def _now(self) -> datetime:
         """Stripe's stamps have whole seconds."""
         return self.clock().replace(microsecond=0)
-
-
-def _with_refunds(intent: IntentSnapshot, refunds: tuple[RefundSnapshot, ...]) -> IntentSnapshot:
-    assert intent.charge is not None
-    total = sum(one.amount for one in refunds if one.status not in ("failed", "canceled"))
-    charge = msgspec.structs.replace(intent.charge, refunds=refunds, amount_refunded=total)
-    return msgspec.structs.replace(intent, charge=charge)
