@@ -1,7 +1,11 @@
 """What admins see of sellers and decide about them. Every decision has a reason and is on record."""
 
+from typing import Annotated
+
 from litestar import delete, get, post
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import QueryParameter
 
 from connect.capability import AccountState
 from marketplace.api.policies import admin
@@ -21,14 +25,15 @@ from marketplace.services import Services
 
 @get("/v1/admin/sellers", **admin("admin:read"), summary="All sellers")
 async def list_all_sellers(
-    page: PageRequest,
+    page: NamedDependency[PageRequest],
     approval: Approval | None = None,
-    state: AccountState | None = None,
+    # Litestar keeps the name `state` for itself.
+    account_state: Annotated[AccountState | None, QueryParameter(name="state")] = None,
     suspended: bool | None = None,
 ) -> SellerList:
     """Sellers, newest first, by the platform's decision and by the state of their account."""
     found = await list_sellers(
-        SellerFilter(approval=approval, state=state, suspended=suspended), page
+        SellerFilter(approval=approval, state=account_state, suspended=suspended), page
     )
     return SellerList(
         data=[ListedSellerAnswer.of(each) for each in found.data], has_more=found.has_more
@@ -42,7 +47,10 @@ async def list_all_sellers(
     summary="Approve or reject a seller",
 )
 async def decide_approval(
-    seller_id: str, data: ApprovalDecision, services: Services, principal: Principal
+    seller_id: str,
+    data: ApprovalDecision,
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> SellerAnswer:
     """A pending seller is approved or rejected; a rejected one may be approved later."""
     profile = await services.sellers.decide(
@@ -62,7 +70,10 @@ async def decide_approval(
     summary="Suspend a seller",
 )
 async def suspend_seller(
-    seller_id: str, data: SuspensionReason, services: Services, principal: Principal
+    seller_id: str,
+    data: SuspensionReason,
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> SellerAnswer:
     """Nothing of theirs can be paid for or captured until they are reinstated."""
     profile = await services.sellers.suspend(
@@ -78,7 +89,7 @@ async def suspend_seller(
     summary="Reinstate a seller",
 )
 async def reinstate_seller(
-    seller_id: str, services: Services, principal: Principal
+    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
 ) -> SellerAnswer:
     """The suspension ends; who suspended and why stays in the audit log."""
     profile = await services.sellers.reinstate(

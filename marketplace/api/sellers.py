@@ -1,6 +1,7 @@
 """Sellers over HTTP: the profile, the way to Stripe's pages, and the verdict."""
 
 from litestar import Response, get, patch, post
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
@@ -23,7 +24,7 @@ from marketplace.services import Services
 
 @post("/v1/sellers", **signed_in("sellers:write"), summary="Become a seller")
 async def open_seller(
-    data: SellerOpening, services: Services, principal: Principal
+    data: SellerOpening, services: NamedDependency[Services], principal: NamedDependency[Principal]
 ) -> SellerAnswer:
     """Open your seller profile; an account has one. It waits for approval by the platform.
 
@@ -36,20 +37,27 @@ async def open_seller(
 
 
 @get("/v1/sellers/me", **signed_in("sellers:read"), summary="Your seller profile")
-async def own_seller(services: Services, principal: Principal) -> SellerAnswer:
+async def own_seller(
+    services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> SellerAnswer:
     """The seller that you are; 404 if you are none."""
     return SellerAnswer.of(await services.sellers.require_of_account(principal.account_id))
 
 
 @get("/v1/sellers/{seller_id:str}", **signed_in("sellers:read"), summary="A seller profile")
-async def read_seller(seller_id: str, services: Services, principal: Principal) -> SellerAnswer:
+async def read_seller(
+    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> SellerAnswer:
     """Your own profile; admins see everybody's."""
     return SellerAnswer.of(await _visible(seller_id, services, principal))
 
 
 @patch("/v1/sellers/{seller_id:str}", **signed_in("sellers:write"), summary="Change your profile")
 async def change_seller(
-    seller_id: str, data: SellerPatch, services: Services, principal: Principal
+    seller_id: str,
+    data: SellerPatch,
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> SellerAnswer:
     """Country and currency are fixed once onboarding began, the currency also by your listings."""
     profile = await services.sellers.update(
@@ -65,7 +73,7 @@ async def change_seller(
     summary="Get an onboarding link",
 )
 async def make_onboarding_link(
-    seller_id: str, services: Services, principal: Principal
+    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
 ) -> OnboardingLinkAnswer:
     """A link to Stripe's own pages, where you say who you are and where to be paid.
 
@@ -81,7 +89,9 @@ async def make_onboarding_link(
     status_code=303,
     summary="Go on with onboarding",
 )
-async def refresh_onboarding(seller_id: str, services: Services, principal: Principal) -> Redirect:
+async def refresh_onboarding(
+    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> Redirect:
     """Where Stripe sends your browser when a link was used or has expired: on to a new one."""
     link = await _onboarding_link(seller_id, services, principal)
     return Redirect(link.url, status_code=303)
@@ -106,7 +116,7 @@ def return_from_onboarding(seller_id: str) -> Response[bytes]:
     summary="Get a link to your Stripe dashboard",
 )
 async def make_dashboard_link(
-    seller_id: str, services: Services, principal: Principal
+    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
 ) -> DashboardLinkAnswer:
     """Your payouts and details at Stripe, once onboarding is done. Make one for each click."""
     link = await services.sellers.dashboard_link(seller_id, account_id=principal.account_id)
@@ -119,7 +129,7 @@ async def make_dashboard_link(
     summary="May this seller be paid?",
 )
 async def read_payout_capability(
-    seller_id: str, services: Services, principal: Principal
+    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
 ) -> PayoutCapabilityAnswer:
     """The verdict that checkout asks for; Stripe is asked when a minute has passed since last time."""
     seller = await _visible(seller_id, services, principal)
