@@ -57,8 +57,8 @@ class Absorption:
             currency=payment.currency,
         )
         now = self._clock()
-        moved_at = snapshot.charge.created_at if snapshot.charge else now
-        await ledger.post(subject, _captured_entries(payment, after, moved_at), now)
+        entries = _entries(payment, after, _captured_at(snapshot, now), _returned_at(snapshot, now))
+        await ledger.post(subject, entries, now)
         await self._note_attempts(after, snapshot)
         await self._announce_changes(payment, after, now)
         if snapshot.charge is not None and snapshot.complete:
@@ -174,50 +174,47 @@ class Absorption:
             )
 
 
-def _captured_entries(
-    before: PaymentRecord, after: PaymentRecord, moved_at: datetime
+def _entries(
+    before: PaymentRecord, after: PaymentRecord, captured_at: datetime, returned_at: datetime
 ) -> list[ledger.Entry]:
     """The deltas of the cumulative totals, each named by the total it leads to."""
     seller = ledger.seller_account(after.seller_id)
     moves = (
-        (
-            "captured",
-            "capture",
-            ledger.BUYERS,
-            seller,
-            before.amount_captured,
-            after.amount_captured,
-        ),
-        ("fee", "application_fee", seller, ledger.FEES, before.fee_captured, after.fee_captured),
+        ("captured", "capture", ledger.BUYERS, seller, "amount_captured", captured_at),
+        ("fee", "application_fee", seller, ledger.FEES, "fee_captured", captured_at),
         (
             "processing",
             "processing_cost",
             ledger.FEES,
             ledger.PROCESSING,
-            before.processing_cost,
-            after.processing_cost,
+            "processing_cost",
+            captured_at,
         ),
-        (
-            "fee_returned",
-            "fee_refund",
-            ledger.FEES,
-            seller,
-            before.fee_refunded,
-            after.fee_refunded,
-        ),
+        ("fee_returned", "fee_refund", ledger.FEES, seller, "fee_refunded", returned_at),
     )
     return [
         ledger.Entry(
-            cause=f"{after.id}:{word}:{total}",
+            cause=f"{after.id}:{word}:{getattr(after, total)}",
             kind=kind,
             source=source,
             target=target,
-            amount=total - earlier,
-            occurred_at=moved_at,
+            amount=getattr(after, total) - getattr(before, total),
+            occurred_at=moment,
         )
-        for word, kind, source, target, earlier, total in moves
-        if total > earlier
+        for word, kind, source, target, total, moment in moves
+        if getattr(after, total) > getattr(before, total)
     ]
+
+
+def _captured_at(snapshot: IntentSnapshot, now: datetime) -> datetime:
+    charge = snapshot.charge
+    return now if charge is None else charge.captured_at or charge.created_at
+
+
+def _returned_at(snapshot: IntentSnapshot, now: datetime) -> datetime:
+    """A fee is returned with a refund: the latest one shown."""
+    refunds = snapshot.charge.refunds if snapshot.charge else ()
+    return max((refund.created_at for refund in refunds), default=now)
 
 
 def _failed(charge: ChargeSnapshot) -> bool:

@@ -131,6 +131,8 @@ class ChargeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     card: CardSeen | None
     refunds: tuple[RefundSnapshot, ...]
     created_at: datetime
+    # When Stripe booked the money, which for a hold is days after `created_at`.
+    captured_at: datetime | None = None
 
 
 class IntentSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,6 +87,7 @@ def charge_snapshot(charge: ChargeObject) -> ChargeSnapshot:
         card=_card(details.card if details else None),
         refunds=tuple(refund_snapshot(one) for one in real),
         created_at=_time(charge.created),
+        captured_at=_booked_at(charge),
     )
 
 
@@ -160,6 +161,11 @@ def _decline(intent_id: str, error: PaymentErrorObject | None) -> DeclineSeen | 
 
 def _card(card: CardDetails | None) -> CardSeen | None:
     return CardSeen(brand=card.brand, last4=card.last4) if card else None
+
+
+def _booked_at(charge: ChargeObject) -> datetime | None:
+    booked = charge.balance_transaction
+    return _time(booked.created) if isinstance(booked, BalanceTransactionObject) else None
 
 
 def _capture_before(charge: ChargeObject) -> datetime | None:

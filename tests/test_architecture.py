@@ -44,6 +44,7 @@ PURE = (
     "payments/signatures.py",
     "connect/capability.py",
     "connect/snapshot.py",
+    "marketplace/catalog/listings.py",
     "marketplace/orders/order_states.py",
     "marketplace/orders/totals.py",
     "marketplace/fees/rules.py",

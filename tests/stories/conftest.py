@@ -1,0 +1,28 @@
+"""One town for the stories of a module; people and shops are new in each story."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.stories.town import Person, Town, running_town
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def town(database_url: str) -> AsyncIterator[Town]:
+    async with running_town(database_url) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def admin(town: Town) -> Person:
+    return await town.admin()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def coach(town: Town, admin: Person) -> Person:
+    return await town.seller("coach", admin=admin)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def buyer(town: Town) -> Person:
+    return await town.arrives("buyer")
