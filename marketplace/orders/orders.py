@@ -16,7 +16,7 @@ from marketplace.orders.reading import OrderFilter, OrderView
 from marketplace.orders.records import Actor
 from marketplace.orders.totals import Totals, Wanted, check_wanted, total_up
 from marketplace.paging import Page, PageRequest
-from payments.database import execute, row
+from payments.database import execute, row, value
 from payments.ids import new_id
 
 CHECKOUT_LASTS: Final = timedelta(hours=24)
@@ -88,6 +88,12 @@ class Orders:
     async def history(self, order_id: str, actor: Actor) -> list[steps.StepRecord]:
         """Everything that happened to the order. Raises OrderNotFound."""
         return await steps.history((await records.require(order_id, actor)).id)
+
+    async def fee_quote(self, order_id: str, actor: Actor) -> FeeQuote:
+        """How the order's fee came about, as it was kept when it was placed. Raises OrderNotFound."""
+        order = await records.require(order_id, actor)
+        kept: str = await value("SELECT fee_working FROM orders WHERE id = $1", order.id)
+        return msgspec.json.decode(kept, type=FeeQuote)
 
     async def list_for_buyer(self, buyer_id: str, page: PageRequest) -> Page[OrderView]:
         """What this account has bought, the newest first."""

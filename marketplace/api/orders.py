@@ -1,0 +1,184 @@
+"""Orders over HTTP, for their buyers and sellers."""
+
+from litestar import get, post
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+
+from marketplace.api.actors import deciding, reading
+from marketplace.api.idempotency import key_required, repeatable
+from marketplace.api.policies import signed_in
+from marketplace.api.principal import Principal
+from marketplace.api.schemas.orders import (
+    AttemptList,
+    CheckoutAnswer,
+    NewOrder,
+    OrderAnswer,
+    OrderList,
+    StepList,
+)
+from marketplace.orders.checkout import Buyer
+from marketplace.paging import PageRequest
+from marketplace.services import Services
+
+
+@post("/v1/orders", **signed_in("orders:write"), **key_required(), summary="Make an order")
+async def place_order(
+    data: NewOrder,
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+    idempotency_key: NamedDependency[str],
+) -> OrderAnswer:
+    """Say what and how many; prices and the fee are the server's, and fixed from here on.
+
+    Nothing is set aside and nothing is charged yet: `POST /v1/orders/{id}/checkout` is next, within
+    24 hours.
+    """
+    buyer = reading(principal)
+    placed = await services.orders.place(
+        buyer.account_id, data.told(), idempotency_key, services.clock()
+    )
+    return OrderAnswer.of(placed.view, buyer)
+
+
+@get("/v1/orders", **signed_in("orders:read"), summary="Your orders")
+async def list_orders(
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+    page: NamedDependency[PageRequest],
+) -> OrderList:
+    """What you have bought, the newest first."""
+    found = await services.orders.list_for_buyer(principal.account_id, page)
+    return OrderList.of(found, reading(principal))
+
+
+@get(
+    "/v1/sellers/{seller_id:str}/orders",
+    **signed_in("orders:read"),
+    summary="Orders of your shop",
+)
+async def list_seller_orders(
+    seller_id: str,
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+    page: NamedDependency[PageRequest],
+) -> OrderList:
+    """What was bought of you, the newest first."""
+    seller = await services.sellers.require_own(seller_id, principal.account_id)
+    found = await services.orders.list_for_seller(seller.id, principal.account_id, page)
+    return OrderList.of(found, reading(principal))
+
+
+@get("/v1/orders/{order_id:str}", **signed_in("orders:read"), summary="One order")
+async def read_order(
+    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> OrderAnswer:
+    """For its buyer and its seller. After paying, the status follows Stripe's webhook."""
+    actor = reading(principal)
+    return OrderAnswer.of(await services.orders.find(order_id, actor), actor)
+
+
+@post(
+    "/v1/orders/{order_id:str}/checkout",
+    **signed_in("orders:write"),
+    **repeatable(),
+    status_code=200,
+    summary="Pay an order",
+)
+async def begin_checkout(
+    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> CheckoutAnswer:
+    """The order's one PaymentIntent, to be confirmed by the buyer's browser at Stripe.
+
+    Asked again it is the same one. A seller who cannot be paid is refused here, before Stripe is asked.
+    """
+    buyer = Buyer(principal.account_id, principal.email)
+    intent = await services.checkout.begin(order_id, buyer, services.clock())
+    return CheckoutAnswer(
+        order_id=order_id,
+        payment_intent=intent.intent_id,
+        client_secret=intent.client_secret,
+        publishable_key=services.settings.stripe_publishable_key,
+        amount=intent.amount,
+        currency=intent.currency,
+        status=intent.status,
+    )
+
+
+@post(
+    "/v1/orders/{order_id:str}/refresh",
+    **signed_in("orders:write"),
+    **repeatable(),
+    status_code=200,
+    summary="Ask Stripe how the payment stands",
+)
+async def refresh_order(
+    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> OrderAnswer:
+    """For a browser that has just paid and does not want to wait for Stripe's webhook."""
+    actor = reading(principal)
+    return OrderAnswer.of(await services.checkout.refresh(order_id, actor), actor)
+
+
+@post(
+    "/v1/orders/{order_id:str}/cancellation",
+    **signed_in("orders:write"),
+    status_code=200,
+    summary="Cancel an order",
+)
+async def cancel_order(
+    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> OrderAnswer:
+    """Before money is taken, by its buyer or its seller; a hold on the card is released."""
+    actor = deciding(principal)
+    view = await services.cancellation.cancel(order_id, actor, services.clock())
+    return OrderAnswer.of(view, actor)
+
+
+@post(
+    "/v1/orders/{order_id:str}/preparation",
+    **signed_in("orders:write"),
+    status_code=200,
+    summary="Prepare an order",
+)
+async def prepare_order(
+    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> OrderAnswer:
+    """You have the products ready: the money that the buyer's bank holds is captured now."""
+    actor = deciding(principal)
+    view = await services.preparation.prepare(order_id, actor, services.clock())
+    return OrderAnswer.of(view, actor)
+
+
+@get(
+    "/v1/orders/{order_id:str}/attempts",
+    **signed_in("orders:read"),
+    summary="Attempts to pay",
+)
+async def list_attempts(
+    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> AttemptList:
+    """What banks said each time, in our stable codes."""
+    view = await services.orders.find(order_id, reading(principal))
+    return AttemptList.of(await services.payments.attempts(view.order.id))
+
+
+@get("/v1/orders/{order_id:str}/history", **signed_in("orders:read"), summary="What happened")
+async def read_history(
+    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> StepList:
+    """Every step of the order: what happened, who was behind it, and when."""
+    return StepList.of(await services.orders.history(order_id, reading(principal)))
+
+
+ROUTES: list[HTTPRouteHandler] = [
+    place_order,
+    list_orders,
+    list_seller_orders,
+    read_order,
+    begin_checkout,
+    refresh_order,
+    cancel_order,
+    prepare_order,
+    list_attempts,
+    read_history,
+]

@@ -1,0 +1,210 @@
+"""What buyers ask for, and what the parties of an order are told. Amounts are minor units."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from marketplace.api.schemas.refunds import RefundAnswer
+from marketplace.orders.order_states import Status
+from marketplace.orders.reading import OrderView
+from marketplace.orders.records import Actor
+from marketplace.orders.steps import StepRecord
+from marketplace.orders.totals import CaptureMethod, Line, Wanted
+from marketplace.paging import Page
+from payments.records import AttemptRecord
+
+_ORDER_ID = "ord_01k9zc3v5m8q2r4t6w8y0abcde"
+_LISTING_ID = "lst_01k9zc3v5m8q2r4t6w8y0abcde"
+
+
+class WantedLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A listing and how many of it. The price is not the buyer's to say."""
+
+    listing_id: Annotated[str, Meta(max_length=64, examples=[_LISTING_ID])]
+    quantity: Annotated[int, Meta(examples=[1])]
+
+
+class NewOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What to buy: of one seller, in one currency, sessions or products but not both."""
+
+    lines: list[WantedLine]
+
+    def told(self) -> list[Wanted]:
+        """In the words of orders."""
+        return [Wanted(line.listing_id, line.quantity) for line in self.lines]
+
+
+class OrderPaymentAnswer(msgspec.Struct, kw_only=True):
+    """How the money stands: `status` is Stripe's word for the order's latest PaymentIntent.
+
+    The fee's figures are the seller's and the platform's to know.
+    """
+
+    status: Annotated[str, Meta(examples=["succeeded"])]
+    amount_captured: int
+    amount_refunded: int
+    capture_before: Annotated[
+        datetime | None, Meta(description="When the bank's hold ends, while there is one.")
+    ]
+    fee_captured: int | UnsetType = UNSET
+    fee_refunded: int | UnsetType = UNSET
+
+
+class OrderAnswer(msgspec.Struct, kw_only=True):
+    """An order. `payment` is null before the first checkout."""
+
+    id: Annotated[str, Meta(examples=[_ORDER_ID])]
+    status: Status
+    buyer_id: str
+    seller_id: str
+    currency: str
+    total: int
+    application_fee: Annotated[
+        int | UnsetType, Meta(description="For the seller and the platform.")
+    ] = UNSET
+    capture_method: CaptureMethod
+    lines: list[Line]
+    payment: OrderPaymentAnswer | None
+    created_at: datetime
+    updated_at: datetime
+    checkout_expires_at: datetime
+
+    @classmethod
+    def of(cls, view: OrderView, actor: Actor) -> "OrderAnswer":
+        """As `view` stands, as far as it is `actor`'s to know."""
+        order = view.order
+        sells = actor.sells(order)
+        return cls(
+            id=order.id,
+            status=order.status,
+            buyer_id=order.buyer_id,
+            seller_id=order.seller_id,
+            currency=order.currency,
+            total=order.total,
+            application_fee=order.application_fee if sells else UNSET,
+            capture_method=order.capture_method,
+            lines=list(view.lines),
+            payment=_payment(view, sells),
+            created_at=order.created_at,
+            updated_at=order.updated_at,
+            checkout_expires_at=order.checkout_expires_at,
+        )
+
+
+class OrderList(msgspec.Struct, kw_only=True):
+    """Orders, the newest first."""
+
+    data: list[OrderAnswer]
+    has_more: bool
+
+    @classmethod
+    def of(cls, page: Page[OrderView], actor: Actor) -> "OrderList":
+        """A page as far as it is `actor`'s to know."""
+        return cls(data=[OrderAnswer.of(view, actor) for view in page.data], has_more=page.has_more)
+
+
+class CheckoutAnswer(msgspec.Struct, kw_only=True):
+    """What the buyer's browser needs to confirm at Stripe. The client secret is kept nowhere here."""
+
+    order_id: Annotated[str, Meta(examples=[_ORDER_ID])]
+    payment_intent: Annotated[str, Meta(examples=["pi_3Q8..."])]
+    client_secret: Annotated[str, Meta(examples=["pi_3Q8..._secret_..."])]
+    publishable_key: Annotated[str, Meta(examples=["pk_test_..."])]
+    amount: int
+    currency: str
+    status: Annotated[str, Meta(examples=["requires_payment_method"])]
+
+    def __repr__(self) -> str:
+        """Never shows the client secret."""
+        return f"CheckoutAnswer({self.payment_intent})"
+
+
+class AttemptAnswer(msgspec.Struct, kw_only=True):
+    """What a bank said once. `reason` is our stable code for a decline, null for a yes."""
+
+    id: str
+    outcome: Annotated[str, Meta(examples=["declined"])]
+    reason: Annotated[str | None, Meta(examples=["insufficient_funds"])]
+    card_brand: str | None
+    card_last4: str | None
+    occurred_at: datetime
+
+    @classmethod
+    def of(cls, attempt: AttemptRecord) -> "AttemptAnswer":
+        """As it was kept."""
+        return cls(**_facts(cls, attempt))
+
+
+class AttemptList(msgspec.Struct, kw_only=True):
+    """Every attempt to pay, the first one first."""
+
+    data: list[AttemptAnswer]
+    has_more: bool = False
+
+    @classmethod
+    def of(cls, attempts: Sequence[AttemptRecord]) -> "AttemptList":
+        """All of them: an order has few."""
+        return cls(data=[AttemptAnswer.of(attempt) for attempt in attempts])
+
+
+class StepAnswer(msgspec.Struct, kw_only=True):
+    """One step of an order's history. `actor` is an account, `stripe`, or `platform`."""
+
+    step: Annotated[str, Meta(examples=["prepared"])]
+    from_status: str | None
+    to_status: str
+    actor: str
+    reason: str | None
+    occurred_at: datetime
+
+    @classmethod
+    def of(cls, step: StepRecord) -> "StepAnswer":
+        """As it was written."""
+        return cls(**_facts(cls, step))
+
+
+class StepList(msgspec.Struct, kw_only=True):
+    """Everything that happened to the order, the first step first."""
+
+    data: list[StepAnswer]
+    has_more: bool = False
+
+    @classmethod
+    def of(cls, steps: Sequence[StepRecord]) -> "StepList":
+        """All of them: a history is short."""
+        return cls(data=[StepAnswer.of(step) for step in steps])
+
+
+class AdminOrderAnswer(msgspec.Struct, kw_only=True):
+    """An order with everything that happened to it, and how its fee came about."""
+
+    order: OrderAnswer
+    payment_intent: str | None
+    processing_cost: int
+    fee: Annotated[
+        dict[str, Any], Meta(description="The fee's inputs, rules and every integer on the way.")
+    ]
+    steps: list[StepAnswer]
+    attempts: list[AttemptAnswer]
+    refunds: list[RefundAnswer]
+
+
+def _payment(view: OrderView, sells: bool) -> OrderPaymentAnswer | None:
+    payment = view.payment
+    if payment is None:
+        return None
+    return OrderPaymentAnswer(
+        status=payment.status,
+        amount_captured=payment.amount_captured,
+        amount_refunded=payment.amount_refunded,
+        capture_before=payment.capture_before,
+        fee_captured=payment.fee_captured if sells else UNSET,
+        fee_refunded=payment.fee_refunded if sells else UNSET,
+    )
+
+
+def _facts(answer: type[msgspec.Struct], record: object) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in answer.__struct_fields__}
