@@ -12,15 +12,14 @@ from urllib.parse import urlsplit
 
 from litestar import Litestar, Request
 from litestar.di import Provide
-from litestar.params import Parameter
-from litestar.routes import HTTPRoute
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from marketplace.api import audit as audit_routes
 from marketplace.api import documentation, health, landing
 from marketplace.api import people as people_routes
 from marketplace.api.doorkeeper import Doorkeeper
-from marketplace.api.guard import BODY_LIMIT, QUERY_PARAMETERS, Guard, StrictRequest
+from marketplace.api.guard import BODY_LIMIT, Guard, StrictRequest, prepare
 from marketplace.api.idempotency import Idempotency, idempotency_key_of
 from marketplace.api.policies import require_policies
 from marketplace.api.principal import Principal
@@ -74,7 +73,7 @@ def build(
         debug=False,
     )
     require_policies(app.routes)
-    _name_query_parameters(app)
+    prepare(app.routes)
     documentation.attach_description(app, settings)
     # Around the router too: what it refuses gets an id, a line and headers as everything else does.
     app.asgi_handler = RequestsLog(
@@ -107,23 +106,14 @@ def _idempotency_key(request: Request[Any, Any, Any]) -> str | None:
 
 def _page(
     limit: Annotated[
-        int, Parameter(ge=1, le=PAGE_LIMIT, description="How many items at most.")
+        int, QueryParameter(ge=1, le=PAGE_LIMIT, description="How many items at most.")
     ] = PAGE_DEFAULT,
     starting_after: Annotated[
         str | None,
-        Parameter(max_length=64, description="The id of the last item you have."),
+        QueryParameter(max_length=64, description="The id of the last item you have."),
     ] = None,
 ) -> PageRequest:
     return PageRequest(limit=limit, starting_after=starting_after)
-
-
-def _name_query_parameters(app: Litestar) -> None:
-    """Tell every handler its parameters by name, so that a misspelt filter is refused, not ignored."""
-    for route in app.routes:
-        if isinstance(route, HTTPRoute):
-            for handler, kwargs in route.route_handler_map.values():
-                names = {each.field_alias for each in kwargs.expected_query_params}
-                handler.opt[QUERY_PARAMETERS] = frozenset(names)
 
 
 def _origin(url: str) -> str:

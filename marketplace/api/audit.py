@@ -5,14 +5,15 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from marketplace.api.policies import admin
 from marketplace.oversight.audit import AuditFilter, AuditRecord, entries
 from marketplace.paging import PageRequest
 
-_Filter = Annotated[str | None, Parameter(max_length=60)]
+_Filter = Annotated[str | None, QueryParameter(max_length=60)]
 
 
 class AuditEntryAnswer(msgspec.Struct, kw_only=True):
@@ -43,7 +44,7 @@ class AuditEntryList(msgspec.Struct, kw_only=True):
 
 @get("/v1/admin/audit", **admin("admin:read"), summary="The audit log")
 async def list_audit_entries(
-    page: PageRequest,
+    page: NamedDependency[PageRequest],
     actor: _Filter = None,
     action: _Filter = None,
     subject: _Filter = None,

@@ -10,6 +10,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from marketplace.api.description import describe
 from marketplace.api.policies import anyone
@@ -47,7 +48,7 @@ def docs() -> Response[bytes]:
 
 
 @get("/docs/{name:str}", **anyone(), include_in_schema=False, sync_to_thread=False)
-def docs_script(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
+def docs_script(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
     """A script of that page."""
     if name not in _SCRIPTS:
         raise RequestRefused("not_found")
@@ -60,7 +61,7 @@ def docs_script(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @get("/problems/{code:str}", **anyone(), include_in_schema=False, sync_to_thread=False)
-def problem(code: str) -> dict[str, object]:
+def problem(code: FromPath[str]) -> dict[str, object]:
     """What a problem document's `code` means: its `type` leads here."""
     if code in REFUSALS:
         status, title = REFUSALS[code]

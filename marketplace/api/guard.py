@@ -7,6 +7,7 @@ webhooks are left alone, for their signature is over the raw bytes.
 
 import asyncio
 import re
+from collections.abc import Iterable
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -14,6 +15,7 @@ import msgspec
 from litestar import Request
 from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
+from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import (
     ASGIApp,
     HTTPReceiveMessage,
@@ -37,10 +39,10 @@ _BODY_SECONDS = 15
 
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PATH_IN_MESSAGE = re.compile(r" - at `\$\.?(.*)`$")
-_DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
-QUERY_PARAMETERS = "query_parameters"
-"""Where a route keeps the names of the parameters it knows."""
+# Where a route keeps what `prepare` found out about it.
+_QUERY_PARAMETERS = "query_parameters"
+_DECODER = "body_decoder"
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -48,11 +50,7 @@ class StrictRequest(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         """The handler's `data`. Raises RequestRefused(invalid_body) naming the field."""
-        field = self.route_handler.parsed_data_field
-        assert field is not None
-        decoder = _DECODERS.get(field.annotation)
-        if decoder is None:
-            decoder = _DECODERS[field.annotation] = msgspec.json.Decoder(field.annotation)
+        decoder: msgspec.json.Decoder[Any] = self.route_handler.opt[_DECODER]
         try:
             return decoder.decode(await self.body())
         except msgspec.ValidationError as error:
@@ -84,6 +82,19 @@ class Guard:
         await self._app(scope, receive, send)
 
 
+def prepare(routes: Iterable[BaseRoute]) -> None:
+    """Tell every handler its parameters by name, so that a misspelt filter is refused and not ignored,
+    and make its decoder, so that a body's type that cannot be decoded is found when the app is built."""
+    for route in routes:
+        if not isinstance(route, HTTPRoute):
+            continue
+        for handler, kwargs in route.route_handler_map.values():
+            names = {each.field_alias for each in kwargs.expected_query_params}
+            handler.opt[_QUERY_PARAMETERS] = frozenset(names)
+            if handler.parsed_data_field is not None:
+                handler.opt[_DECODER] = msgspec.json.Decoder(handler.parsed_data_field.annotation)
+
+
 def _require_sound_head(scope: HTTPScope) -> None:
     if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADERS_LIMIT:
         raise RequestRefused("headers_too_large", limit_bytes=_HEADERS_LIMIT)
@@ -94,7 +105,9 @@ def _require_sound_head(scope: HTTPScope) -> None:
         return
     if not _is_text(query):
         raise RequestRefused("query_malformed")
-    known: frozenset[str] = scope["route_handler"].opt.get(QUERY_PARAMETERS, frozenset())
+    known: frozenset[str] | None = scope["route_handler"].opt.get(_QUERY_PARAMETERS)
+    if known is None:
+        return  # a bare ASGI route reads its query itself
     for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in known:
             raise RequestRefused("unknown_parameter", known=sorted(known))

@@ -4,7 +4,9 @@ from typing import Any
 
 from litestar import Request, Response, delete, get, post
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from marketplace.api.doorkeeper import COOKIE, client_address, session_token
 from marketplace.api.idempotency import once, repeatable
@@ -35,7 +37,7 @@ _SIGNED_OUT = Cookie(
 
 @post("/v1/accounts", **anyone(), **repeatable(), summary="Sign up")
 async def sign_up(
-    data: SignUp, services: Services, request: Request[Any, Any, Any]
+    data: JSONBody[SignUp], services: NamedDependency[Services], request: Request[Any, Any, Any]
 ) -> AccountAnswer:
     """Make an account. Everyone can buy; a seller profile is opened with `POST /v1/sellers`."""
     account = await services.people.sign_up(
@@ -49,7 +51,7 @@ async def sign_up(
 
 @post("/v1/sessions", **anyone(), **repeatable(), summary="Sign in")
 async def sign_in(
-    data: SignIn, services: Services, request: Request[Any, Any, Any]
+    data: JSONBody[SignIn], services: NamedDependency[Services], request: Request[Any, Any, Any]
 ) -> Response[SignedInAnswer]:
     """Begin a session of 12 hours, 30 minutes when idle (admins: 8 hours, 15 minutes).
 
@@ -76,7 +78,9 @@ async def sign_in(
     summary="Sign out",
 )
 async def sign_out(
-    services: Services, principal: Principal, request: Request[Any, Any, Any]
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+    request: Request[Any, Any, Any],
 ) -> Response[SignedOutAnswer]:
     """End this session."""
     token = session_token(request.scope)
@@ -92,7 +96,7 @@ async def sign_out(
     summary="Sign out everywhere",
 )
 async def sign_out_everywhere(
-    services: Services, principal: Principal
+    services: NamedDependency[Services], principal: NamedDependency[Principal]
 ) -> Response[SignedOutAnswer]:
     """End every session of yours, this one too. API keys stay."""
     ended = await services.people.sign_out_everywhere(principal.account_id)
@@ -100,7 +104,7 @@ async def sign_out_everywhere(
 
 
 @get("/v1/me", **signed_in("account:read"), summary="Who am I")
-async def me(principal: Principal, request: Request[Any, Any, Any]) -> MeAnswer:
+async def me(principal: NamedDependency[Principal], request: Request[Any, Any, Any]) -> MeAnswer:
     """Who is calling, and with which scopes."""
     token = session_token(request.scope) if principal.via is Via.SESSION else None
     scopes = principal.scopes
@@ -125,9 +129,9 @@ async def me(principal: Principal, request: Request[Any, Any, Any]) -> MeAnswer:
     summary="Change your password",
 )
 async def change_password(
-    data: PasswordChange,
-    services: Services,
-    principal: Principal,
+    data: JSONBody[PasswordChange],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
     request: Request[Any, Any, Any],
 ) -> None:
     """Every other session of yours is ended. API keys stay."""
@@ -141,7 +145,9 @@ async def change_password(
 
 @post("/v1/api-keys", **signed_in("account:write"), **once(), summary="Make an API key")
 async def issue_api_key(
-    data: NewApiKey, services: Services, principal: Principal
+    data: JSONBody[NewApiKey],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> IssuedApiKeyAnswer:
     """The token is in this answer and nowhere else. A program sends it as `Authorization: Bearer`."""
     issued = await services.people.api_keys.issue(
@@ -156,14 +162,20 @@ async def issue_api_key(
 
 
 @get("/v1/api-keys", **signed_in("account:read"), summary="Your API keys")
-async def list_api_keys(services: Services, principal: Principal) -> ApiKeyList:
+async def list_api_keys(
+    services: NamedDependency[Services], principal: NamedDependency[Principal]
+) -> ApiKeyList:
     """Every key that was not revoked, without its token."""
     keys = await services.people.api_keys.list(principal.account_id)
     return ApiKeyList(data=[ApiKeyAnswer.of(key) for key in keys])
 
 
 @delete("/v1/api-keys/{api_key_id:str}", **signed_in("account:write"), summary="Revoke an API key")
-async def revoke_api_key(api_key_id: str, services: Services, principal: Principal) -> None:
+async def revoke_api_key(
+    api_key_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> None:
     """The key stops working at once."""
     await services.people.api_keys.revoke(principal.account_id, api_key_id, services.clock())
 

@@ -48,8 +48,8 @@ class NewApiKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Meta(min_length=1, max_length=32, examples=[["orders:read"]]),
     ]
     expires_at: Annotated[
-        datetime | None,
-        Meta(tz=True, description="At most a year away; absent: until it is revoked."),
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="At most a year away; absent: until it is revoked."),
     ] = None
 
 
