@@ -28,16 +28,33 @@ _PASSWORD_WHY = {
 def migrate() -> None:
     """Bring the database to the newest schema.
 
-    Safe to run several times, also at once.
+    A new database is also given the first fee schedule, without which nothing can be priced. Safe to
+    run several times, also at once.
     """
     chosen = configured(settings.DATABASE)
     from marketplace import migrating
 
     with database_outcomes(chosen.database_shown()):
         applied = asyncio.run(migrating.migrate(chosen.database_url))
+        published = asyncio.run(_first_fee_schedule(chosen))
     for migration_id in applied:
         click.echo(f"applied {migration_id}")
+    if published:
+        click.echo("published the first fee schedule")
     click.echo("The database is up to date.")
+
+
+async def _first_fee_schedule(chosen: Settings) -> bool:
+    """Publish the default schedule where there is none; answers whether it was needed."""
+    from marketplace.composition import wall_clock
+    from marketplace.fees.schedules import Schedules
+    from payments.database import engine
+
+    await engine().start(chosen.database_url, pool_size=1)
+    try:
+        return await Schedules().ensure_first(wall_clock())
+    finally:
+        await engine().stop()
 
 
 @click.command()

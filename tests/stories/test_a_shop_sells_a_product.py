@@ -6,7 +6,7 @@ from tests.stories.town import Person, Town
 
 
 async def _stock(person: Person, listing: str) -> int:
-    return int((await person.get(f"/v1/listings/{listing}"))["stock_available"])
+    return int((await person.get(f"/v1/listings/{listing}"))["available"])
 
 
 async def test_a_product_is_held_prepared_and_captured(

@@ -96,7 +96,16 @@ async def test_a_good_signature_is_stored_once(town: Town) -> None:
         {"Stripe-Signature": "v1=zz"},
         {"secret": SECRETS["accounts"]},
     ],
-    ids=["wrong secret", "stale", "future", "empty", "old mark", "no number", "no time", "other door"],
+    ids=[
+        "wrong secret",
+        "stale",
+        "future",
+        "empty",
+        "old mark",
+        "no number",
+        "no time",
+        "other door",
+    ],
 )
 async def test_a_wrong_or_stale_signature_is_refused_and_stores_nothing(
     town: Town, arguments: dict[str, Any]

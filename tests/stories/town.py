@@ -24,9 +24,9 @@ from stripe_sandbox.config import Destination, SandboxConfig
 from stripe_sandbox.server import GuestServer, RunningSandbox, running_sandbox
 from tests.clocks import MovedClock
 
-SECRET_KEY = "sk_test_stories"
-PUBLISHABLE_KEY = "pk_test_stories"
-SECRETS = {scope: f"whsec_{scope}_stories" for scope in ("platform", "accounts", "connect")}
+SECRET_KEY = "sk_test_stories0123456789"
+PUBLISHABLE_KEY = "pk_test_stories0123456789"
+SECRETS = {scope: f"whsec_{scope}_of_the_stories" for scope in ("platform", "accounts", "connect")}
 PASSWORD = "seven-otters-sing-at-dawn"
 
 
@@ -117,6 +117,8 @@ class Town:
             "/v1/sessions", json={"email": person.email, "password": PASSWORD}
         )
         assert answer.status_code == 201, answer.text
+        # Python's cookie jar sends Secure cookies over TLS only; browsers make an exception for localhost.
+        person.http.headers["Cookie"] = answer.headers["set-cookie"].split(";")[0]
         person.csrf = answer.json()["csrf_token"]
 
     async def admin(self) -> Person:

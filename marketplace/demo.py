@@ -1,0 +1,264 @@
+"""A small living marketplace, played through the HTTP API as people would, on a sandbox only.
+
+Every step is repeatable: people, shops and listings are looked up before they are made, orders carry fixed
+idempotency keys. A run that was interrupted is finished by the next one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import msgspec
+
+from marketplace.composition import wall_clock
+from marketplace.people.errors import EmailTaken
+from marketplace.people.people import People
+from marketplace.people.scopes import grantable_scopes
+from marketplace.people.tokens import hashed
+from marketplace.settings import Settings
+from payments.database import engine, execute, value
+from payments.ids import new_id
+
+PASSWORD = "otters-sing-at-dawn"
+WAIT_SECONDS = 30.0
+"""How long a webhook and the worker may take before the demo gives up."""
+
+
+class DemoStuck(Exception):
+    """Something that should have happened did not: `what` names it. Is a worker running?"""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"the demo waited {WAIT_SECONDS:.0f} s for: {what}")
+
+
+class Character(msgspec.Struct, frozen=True):
+    """Somebody of the demo: a fixed sign-in and a fixed API key. Known to everybody, so never real."""
+
+    role: str
+    email: str
+    name: str
+    token: str
+
+
+ADMIN = Character("admin", "admin@demo.example", "Grace (platform admin)", "mk_test_demo_admin")
+COACH = Character("coach", "coach@demo.example", "Ada's coaching", "mk_test_demo_coach")
+SHOP = Character("shop", "shop@demo.example", "Bo's yoga shop", "mk_test_demo_shop")
+BUYER = Character("buyer", "buyer@demo.example", "Cy (buyer)", "mk_test_demo_buyer")
+NEWCOMER = Character("newcomer", "new@demo.example", "Di, not onboarded", "mk_test_demo_newcomer")
+CAST = (ADMIN, COACH, SHOP, BUYER, NEWCOMER)
+
+
+async def fill(settings: Settings) -> list[str]:
+    """Fill the running marketplace and answer the lines that tell the sign-ins.
+
+    Needs `serve`, `work` and the sandbox running. Raises DemoStuck when they do not do their part.
+    """
+    await engine().start(settings.database_url, pool_size=2)
+    try:
+        await _cast_appears(settings)
+        async with httpx.AsyncClient(base_url=settings.public_url, timeout=30) as http:
+            await _Play(http, settings).perform()
+    finally:
+        await engine().stop()
+    return _sign_ins()
+
+
+def _sign_ins() -> list[str]:
+    width = max(len(one.email) for one in CAST)
+    return [
+        "",
+        f"  Demo sign-ins, password {PASSWORD}",
+        *[f"    {one.role:9} {one.email:{width}}  API key {one.token}" for one in CAST],
+    ]
+
+
+async def _cast_appears(settings: Settings) -> None:
+    """Accounts and fixed API keys; the keys are planted, because issued ones are random."""
+    people = People(wall_clock, live=settings.live)
+    for one in CAST:
+        try:
+            if one is ADMIN:
+                await people.create_admin(one.email, PASSWORD, one.name)
+            else:
+                await people.sign_up(
+                    email=one.email, password=PASSWORD, display_name=one.name, address="demo"
+                )
+        except EmailTaken:
+            pass  # an earlier run made them
+        account_id = await value("SELECT id FROM accounts WHERE email = $1", one.email)
+        await execute(
+            "INSERT INTO api_keys (id, account_id, name, preview, token_hash, scopes, created_at) "
+            "VALUES ($1, $2, 'demo', $3, $4, $5, now()) ON CONFLICT (token_hash) DO NOTHING",
+            new_id("key"),
+            account_id,
+            one.token[:12],
+            hashed(one.token),
+            sorted(grantable_scopes(is_admin=one is ADMIN)),
+        )
+
+
+class _Play:
+    """The story: two shops open, a buyer buys, one order goes back."""
+
+    def __init__(self, http: httpx.AsyncClient, settings: Settings) -> None:
+        self._http = http
+        self._settings = settings
+
+    async def perform(self) -> None:
+        await self._opens_shop(COACH, "DE")
+        await self._opens_shop(SHOP, "DE")
+        await self._has_profile(NEWCOMER, "FR")
+        session = await self._listed(COACH, _SESSION)
+        mat = await self._listed(SHOP, _MAT)
+        await self._listed(SHOP, _BLOCK)
+        await self._bought("session", session, 1)
+        back = await self._bought("session-refunded", session, 2)
+        await self._refunded(back)
+        prepared = await self._bought("mat-prepared", mat, 2)
+        await self._prepared(prepared)
+        await self._bought("mat-waiting", mat, 1)
+        await self._declined("session-declined", session)
+
+    async def _opens_shop(self, who: Character, country: str) -> None:
+        """Profile, onboarding on Stripe's page, approval: until money can reach them."""
+        seller_id = await self._has_profile(who, country)
+        path = f"/v1/sellers/{seller_id}"
+        if not (await self._ask(who, "GET", f"{path}/payout-capability"))["payable"]:
+            link = await self._ask(who, "POST", f"{path}/onboarding-link")
+            await self._fills_in(link["url"])
+        if (await self._ask(who, "GET", path))["approval"] != "approved":
+            decision = {"decision": "approve", "reason": "a friend of the house"}
+            await self._ask(ADMIN, "POST", f"/v1/admin/sellers/{seller_id}/approval", decision)
+
+        async def payable() -> bool:
+            return bool((await self._ask(who, "GET", f"{path}/payout-capability"))["payable"])
+
+        await _until(payable, f"{who.name} can be paid")
+
+    async def _has_profile(self, who: Character, country: str) -> str:
+        answer = await self._send(who, "GET", "/v1/sellers/me")
+        if answer.status_code == 404:
+            body = {"display_name": who.name, "country": country, "currency": "eur"}
+            return str((await self._ask(who, "POST", "/v1/sellers", body))["id"])
+        return str(answer.json()["id"])
+
+    async def _fills_in(self, url: str) -> None:
+        """The seller's browser on the sandbox's hosted page."""
+        async with httpx.AsyncClient(timeout=30) as browser:
+            answer = await browser.post(url, data={"outcome": "complete"})
+        if answer.status_code != 303:
+            raise DemoStuck(f"the onboarding page ({answer.status_code})")
+
+    async def _listed(self, who: Character, listing: dict[str, Any]) -> str:
+        seller = await self._ask(who, "GET", "/v1/sellers/me")
+        found = await self._ask(who, "GET", f"/v1/listings?seller_id={seller['id']}&limit=100")
+        for one in found["data"]:
+            if one["title"] == listing["title"]:
+                return str(one["id"])
+        return str((await self._ask(who, "POST", "/v1/listings", listing))["id"])
+
+    async def _bought(self, name: str, listing: str, quantity: int) -> str:
+        """Order, checkout, confirm at Stripe, and wait until the webhook has done its work."""
+        order = await self._ordered(name, listing, quantity)
+        if order["status"] == "checkout":
+            await self._confirms(order["id"], "pm_card_visa")
+
+        async def done() -> bool:
+            # A later run finds it further on: prepared, lapsed, whatever became of it.
+            return (await self._ask(BUYER, "GET", f"/v1/orders/{order['id']}"))[
+                "status"
+            ] != "checkout"
+
+        await _until(done, f"the payment of order {name}")
+        return str(order["id"])
+
+    async def _declined(self, name: str, listing: str) -> None:
+        """An order whose first card was refused, left for the buyer to try again."""
+        order = await self._ordered(name, listing, 1)
+        attempts = f"/v1/orders/{order['id']}/attempts"
+        if order["status"] == "checkout" and not (await self._ask(BUYER, "GET", attempts))["data"]:
+            await self._confirms(order["id"], "pm_card_visa_chargeDeclinedInsufficientFunds")
+
+    async def _ordered(self, name: str, listing: str, quantity: int) -> Any:
+        lines = {"lines": [{"listing_id": listing, "quantity": quantity}]}
+        order = await self._ask(BUYER, "POST", "/v1/orders", lines, key=f"demo-{name}")
+        return await self._ask(BUYER, "GET", f"/v1/orders/{order['id']}")
+
+    async def _confirms(self, order_id: str, card: str) -> None:
+        """The buyer's browser at Stripe, exactly as Stripe.js does it."""
+        checkout = await self._ask(BUYER, "POST", f"/v1/orders/{order_id}/checkout")
+        async with httpx.AsyncClient(
+            base_url=self._settings.stripe_api_base, timeout=30
+        ) as browser:
+            await browser.post(
+                f"/v1/payment_intents/{checkout['payment_intent']}/confirm",
+                data={
+                    "client_secret": checkout["client_secret"],
+                    "payment_method": card,
+                    "return_url": self._settings.public_url,
+                },
+                headers={"Authorization": f"Bearer {checkout['publishable_key']}"},
+            )
+
+    async def _prepared(self, order_id: str) -> None:
+        if (await self._ask(SHOP, "GET", f"/v1/orders/{order_id}"))["status"] == "authorized":
+            await self._ask(SHOP, "POST", f"/v1/orders/{order_id}/preparation")
+
+    async def _refunded(self, order_id: str) -> None:
+        body = {"amount": 6000, "reason": "requested_by_customer"}
+        await self._ask(COACH, "POST", f"/v1/orders/{order_id}/refunds", body, key="demo-refund")
+
+    async def _ask(
+        self, who: Character, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> Any:
+        answer = await self._send(who, method, path, body, key)
+        if answer.status_code >= 400:
+            raise DemoStuck(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        return answer.json()
+
+    async def _send(
+        self, who: Character, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {who.token}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return await self._http.request(method, path, json=body, headers=headers)
+
+
+async def _until(true: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Ask again and again until it is so. Raises DemoStuck."""
+    for _ in range(int(WAIT_SECONDS / 0.2)):
+        if await true():
+            return
+        await asyncio.sleep(0.2)
+    raise DemoStuck(what)
+
+
+_SESSION = {
+    "kind": "session",
+    "title": "An hour with Ada",
+    "description": "Sixty minutes of coaching, online.",
+    "category": "coaching",
+    "unit_amount": 6000,
+    "currency": "eur",
+}
+_MAT = {
+    "kind": "product",
+    "title": "A yoga mat",
+    "description": "Six millimetres, rolls up.",
+    "category": "yoga",
+    "unit_amount": 2500,
+    "currency": "eur",
+    "stock_on_hand": 40,
+}
+_BLOCK = {
+    "kind": "product",
+    "title": "A cork block",
+    "description": "The last one.",
+    "category": "yoga",
+    "unit_amount": 1200,
+    "currency": "eur",
+    "stock_on_hand": 1,
+}
