@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from marketplace.api.policies import admin
 from marketplace.api.principal import Principal
@@ -31,8 +31,8 @@ from marketplace.services import Services
 
 _Word = Annotated[str | None, Parameter(max_length=80)]
 _Currency = Annotated[str | None, Parameter(min_length=3, max_length=3)]
-_From = Annotated[date | None, Parameter(query="from", description="The first day, UTC.")]
-_To = Annotated[date | None, Parameter(query="to", description="The day after the last, UTC.")]
+_From = Annotated[date | None, QueryParameter(name="from", description="The first day, UTC.")]
+_To = Annotated[date | None, QueryParameter(name="to", description="The day after the last, UTC.")]
 
 
 @get("/v1/admin/fees", **admin("fees:read"), summary="Every application fee")
