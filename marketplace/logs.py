@@ -21,8 +21,8 @@ import structlog
 _TALKATIVE = ("stripe", "httpx", "httpcore", "aiohttp", "asyncio", "uvicorn.access")
 
 _SECRET = re.compile(
-    r"(?:sk|rk|mk|whsec)_[A-Za-z0-9_]+"  # keys: Stripe's, ours, and signing secrets
-    r"|[a-z]+_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"  # client secrets
+    r"(?:sk|rk|mk|whsec)_[A-Za-z0-9_-]+"  # keys: Stripe's, ours, and signing secrets
+    r"|[a-z]+_[A-Za-z0-9]+_secret_[A-Za-z0-9_-]+"  # client secrets
     r"|(?i:bearer)\s+[^\s\"']+"
     r"|postgres(?:ql)?://[^\s\"']+"
 )

@@ -1,0 +1,115 @@
+"""The description is true, complete, and loads nothing from elsewhere."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from marketplace.api.policies import Audience, handlers_of, policy_of
+from tests.api.harness import client_of
+
+
+async def description_of(app: Litestar) -> dict[str, Any]:
+    answer = await client_of(app).get("/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method.upper(), path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+async def test_it_is_openapi_3_1_and_every_reference_leads_somewhere(app: Litestar) -> None:
+    document = await description_of(app)
+    assert document["openapi"].startswith("3.1")
+    for reference in set(re.findall(r'"\$ref": ?"#/([^"]+)"', json.dumps(document))):
+        found: Any = document
+        for part in reference.split("/"):
+            found = found[part]
+
+
+async def test_every_declared_route_is_described(app: Litestar) -> None:
+    document = await description_of(app)
+    described = {(method, path) for method, path, _ in operations(document)}
+    declared = {
+        (method, route.path_format)
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, handler in handlers_of(route)
+        if handler.resolve_include_in_schema()  # type: ignore[attr-defined]
+    }
+    assert described == declared
+    assert ("POST", "/v1/sessions") in described
+
+
+async def test_every_route_says_who_may_call_it_and_what_can_go_wrong(app: Litestar) -> None:
+    document = await description_of(app)
+    policies = {
+        (method, route.path_format): policy_of(handler)
+        for route in app.routes
+        for method, handler in handlers_of(route)
+    }
+    for method, path, operation in operations(document):
+        policy = policies[method, path]
+        assert policy is not None
+        closed = policy.audience in {Audience.SIGNED_IN, Audience.ADMIN}
+        assert bool(operation["security"]) == closed
+        assert {"400", "500", "503"} <= set(operation["responses"])
+        assert closed <= ({"401", "403"} <= set(operation["responses"]))
+        assert len(operation["tags"]) == 1
+        if "/practice/" not in path:
+            assert operation["summary"]
+            assert operation["description"]
+
+
+async def test_a_required_key_is_described_as_required(app: Litestar) -> None:
+    document = await description_of(app)
+
+    def key_of(path: str) -> list[dict[str, Any]]:
+        parameters = document["paths"][path]["post"].get("parameters", [])
+        return [each for each in parameters if each["name"] == "Idempotency-Key"]
+
+    assert [each["required"] for each in key_of("/practice/orders")] == [True]
+    assert [each["required"] for each in key_of("/practice/drafts")] == [False]
+    assert key_of("/v1/sessions") == []
+
+
+async def test_the_page_loads_only_from_here(app: Litestar) -> None:
+    page = await client_of(app).get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "http" not in policy
+    linked = re.findall(r'(?:src|href|spec-url)="([^"]+)"', page.text)
+    assert linked
+    for address in linked:
+        assert address.startswith(("/", "data:"))
+        if address.startswith("/"):
+            assert (await client_of(app).get(address)).status_code == 200
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_the_script_is_sent_whole(app: Litestar, encoding: str) -> None:
+    answer = await client_of(app, **{"accept-encoding": encoding}).get("/docs/rapidoc-min.js")
+    assert answer.headers.get("content-encoding", "identity") == encoding
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert len(answer.content) > 800_000
+
+
+@pytest.mark.parametrize("name", ["README.txt", "..%2Fpeople.py", "docs.html"])
+async def test_nothing_else_is_served_from_there(app: Litestar, name: str) -> None:
+    assert (await client_of(app).get(f"/docs/{name}")).status_code == 404
+
+
+async def test_the_first_page_leads_on(app: Litestar) -> None:
+    page = await client_of(app).get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    links = re.findall(r'href="([^"]+)"', page.text)
+    assert {"/docs", "/openapi.json", "/health/ready"} <= set(links)
