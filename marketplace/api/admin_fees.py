@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter, QueryParameter
+from litestar.params import FromQuery, JSONBody, QueryParameter
 
 from marketplace.api.policies import admin
 from marketplace.api.principal import Principal
@@ -29,8 +29,8 @@ from marketplace.books.ledger_review import PostingFilter
 from marketplace.paging import PageRequest
 from marketplace.services import Services
 
-_Word = Annotated[str | None, Parameter(max_length=80)]
-_Currency = Annotated[str | None, Parameter(min_length=3, max_length=3)]
+_Word = Annotated[str | None, QueryParameter(max_length=80)]
+_Currency = Annotated[str | None, QueryParameter(min_length=3, max_length=3)]
 _From = Annotated[date | None, QueryParameter(name="from", description="The first day, UTC.")]
 _To = Annotated[date | None, QueryParameter(name="to", description="The day after the last, UTC.")]
 
@@ -54,7 +54,7 @@ async def list_fees(
 async def summarize_fees(
     services: NamedDependency[Services],
     page: NamedDependency[PageRequest],
-    group_by: GroupBy,
+    group_by: FromQuery[GroupBy],
     seller_id: _Word = None,
     currency: _Currency = None,
     since: _From = None,
@@ -81,7 +81,7 @@ async def list_fee_schedules(
 
 @post("/v1/admin/fee-schedules", **admin("admin:write"), summary="Publish fee rules")
 async def publish_fee_schedule(
-    data: ScheduleDraft,
+    data: JSONBody[ScheduleDraft],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> ScheduleAnswer:

@@ -6,7 +6,7 @@ import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from marketplace.api.actors import reading
 from marketplace.api.policies import admin
@@ -24,7 +24,7 @@ from marketplace.orders.reading import OrderFilter
 from marketplace.paging import PageRequest
 from marketplace.services import Services
 
-_Id = Annotated[str | None, Parameter(max_length=64)]
+_Id = Annotated[str | None, QueryParameter(max_length=64)]
 
 
 @get("/v1/admin/orders", **admin("admin:read"), summary="All orders")
@@ -32,7 +32,7 @@ async def list_all_orders(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     page: NamedDependency[PageRequest],
-    status: Status | None = None,
+    status: FromQuery[Status | None] = None,
     seller_id: _Id = None,
     buyer_id: _Id = None,
 ) -> OrderList:
@@ -43,7 +43,9 @@ async def list_all_orders(
 
 @get("/v1/admin/orders/{order_id:str}", **admin("admin:read"), summary="All about one order")
 async def read_any_order(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> AdminOrderAnswer:
     """The order, its payment, its history, its attempts and refunds, and how its fee came about."""
     actor = reading(principal)

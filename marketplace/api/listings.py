@@ -5,7 +5,7 @@ from typing import Annotated
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from marketplace.api.policies import anyone, signed_in
 from marketplace.api.principal import Principal
@@ -21,15 +21,15 @@ from marketplace.catalog.listings import Kind, ListingFilter
 from marketplace.paging import PageRequest
 from marketplace.services import Services
 
-_Text = Annotated[str | None, Parameter(min_length=1, max_length=100)]
-_Word = Annotated[str | None, Parameter(max_length=64)]
+_Text = Annotated[str | None, QueryParameter(min_length=1, max_length=100)]
+_Word = Annotated[str | None, QueryParameter(max_length=64)]
 
 
 @get("/v1/listings", **anyone(), summary="What is for sale")
 async def list_listings(
     services: NamedDependency[Services],
     page: NamedDependency[PageRequest],
-    kind: Kind | None = None,
+    kind: FromQuery[Kind | None] = None,
     category: _Word = None,
     seller_id: _Word = None,
     q: _Text = None,
@@ -43,7 +43,9 @@ async def list_listings(
 
 
 @get("/v1/listings/{listing_id:str}", **anyone(), summary="One listing")
-async def read_listing(listing_id: str, services: NamedDependency[Services]) -> ListingAnswer:
+async def read_listing(
+    listing_id: FromPath[str], services: NamedDependency[Services]
+) -> ListingAnswer:
     """A listing that is for sale."""
     return ListingAnswer.of(await services.catalog.find(listing_id))
 
@@ -54,7 +56,7 @@ async def read_listing(listing_id: str, services: NamedDependency[Services]) -> 
     summary="Your listings",
 )
 async def list_own_listings(
-    seller_id: str,
+    seller_id: FromPath[str],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     page: NamedDependency[PageRequest],
@@ -69,7 +71,7 @@ async def list_own_listings(
 
 @post("/v1/listings", **signed_in("listings:write"), summary="Publish a listing")
 async def publish_listing(
-    data: ListingOffer,
+    data: JSONBody[ListingOffer],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> OwnListingAnswer:
@@ -80,8 +82,8 @@ async def publish_listing(
 
 @patch("/v1/listings/{listing_id:str}", **signed_in("listings:write"), summary="Change a listing")
 async def change_listing(
-    listing_id: str,
-    data: ListingPatch,
+    listing_id: FromPath[str],
+    data: JSONBody[ListingPatch],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> OwnListingAnswer:
@@ -94,7 +96,9 @@ async def change_listing(
 
 @delete("/v1/listings/{listing_id:str}", **signed_in("listings:write"), summary="End a listing")
 async def archive_listing(
-    listing_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    listing_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> None:
     """Take your own listing off the market. Orders that have it keep it."""
     await services.catalog.archive(principal.account_id, listing_id, services.clock())

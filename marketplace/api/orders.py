@@ -3,6 +3,7 @@
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from marketplace.api.actors import deciding, reading
 from marketplace.api.idempotency import key_required, repeatable
@@ -23,7 +24,7 @@ from marketplace.services import Services
 
 @post("/v1/orders", **signed_in("orders:write"), **key_required(), summary="Make an order")
 async def place_order(
-    data: NewOrder,
+    data: JSONBody[NewOrder],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     idempotency_key: NamedDependency[str],
@@ -57,7 +58,7 @@ async def list_orders(
     summary="Orders of your shop",
 )
 async def list_seller_orders(
-    seller_id: str,
+    seller_id: FromPath[str],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     page: NamedDependency[PageRequest],
@@ -70,7 +71,9 @@ async def list_seller_orders(
 
 @get("/v1/orders/{order_id:str}", **signed_in("orders:read"), summary="One order")
 async def read_order(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> OrderAnswer:
     """For its buyer and its seller. After paying, the status follows Stripe's webhook."""
     actor = reading(principal)
@@ -85,7 +88,9 @@ async def read_order(
     summary="Pay an order",
 )
 async def begin_checkout(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> CheckoutAnswer:
     """The order's one PaymentIntent, to be confirmed by the buyer's browser at Stripe.
 
@@ -112,7 +117,9 @@ async def begin_checkout(
     summary="Ask Stripe how the payment stands",
 )
 async def refresh_order(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> OrderAnswer:
     """For a browser that has just paid and does not want to wait for Stripe's webhook."""
     actor = reading(principal)
@@ -126,7 +133,9 @@ async def refresh_order(
     summary="Cancel an order",
 )
 async def cancel_order(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> OrderAnswer:
     """Before money is taken, by its buyer or its seller; a hold on the card is released."""
     actor = deciding(principal)
@@ -141,7 +150,9 @@ async def cancel_order(
     summary="Prepare an order",
 )
 async def prepare_order(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> OrderAnswer:
     """You have the products ready: the money that the buyer's bank holds is captured now."""
     actor = deciding(principal)
@@ -155,7 +166,9 @@ async def prepare_order(
     summary="Attempts to pay",
 )
 async def list_attempts(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> AttemptList:
     """What banks said each time, in our stable codes."""
     view = await services.orders.find(order_id, reading(principal))
@@ -164,7 +177,9 @@ async def list_attempts(
 
 @get("/v1/orders/{order_id:str}/history", **signed_in("orders:read"), summary="What happened")
 async def read_history(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> StepList:
     """Every step of the order: what happened, who was behind it, and when."""
     return StepList.of(await services.orders.history(order_id, reading(principal)))

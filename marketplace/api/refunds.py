@@ -3,6 +3,7 @@
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 
 from marketplace.api.actors import deciding, reading
 from marketplace.api.idempotency import key_required
@@ -19,8 +20,8 @@ from marketplace.services import Services
     summary="Refund an order",
 )
 async def ask_for_refund(
-    order_id: str,
-    data: RefundRequest,
+    order_id: FromPath[str],
+    data: JSONBody[RefundRequest],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     idempotency_key: NamedDependency[str],
@@ -39,7 +40,9 @@ async def ask_for_refund(
 
 @get("/v1/orders/{order_id:str}/refunds", **signed_in("refunds:read"), summary="Refunds")
 async def list_refunds(
-    order_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    order_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> RefundList:
     """Every refund of the order, those made at Stripe included."""
     return RefundList.of(await services.refunds.list(order_id, reading(principal)))
