@@ -5,7 +5,7 @@ from typing import Annotated
 from litestar import delete, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from connect.capability import AccountState
 from marketplace.api.policies import admin
@@ -26,10 +26,10 @@ from marketplace.services import Services
 @get("/v1/admin/sellers", **admin("admin:read"), summary="All sellers")
 async def list_all_sellers(
     page: NamedDependency[PageRequest],
-    approval: Approval | None = None,
+    approval: FromQuery[Approval | None] = None,
     # Litestar keeps the name `state` for itself.
     account_state: Annotated[AccountState | None, QueryParameter(name="state")] = None,
-    suspended: bool | None = None,
+    suspended: FromQuery[bool | None] = None,
 ) -> SellerList:
     """Sellers, newest first, by the platform's decision and by the state of their account."""
     found = await list_sellers(
@@ -47,8 +47,8 @@ async def list_all_sellers(
     summary="Approve or reject a seller",
 )
 async def decide_approval(
-    seller_id: str,
-    data: ApprovalDecision,
+    seller_id: FromPath[str],
+    data: JSONBody[ApprovalDecision],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> SellerAnswer:
@@ -70,8 +70,8 @@ async def decide_approval(
     summary="Suspend a seller",
 )
 async def suspend_seller(
-    seller_id: str,
-    data: SuspensionReason,
+    seller_id: FromPath[str],
+    data: JSONBody[SuspensionReason],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> SellerAnswer:
@@ -89,7 +89,9 @@ async def suspend_seller(
     summary="Reinstate a seller",
 )
 async def reinstate_seller(
-    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    seller_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> SellerAnswer:
     """The suspension ends; who suspended and why stays in the audit log."""
     profile = await services.sellers.reinstate(

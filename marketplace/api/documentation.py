@@ -73,12 +73,12 @@ def problem(code: FromPath[str]) -> dict[str, object]:
 
 
 @cache
-def _asset(name: str) -> bytes:
+def _asset(name: FromPath[str]) -> bytes:
     return files(__package__).joinpath("assets", name).read_bytes()
 
 
 @cache
-def _packed(name: str) -> bytes:
+def _packed(name: FromPath[str]) -> bytes:
     return gzip.compress(_asset(name), mtime=0)
 
 

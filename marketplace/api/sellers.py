@@ -3,6 +3,7 @@
 from litestar import Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from connect.gateway import OnboardingLink
@@ -24,7 +25,9 @@ from marketplace.services import Services
 
 @post("/v1/sellers", **signed_in("sellers:write"), summary="Become a seller")
 async def open_seller(
-    data: SellerOpening, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    data: JSONBody[SellerOpening],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> SellerAnswer:
     """Open your seller profile; an account has one. It waits for approval by the platform.
 
@@ -46,7 +49,9 @@ async def own_seller(
 
 @get("/v1/sellers/{seller_id:str}", **signed_in("sellers:read"), summary="A seller profile")
 async def read_seller(
-    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    seller_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> SellerAnswer:
     """Your own profile; admins see everybody's."""
     return SellerAnswer.of(await _visible(seller_id, services, principal))
@@ -54,8 +59,8 @@ async def read_seller(
 
 @patch("/v1/sellers/{seller_id:str}", **signed_in("sellers:write"), summary="Change your profile")
 async def change_seller(
-    seller_id: str,
-    data: SellerPatch,
+    seller_id: FromPath[str],
+    data: JSONBody[SellerPatch],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> SellerAnswer:
@@ -73,7 +78,9 @@ async def change_seller(
     summary="Get an onboarding link",
 )
 async def make_onboarding_link(
-    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    seller_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> OnboardingLinkAnswer:
     """A link to Stripe's own pages, where you say who you are and where to be paid.
 
@@ -90,7 +97,9 @@ async def make_onboarding_link(
     summary="Go on with onboarding",
 )
 async def refresh_onboarding(
-    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    seller_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> Redirect:
     """Where Stripe sends your browser when a link was used or has expired: on to a new one."""
     link = await _onboarding_link(seller_id, services, principal)
@@ -104,7 +113,7 @@ async def refresh_onboarding(
     media_type="text/html",
     sync_to_thread=False,
 )
-def return_from_onboarding(seller_id: str) -> Response[bytes]:
+def return_from_onboarding(seller_id: FromPath[str]) -> Response[bytes]:
     """Where Stripe sends the browser afterwards. It proves nothing, and tells nobody anything."""
     return Response(PAGE, headers={"Content-Security-Policy": POLICY})
 
@@ -116,7 +125,9 @@ def return_from_onboarding(seller_id: str) -> Response[bytes]:
     summary="Get a link to your Stripe dashboard",
 )
 async def make_dashboard_link(
-    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    seller_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> DashboardLinkAnswer:
     """Your payouts and details at Stripe, once onboarding is done. Make one for each click."""
     link = await services.sellers.dashboard_link(seller_id, account_id=principal.account_id)
@@ -129,14 +140,18 @@ async def make_dashboard_link(
     summary="May this seller be paid?",
 )
 async def read_payout_capability(
-    seller_id: str, services: NamedDependency[Services], principal: NamedDependency[Principal]
+    seller_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
 ) -> PayoutCapabilityAnswer:
     """The verdict that checkout asks for; Stripe is asked when a minute has passed since last time."""
     seller = await _visible(seller_id, services, principal)
     return PayoutCapabilityAnswer.of(await services.vouching.vouch(seller.id, services.clock()))
 
 
-async def _visible(seller_id: str, services: Services, principal: Principal) -> SellerProfile:
+async def _visible(
+    seller_id: FromPath[str], services: Services, principal: Principal
+) -> SellerProfile:
     """The caller's own seller, or anybody's for admins. Raises SellerNotFound."""
     if principal.is_admin and principal.may("admin:read"):
         return await services.sellers.require(seller_id)
@@ -144,7 +159,7 @@ async def _visible(seller_id: str, services: Services, principal: Principal) -> 
 
 
 async def _onboarding_link(
-    seller_id: str, services: Services, principal: Principal
+    seller_id: FromPath[str], services: Services, principal: Principal
 ) -> OnboardingLink:
     """Stripe sends people back to addresses made of our configuration: no caller names one."""
     here = f"{services.settings.public_url}/v1/sellers/{seller_id}/onboarding"

@@ -36,10 +36,8 @@ def webhook_handlers(
     return [_door(door, keys, receipt, clock) for door, keys in secrets.items() if keys]
 
 
-def _door(
-    door: Door, secrets: tuple[str, ...], receipt: Receipt, clock: Clock
-) -> ASGIRouteHandler:
-    @asgi(f"/webhooks/stripe/{door}", **webhook())
+def _door(door: Door, secrets: tuple[str, ...], receipt: Receipt, clock: Clock) -> ASGIRouteHandler:
+    @asgi(f"/webhooks/stripe/{door}", copy_scope=False, **webhook())
     async def deliver(scope: Scope, receive: Receive, send: Send) -> None:
         if cast(str, scope.get("method")) != "POST":
             await _answer(send, 405, b"", (b"allow", b"POST"))

@@ -14,9 +14,9 @@ from payments.refunds import RefundReason
 class RefundRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """All that is left, or `amount` of it."""
 
-    amount: Annotated[
-        int | None, Meta(gt=0, description="Absent: all that is left.", examples=[2_000])
-    ] = None
+    amount: (
+        Annotated[int, Meta(gt=0, description="Absent: all that is left.", examples=[2_000])] | None
+    ) = None
     reason: Annotated[
         RefundReason | None,
         Meta(description="`fraudulent` also puts the card on Stripe's block list."),
