@@ -226,10 +226,8 @@ async def stock_of(listing_id: str) -> tuple[int, int]:
     return found["stock_on_hand"], found["stock_reserved"]
 
 
-@pytest.fixture
-async def shop(database: None) -> Shop:
-    """A program of its own on the module's database, with the first fee schedule in force."""
-    clock = MovedClock(NOON)
+def assembled(clock: MovedClock) -> Shop:
+    """A program of its own, with Stripe in memory."""
     stripe, stripe_accounts = Stripe(clock), FakeAccountGateway()
     operations = Operations(clock)
     accounts = Accounts(stripe_accounts, operations, clock)
@@ -237,7 +235,6 @@ async def shop(database: None) -> Shop:
     refunds = Refunds(stripe, operations, react, clock)
     vouching = Vouching(accounts)
     catalog, schedules = Catalog(), Schedules()
-    await schedules.ensure_first(NOON)
     return Shop(
         clock=clock,
         stripe=stripe,
@@ -252,3 +249,11 @@ async def shop(database: None) -> Shop:
         schedules=schedules,
         catalog=catalog,
     )
+
+
+@pytest.fixture
+async def shop(database: None) -> Shop:
+    """A program on the module's database, with the first fee schedule in force."""
+    shop = assembled(MovedClock(NOON))
+    await shop.schedules.ensure_first(NOON)
+    return shop
