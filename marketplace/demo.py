@@ -167,9 +167,8 @@ class _Play:
 
         async def done() -> bool:
             # A later run finds it further on: prepared, lapsed, whatever became of it.
-            return (await self._ask(BUYER, "GET", f"/v1/orders/{order['id']}"))[
-                "status"
-            ] != "checkout"
+            now = await self._ask(BUYER, "GET", f"/v1/orders/{order['id']}")
+            return str(now["status"]) != "checkout"
 
         await _until(done, f"the payment of order {name}")
         return str(order["id"])

@@ -4,6 +4,8 @@ from datetime import datetime
 
 import msgspec
 
+from payments.declines import DeclineReason
+
 
 class PaymentRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One payment. Amounts are minor units of `currency`."""
@@ -60,13 +62,17 @@ REFUND_COLUMNS = ", ".join(RefundRecord.__struct_fields__)
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bank said once; `reason` is our stable code, None when it said yes."""
+    """What a bank said once; `reason` is our stable code, None when it said yes.
+
+    `advice_code` is Stripe's word, for operators: told to a buyer it would give a stolen card away.
+    """
 
     id: str
     order_id: str
     payment_id: str
     outcome: str
-    reason: str | None
+    reason: DeclineReason | None
+    advice_code: str | None
     card_brand: str | None
     card_last4: str | None
     occurred_at: datetime

@@ -74,7 +74,7 @@ def build(
     )
     require_policies(app.routes)
     prepare(app.routes)
-    documentation.attach_description(app, settings)
+    documentation.attach_description(app)
     # Around the router too: what it refuses gets an id, a line and headers as everything else does.
     app.asgi_handler = RequestsLog(
         app.asgi_handler, https=settings.public_url.startswith("https://")

@@ -4,8 +4,9 @@ Litestar describes paths, parameters and bodies. Who may call, which problem doc
 what an Idempotency-Key does is known from each route's declarations: written down here once, for all.
 """
 
+import re
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from litestar import Litestar
@@ -18,7 +19,7 @@ from litestar.routes import HTTPRoute
 from marketplace.api.doorkeeper import COOKIE, CSRF_HEADER
 from marketplace.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from marketplace.api.idempotency import Handling, handling_of
-from marketplace.api.policies import Audience, Policy, policy_of
+from marketplace.api.policies import Audience, Policy, handlers_of, policy_of
 from marketplace.api.problems import MEDIA_TYPE
 from marketplace.people.scopes import SCOPES
 
@@ -30,8 +31,20 @@ _TAGS = {
     "Buyers": "Orders: made, paid, followed.",
     "Sellers": "The shop, its listings, its orders and refunds.",
     "Admins": "What the platform reviews and decides.",
+    "Operators": "Is everything well?",
 }
-_TAG_OF_SCOPE = {"account": "You", "orders": "Buyers", "fees": "Admins", "admin": "Admins"}
+# The first that fits a path names the audience.
+_TAG_OF_PATH = (
+    (re.compile(r"^/health"), "Operators"),
+    (re.compile(r"^/v1/admin/"), "Admins"),
+    (re.compile(r"^/v1/(me|api-keys|sessions|accounts)"), "You"),
+    (re.compile(r"^/v1/sellers|/preparation$|/refunds$"), "Sellers"),
+    (re.compile(r"^/v1/orders"), "Buyers"),
+)
+
+_EXPLAINED = ("description", "additionalProperties")
+
+_OUTCOMES = {"200": "Done.", "201": "Made.", "204": "Done, nothing to add.", "303": "Go on there."}
 
 _PROBLEMS = {
     "400": "The request is malformed: `code` says how, `errors` where.",
@@ -104,13 +117,13 @@ _SECURITY_SCHEMES: dict[str, Any] = {
 }
 
 
-def describe(app: Litestar, *, public_url: str) -> bytes:
+def describe(app: Litestar) -> bytes:
     """The description of every route of `app`, as JSON."""
     config = OpenAPIConfig(
         title="Marketplace",
         version=VERSION,
         description=files(__package__).joinpath("assets", "introduction.txt").read_text("utf-8"),
-        servers=[Server(url=public_url)],
+        servers=[Server(url="/")],
         use_handler_docstrings=True,
     )
     # Litestar adds routes of its own to an application that has a configuration while it is built, and
@@ -118,7 +131,8 @@ def describe(app: Litestar, *, public_url: str) -> bytes:
     app.plugins.get(OpenAPIPlugin)._openapi_config = app.openapi_config = config
     document: dict[str, Any] = app.openapi_schema.to_schema()
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
+    _explain_schemas(components["schemas"], app)
+    components["schemas"]["Problem"] = _PROBLEM_SCHEMA
     components["securitySchemes"] = _SECURITY_SCHEMES
     components["responses"] = {status: _problem(text) for status, text in _PROBLEMS.items()}
     for route in app.routes:
@@ -128,12 +142,37 @@ def describe(app: Litestar, *, public_url: str) -> bytes:
     return msgspec.json.encode(document)
 
 
+def _explain_schemas(schemas: dict[str, Any], app: Litestar) -> None:
+    """Add what Litestar leaves out: a structure's own words, and that unknown fields are refused."""
+    fields = [
+        field
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for _, handler in handlers_of(route)
+        for field in (handler.parsed_data_field, handler.parsed_return_field)
+        if field is not None
+    ]
+    types = {each for field in fields for each in _structures(field.annotation)}
+    _, known = msgspec.json.schema_components(types)
+    for name, schema in known.items():
+        if name in schemas:
+            extra = {each: schema[each] for each in _EXPLAINED if each in schema}
+            schemas[name] = {**schemas[name], **extra}
+
+
+def _structures(annotation: Any) -> list[type[msgspec.Struct]]:
+    """The structures in an annotation such as `Response[OrderAnswer]`."""
+    inner = [each for argument in get_args(annotation) for each in _structures(argument)]
+    is_structure = isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
+    return [*inner, annotation] if is_structure else inner
+
+
 def _complete_path(item: dict[str, Any], route: HTTPRoute) -> None:
     for method, (handler, _) in route.route_handler_map.items():
         operation = item.get(method.lower())
         policy = policy_of(handler)
         if operation is not None and policy is not None:
-            _complete(operation, method, handler, policy, in_path="{" in route.path_format)
+            _complete(operation, method, handler, policy, route.path_format)
 
 
 def _complete(
@@ -141,15 +180,16 @@ def _complete(
     method: str,
     handler: BaseRouteHandler,
     policy: Policy,
-    *,
-    in_path: bool,
+    path: str,
 ) -> None:
-    operation.setdefault("tags", [_tag(policy)])
+    operation.setdefault("tags", [_tag(policy, path)])
     if method == "POST":
         _describe_key(operation, handler)
     responses = operation["responses"]
     responses.pop("400", None)  # Litestar's own error body, which is never sent
-    for status in sorted(_statuses(operation, method, policy, in_path=in_path)):
+    for status, response in responses.items():
+        response["description"] = _OUTCOMES.get(status, response["description"])
+    for status in sorted(_statuses(method, policy, path)):
         responses.setdefault(status, {"$ref": f"#/components/responses/{status}"})
     operation["security"] = _security(policy, method)
     if policy.scope:
@@ -177,18 +217,20 @@ def _describe_key(operation: dict[str, Any], handler: BaseRouteHandler) -> None:
     )
 
 
-def _statuses(operation: dict[str, Any], method: str, policy: Policy, *, in_path: bool) -> set[str]:
+def _statuses(method: str, policy: Policy, path: str) -> set[str]:
     found = {"400", "500", "503"}
     if policy.audience in {Audience.SIGNED_IN, Audience.ADMIN}:
         found |= {"401", "403"}
-    if in_path:
+    if "{" in path:
         found |= {"404"}
     if method in {"POST", "PUT", "PATCH", "DELETE"}:
         found |= {"409", "413", "415", "422"}
     if policy.audience is Audience.ANYONE and method == "POST":
         found |= {"401", "429"}
-    if policy.scope in {"orders:write", "account:write"} and method == "POST":
-        found |= {"402", "429"} if policy.scope == "orders:write" else {"429"}
+    if policy.scope == "account:write" and method == "POST":
+        found |= {"429"}
+    if path.endswith(("/checkout", "/preparation")):
+        found |= {"402"}
     return found
 
 
@@ -203,12 +245,9 @@ def _security(policy: Policy, method: str) -> list[dict[str, list[str]]]:
     return [browser, {"api_key": []}]
 
 
-def _tag(policy: Policy) -> str:
-    if policy.audience is Audience.ADMIN:
-        return "Admins"
-    if policy.scope is None:
-        return "Everyone"
-    return _TAG_OF_SCOPE.get(policy.scope.partition(":")[0], "Sellers")
+def _tag(policy: Policy, path: str) -> str:
+    found = next((tag for shape, tag in _TAG_OF_PATH if shape.search(path)), None)
+    return found or ("Everyone" if policy.scope is None else "Sellers")
 
 
 def _problem(text: str) -> dict[str, Any]:

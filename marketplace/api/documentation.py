@@ -16,7 +16,6 @@ from marketplace.api.description import describe
 from marketplace.api.policies import anyone
 from marketplace.api.problem_table import known_codes
 from marketplace.api.refusals import REFUSALS, RequestRefused
-from marketplace.settings import Settings
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; "
@@ -26,9 +25,9 @@ _SCRIPTS = frozenset({"rapidoc-min.js", "docs.js"})
 _DESCRIPTION = "description"
 
 
-def attach_description(app: Litestar, settings: Settings) -> None:
+def attach_description(app: Litestar) -> None:
     """Let `app` describe itself; done once, when somebody asks."""
-    app.state[_DESCRIPTION] = cache(lambda: describe(app, public_url=settings.public_url))
+    app.state[_DESCRIPTION] = cache(lambda: describe(app))
 
 
 @get("/openapi.json", **anyone(), include_in_schema=False, sync_to_thread=False)

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta
 
 from marketplace.api.policies import anyone
@@ -58,7 +59,12 @@ async def live() -> LiveAnswer:
     return LiveAnswer()
 
 
-@get("/health/ready", **anyone(), summary="Can it serve")
+@get(
+    "/health/ready",
+    **anyone(),
+    summary="Can it serve",
+    responses={503: ResponseSpec(ReadyAnswer, description="Not ready: what is missing.")},
+)
 async def ready() -> Response[ReadyAnswer]:
     """Whether the database answers and has every migration; send requests elsewhere when this is 503."""
     answer = await _readiness()

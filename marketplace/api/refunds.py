@@ -21,17 +21,18 @@ from marketplace.services import Services
 )
 async def ask_for_refund(
     order_id: FromPath[str],
-    data: JSONBody[RefundRequest],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     idempotency_key: NamedDependency[str],
+    data: JSONBody[RefundRequest | None] = None,
 ) -> RefundAnswer:
     """All that is left, or an amount; your transfer is reversed and the fee returned in proportion."""
+    wanted = data or RefundRequest()
     refund = await services.refunds.ask(
         order_id,
         deciding(principal),
-        amount=data.amount,
-        reason=data.reason,
+        amount=wanted.amount,
+        reason=wanted.reason,
         idempotency_key=idempotency_key,
         now=services.clock(),
     )

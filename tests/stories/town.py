@@ -241,7 +241,7 @@ class Town:
 
     async def asked(self, method: str, path: str) -> list[Any]:
         """What Stripe was asked with this method on paths that start so."""
-        found = (await self.stripe("GET", "/_sandbox/requests"))["data"]
+        found = (await self.stripe("GET", "/_sandbox/requests"))["requests"]
         return [one for one in found if one["method"] == method and one["path"].startswith(path)]
 
     # Time

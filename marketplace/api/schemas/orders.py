@@ -14,6 +14,7 @@ from marketplace.orders.records import Actor
 from marketplace.orders.steps import StepRecord
 from marketplace.orders.totals import CaptureMethod, Line, Wanted
 from marketplace.paging import Page
+from payments.declines import advice_on
 from payments.records import AttemptRecord
 
 _ORDER_ID = "ord_01k9zc3v5m8q2r4t6w8y0abcde"
@@ -123,19 +124,39 @@ class CheckoutAnswer(msgspec.Struct, kw_only=True):
 
 
 class AttemptAnswer(msgspec.Struct, kw_only=True):
-    """What a bank said once. `reason` is our stable code for a decline, null for a yes."""
+    """What a bank said once. `reason` is our stable code for a decline, `advice` what to do about it."""
 
     id: str
     outcome: Annotated[str, Meta(examples=["declined"])]
     reason: Annotated[str | None, Meta(examples=["insufficient_funds"])]
+    advice: Annotated[
+        str | None,
+        Meta(
+            description="What the buyer can do, ready to be shown.",
+            examples=["The card has not enough funds. Use another card."],
+        ),
+    ]
+    same_card: Annotated[
+        bool | None, Meta(description="Whether the same card is worth another try.")
+    ]
     card_brand: str | None
     card_last4: str | None
     occurred_at: datetime
 
     @classmethod
     def of(cls, attempt: AttemptRecord) -> "AttemptAnswer":
-        """As it was kept."""
-        return cls(**_facts(cls, attempt))
+        """As it was kept, with our advice."""
+        advice = advice_on(attempt.reason) if attempt.reason else None
+        return cls(
+            id=attempt.id,
+            outcome=attempt.outcome,
+            reason=attempt.reason,
+            advice=advice.text if advice else None,
+            same_card=advice.same_card if advice else None,
+            card_brand=attempt.card_brand,
+            card_last4=attempt.card_last4,
+            occurred_at=attempt.occurred_at,
+        )
 
 
 class AttemptList(msgspec.Struct, kw_only=True):
