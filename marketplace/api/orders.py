@@ -84,6 +84,7 @@ async def read_order(
     "/v1/orders/{order_id:str}/checkout",
     **signed_in("orders:write"),
     **repeatable(),
+    status_code=200,
     summary="Pay an order",
 )
 async def begin_checkout(
@@ -128,6 +129,7 @@ async def refresh_order(
 @post(
     "/v1/orders/{order_id:str}/cancellation",
     **signed_in("orders:write"),
+    status_code=200,
     summary="Cancel an order",
 )
 async def cancel_order(
@@ -144,6 +146,7 @@ async def cancel_order(
 @post(
     "/v1/orders/{order_id:str}/preparation",
     **signed_in("orders:write"),
+    status_code=200,
     summary="Prepare an order",
 )
 async def prepare_order(
