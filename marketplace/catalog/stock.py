@@ -41,14 +41,13 @@ async def reserve(order_id: str, quantities: Mapping[str, int], now: datetime) -
     with nothing changed, NoTransaction outside a transaction.
     """
     require_transaction()
-    taken = await rows(
-        "SELECT listing_id FROM stock_reservations WHERE order_id = $1 AND state <> 'released'",
-        order_id,
-    )
+    if not quantities:
+        return
+    taken = {each["listing_id"] for each in await _reserved(order_id, ["held", "sold"])}
     missing = {
         listing_id: quantity
         for listing_id, quantity in quantities.items()
-        if listing_id not in {record["listing_id"] for record in taken}
+        if listing_id not in taken
     }
     available = await _lock(list(missing))
     for listing_id, left in available.items():
@@ -68,9 +67,10 @@ async def reserve(order_id: str, quantities: Mapping[str, int], now: datetime) -
 
 async def release(order_id: str) -> None:
     """Give back what the order holds; nothing when it holds nothing."""
-    held = await _conclude(order_id, "held", "released")
-    await _lock([record["listing_id"] for record in held])
-    await _move([(record["listing_id"], 0, -record["quantity"]) for record in held])
+    held = await _reserved(order_id, ["held"])
+    await _lock([each["listing_id"] for each in held])
+    await _move([(each["listing_id"], 0, -each["quantity"]) for each in held])
+    await _conclude(order_id, held, "released")
 
 
 async def sell(order_id: str) -> tuple[str, ...]:
@@ -79,46 +79,43 @@ async def sell(order_id: str) -> tuple[str, ...]:
     Those are only ever of an order whose money came after its stock was given back: what is still
     there is taken, and the rest is for people to settle.
     """
-    held = await _conclude(order_id, "held", "sold")
-    await _lock([record["listing_id"] for record in held])
+    reserved = await _reserved(order_id, ["held", "released"])
+    available = await _lock([each["listing_id"] for each in reserved])
+    sold = [
+        each
+        for each in reserved
+        if each["state"] == "held" or each["quantity"] <= available[each["listing_id"]]
+    ]
     await _move(
-        [(record["listing_id"], -record["quantity"], -record["quantity"]) for record in held]
+        [
+            (each["listing_id"], -each["quantity"], -each["quantity"] * (each["state"] == "held"))
+            for each in sold
+        ]
     )
-    return await _sell_released(order_id)
+    await _conclude(order_id, sold, "sold")
+    served = {each["listing_id"] for each in sold}
+    return tuple(each["listing_id"] for each in reserved if each["listing_id"] not in served)
 
 
-async def _sell_released(order_id: str) -> tuple[str, ...]:
-    released = await rows(
-        "SELECT listing_id, quantity FROM stock_reservations "
-        "WHERE order_id = $1 AND state = 'released' ORDER BY listing_id",
-        order_id,
-    )
-    available = await _lock([record["listing_id"] for record in released])
-    served = {
-        record["listing_id"]: record["quantity"]
-        for record in released
-        if available[record["listing_id"]] >= record["quantity"]
-    }
-    await _move([(listing_id, -quantity, 0) for listing_id, quantity in served.items()])
-    if served:
-        await execute(
-            "UPDATE stock_reservations SET state = 'sold' "
-            "WHERE order_id = $1 AND listing_id = ANY($2::text[])",
-            order_id,
-            list(served),
-        )
-    return tuple(record["listing_id"] for record in released if record["listing_id"] not in served)
-
-
-async def _conclude(order_id: str, state: str, into: str) -> list[asyncpg.Record]:
+async def _reserved(order_id: str, states: Sequence[str]) -> list[asyncpg.Record]:
     require_transaction()
     return await rows(
-        "UPDATE stock_reservations SET state = $3 WHERE order_id = $1 AND state = $2 "
-        "RETURNING listing_id, quantity",
+        "SELECT listing_id, quantity, state FROM stock_reservations "
+        "WHERE order_id = $1 AND state = ANY($2::text[]) ORDER BY listing_id",
         order_id,
-        state,
-        into,
+        list(states),
     )
+
+
+async def _conclude(order_id: str, reserved: Sequence[asyncpg.Record], state: str) -> None:
+    if reserved:
+        await execute(
+            "UPDATE stock_reservations SET state = $3 "
+            "WHERE order_id = $1 AND listing_id = ANY($2::text[])",
+            order_id,
+            [each["listing_id"] for each in reserved],
+            state,
+        )
 
 
 async def _lock(listing_ids: Sequence[str]) -> dict[str, int]:

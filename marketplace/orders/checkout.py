@@ -107,11 +107,11 @@ class Checkout:
         for line in lines:
             if line.listing_id not in offered:
                 raise ListingNotOffered(line.listing_id)
-        await stock.reserve(order.id, {line.listing_id: line.quantity for line in lines}, now)
-        generation = order.generation + 1
-        await execute("UPDATE orders SET generation = $2 WHERE id = $1", order.id, generation)
-        order = await steps.take(order, "checkout_begun", actor=buyer.account_id, now=now)
-        return msgspec.structs.replace(order, generation=generation)
+        # Sessions have no stock.
+        products = {line.listing_id: line.quantity for line in lines if line.kind == "product"}
+        await stock.reserve(order.id, products, now)
+        next_one = msgspec.structs.replace(order, generation=order.generation + 1)
+        return await steps.take(next_one, "checkout_begun", actor=buyer.account_id, now=now)
 
     async def refresh(self, order_id: str, actor: Actor) -> OrderView:
         """Ask Stripe how the order's payment stands: for a buyer who just paid and whose webhook is late.

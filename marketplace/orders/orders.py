@@ -13,8 +13,8 @@ from marketplace.orders import reading, records, steps
 from marketplace.orders.errors import OrderKeyReused
 from marketplace.orders.order_states import FIRST_STATUS, FIRST_STEP
 from marketplace.orders.reading import OrderFilter, OrderView
-from marketplace.orders.records import Actor
-from marketplace.orders.totals import Totals, Wanted, check_wanted, total_up
+from marketplace.orders.records import Actor, OrderRecord
+from marketplace.orders.totals import Line, Totals, Wanted, check_wanted, total_up
 from marketplace.paging import Page, PageRequest
 from payments.database import execute, row, value
 from payments.ids import new_id
@@ -73,9 +73,9 @@ class Orders:
         offers = await self._catalog.offers([line.listing_id for line in wanted])
         totals = total_up(wanted, offers, buyer_id=buyer_id)
         fee = quote(await self._schedules.current(now), inputs_of(totals))
-        order_id = new_id("ord")
-        if await _write(order_id, buyer_id, totals, fee, idempotency_key, now):
-            return Placed(await self.find(order_id, Actor(buyer_id)), created=True)
+        order = _new(buyer_id, offers[wanted[0].listing_id].owner_id, totals, fee, now)
+        if await _write(order, totals.lines, fee, idempotency_key):
+            return Placed(OrderView(order, totals.lines, None), created=True)
         # Two requests with one key at once: the other one made the order.
         earlier = await self._placed_before(buyer_id, wanted, idempotency_key)
         assert earlier is not None
@@ -144,32 +144,47 @@ def inputs_of(totals: Totals) -> FeeInputs:
     )
 
 
+def _new(buyer_id: str, owner_id: str, totals: Totals, fee: FeeQuote, now: datetime) -> OrderRecord:
+    return OrderRecord(
+        id=new_id("ord"),
+        buyer_id=buyer_id,
+        seller_id=totals.seller_id,
+        owner_id=owner_id,
+        currency=totals.currency,
+        status=FIRST_STATUS,
+        total=totals.total,
+        capture_method=totals.capture_method,
+        application_fee=fee.fee,
+        fee_schedule_id=fee.schedule_id,
+        # The rule of the first line; where several rules took part, the working names them all.
+        fee_rule_id=fee.rule_ids[0],
+        generation=0,
+        created_at=now,
+        updated_at=now,
+        checkout_expires_at=now + CHECKOUT_LASTS,
+    )
+
+
 async def _write(
-    order_id: str,
-    buyer_id: str,
-    totals: Totals,
-    fee: FeeQuote,
-    idempotency_key: str,
-    now: datetime,
+    order: OrderRecord, lines: Sequence[Line], fee: FeeQuote, idempotency_key: str
 ) -> bool:
-    lines = totals.lines
+    """Write the order with its lines and first step; answers False when its key was used before."""
     written = await execute(
         _PLACE,
-        order_id,
-        buyer_id,
-        totals.seller_id,
-        totals.currency,
-        FIRST_STATUS,
-        totals.total,
-        totals.capture_method,
-        fee.fee,
-        fee.schedule_id,
-        # The rule of the first line; where several rules took part, the working names them all.
-        fee.rule_ids[0],
+        order.id,
+        order.buyer_id,
+        order.seller_id,
+        order.currency,
+        order.status,
+        order.total,
+        order.capture_method,
+        order.application_fee,
+        order.fee_schedule_id,
+        order.fee_rule_id,
         msgspec.json.encode(fee).decode(),
         idempotency_key,
-        now,
-        now + CHECKOUT_LASTS,
+        order.created_at,
+        order.checkout_expires_at,
         [new_id("lin") for _ in lines],
         [line.position for line in lines],
         [line.listing_id for line in lines],

@@ -18,7 +18,8 @@ PLATFORM: Final = "platform"
 
 _TAKE = """
 WITH moved AS (
-    UPDATE orders SET status = $3, updated_at = $8 WHERE id = $2 AND status = $5 RETURNING id
+    UPDATE orders SET status = $3, updated_at = $8, generation = $9
+    WHERE id = $2 AND status = $5 RETURNING id
 )
 INSERT INTO order_steps (id, order_id, position, step, from_status, to_status, actor, reason, occurred_at)
 SELECT $1, moved.id, (SELECT count(*) FROM order_steps WHERE order_id = $2), $4, $5, $3, $6, $7, $8
@@ -43,12 +44,22 @@ async def take(
 ) -> OrderRecord:
     """Move the order by `step` and write its history; answers the order after it.
 
-    The caller holds the order's lock. Raises OrderStepRefused, NoTransaction.
+    The generation that `order` says is written with it. The caller holds the order's lock. Raises
+    OrderStepRefused, NoTransaction.
     """
     require_transaction()
     status = after(order.status, step)
     moved = await execute(
-        _TAKE, new_id("stp"), order.id, status, step, order.status, actor, reason, now
+        _TAKE,
+        new_id("stp"),
+        order.id,
+        status,
+        step,
+        order.status,
+        actor,
+        reason,
+        now,
+        order.generation,
     )
     assert moved == 1, f"{order.id} was moved by somebody who did not hold its lock"
     return msgspec.structs.replace(order, status=status, updated_at=now)
