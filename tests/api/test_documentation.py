@@ -4,12 +4,14 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from marketplace.api.policies import Audience, handlers_of, policy_of
-from tests.api.harness import client_of
+from marketplace.app import create_app
+from tests.api.harness import client_of, settings_for
 
 
 async def description_of(app: Litestar) -> dict[str, Any]:
@@ -80,6 +82,33 @@ async def test_a_required_key_is_described_as_required(app: Litestar) -> None:
     assert [each["required"] for each in key_of("/practice/orders")] == [True]
     assert [each["required"] for each in key_of("/practice/drafts")] == [False]
     assert key_of("/v1/sessions") == []
+
+
+async def test_every_example_is_taken_as_it_stands() -> None:
+    program = create_app(settings_for(""))
+    document = await description_of(program)
+    checked = 0
+    for route in program.routes:
+        for method, handler in handlers_of(route):
+            field = handler.parsed_data_field
+            if isinstance(route, HTTPRoute) and field is not None:
+                operation = document["paths"][route.path_format][method.lower()]
+                [media] = operation["requestBody"]["content"].values()
+                for example in media["examples"].values():
+                    msgspec.convert(example["value"], field.annotation)
+                    checked += 1
+    assert checked >= 10
+
+
+async def test_every_structure_sent_refuses_unknown_fields() -> None:
+    document = await description_of(create_app(settings_for("")))
+    for _, path, operation in operations(document):
+        for media in operation.get("requestBody", {}).get("content", {}).values():
+            for name in re.findall(r"schemas/(\w+)", json.dumps(media["schema"])):
+                assert document["components"]["schemas"][name]["additionalProperties"] is False, (
+                    path,
+                    name,
+                )
 
 
 async def test_the_page_loads_only_from_here(app: Litestar) -> None:

@@ -49,7 +49,9 @@ class NewApiKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ]
     expires_at: Annotated[
         Annotated[datetime, Meta(tz=True)] | None,
-        Meta(description="At most a year away; absent: until it is revoked."),
+        Meta(
+            description="At most a year away; absent: until it is revoked.",
+        ),
     ] = None
 
 
