@@ -1,5 +1,6 @@
 """Fixtures of the catalog."""
 
-from tests.orders.shop import database
+from tests.orders.market import market, standing, standing_paid
+from tests.orders.shop import database, shop
 
-__all__ = ["database"]
+__all__ = ["database", "market", "shop", "standing", "standing_paid"]
