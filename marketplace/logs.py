@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Mapping, MutableMapping
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import asyncpg
 import msgspec
@@ -36,16 +36,33 @@ def configure(level: str) -> None:
     logging.root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # Our own lines take the short way: through the standard library a line costs three times as much.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_shared(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*_shared(), _as_json],
+        logger_factory=_Lines(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=True,
     )
+
+
+class _Lines:
+    """Makes structlog's innermost loggers: each knows its name and writes whole lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, name: str = "") -> "_Line":
+        return _Line(name, self._stream)
+
+
+class _Line:
+    def __init__(self, name: str, stream: TextIO) -> None:
+        self.name, self._stream = name, stream
+
+    def msg(self, line: str) -> None:
+        self._stream.write(line + "\n")
+
+    debug = info = warning = error = critical = msg
 
 
 def _handler() -> logging.Handler:
