@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ from tests.benchmarks.processes import DidNotStart, stay_on
 _JOBS: dict[str, Any] = {
     "W": ("receive a webhook: 4 KB, verified, kept once and durably, answered", receiving),
     "C": (
-        "check out: gate, fee, PaymentIntent at a Stripe that answers at once, durable",
+        "check out: gate, fee, PaymentIntent at a stub of Stripe, durable",
         checking_out,
     ),
 }
@@ -36,6 +37,8 @@ _EFFORTS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; answers 1 when a server did not do its work."""
     asked = _parse(arguments)
+    # Being stopped is an ordinary end: the servers, the database and its folder go too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     places = _places()
     # Everything but the measured servers, PostgreSQL too, is a child of ours and stays where we are.
     stay_on(places.rest)
@@ -74,6 +77,7 @@ def _run(
             places=places,
             effort=effort,
             listing_kind=asked.listings,
+            stripe_seconds=asked.stripe_ms / 1000,
             limits=profile is None,
             profile_into=profile,
         )
@@ -101,6 +105,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=("session", "product"),
         default="session",
         help="what the orders of C are for: products reserve stock and are captured later",
+    )
+    parser.add_argument(
+        "--stripe-ms",
+        type=int,
+        default=0,
+        help="how long the stub of Stripe takes to answer; with --connections 500: a slow day (0)",
     )
     parser.add_argument(
         "--profile",

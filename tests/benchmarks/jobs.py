@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from marketplace.catalog.listings import Kind
 from marketplace.settings import Settings
 from tests.benchmarks import checkout_limits, receipt_limits, seeding
 from tests.benchmarks.databases import Server
@@ -29,20 +31,28 @@ class Places(msgspec.Struct, frozen=True):
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job is measured with. `limits` False leaves only ours; `profile_into` profiles it."""
+    """What a job is measured with. `limits` False leaves only ours; `profile_into` profiles it.
+
+    `stripe_seconds` is how long the stub of Stripe takes to answer.
+    """
 
     server: Server
     places: Places
     effort: Effort
-    listing_kind: Any = "session"
+    listing_kind: Kind = "session"
+    stripe_seconds: float = 0.0
     limits: bool = True
     profile_into: Path | None = None
 
 
 def program(settings: Settings) -> Any:
-    """The real program, as its server builds it."""
+    """The real program, as `marketplace serve` builds it."""
+    from marketplace import logs
     from marketplace.app import create_app
 
+    # A line a request is the program's own cost and is paid; where the lines go is not.
+    with contextlib.redirect_stderr(os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")):
+        logs.configure(settings.log_level)
     return create_app(settings)
 
 
@@ -86,7 +96,7 @@ def checking_out(setting: Setting) -> Iterator[list[Contestant]]:
     effort, kind = setting.effort, setting.listing_kind
     orders = asyncio.run(seeding.seed(url, effort.all_requests, kind))
     with contextlib.ExitStack() as stack:
-        stub = Served("the Stripe stub", serve_stub, setting.places.rest)
+        stub = Served("the Stripe stub", serve_stub, setting.places.rest, setting.stripe_seconds)
         port = stack.enter_context(stub).port
         found = []
         if setting.limits:

@@ -150,8 +150,6 @@ def serve(
 ) -> None:
     """The target of a server's process: `build(*arguments)` makes its ASGI application."""
     settle_in(cores)
-    # A line a request is the program's own cost and is paid; where the lines go is not.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     config = uvicorn.Config(
         build(*arguments),
         loop="uvloop",

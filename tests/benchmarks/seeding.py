@@ -3,7 +3,6 @@
 Sellers, fees and snapshots come from the program's own code; what there are thousands of is written in bulk.
 """
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from marketplace.catalog.listings import Kind
 from marketplace.fees.rules import FeeInputs, PricedLine, quote
 from marketplace.fees.schedule import Schedule
 from marketplace.fees.schedules import Schedules
+from marketplace.people.tokens import hashed, new_api_token
 from payments.database import engine, execute
 from payments.ids import ConnectedAccountId, SellerId, new_id
 
@@ -146,15 +146,11 @@ async def _open_shop(
 
 async def _seed_buyers(count: int) -> dict[str, str]:
     """The tokens of so many new buyers' API keys, by account."""
-    tokens = {new_id("acc"): _token() for _ in range(count)}
-    hashes = [hashlib.sha256(token.encode()).hexdigest() for token in tokens.values()]
+    tokens = {new_id("acc"): new_api_token(live=False) for _ in range(count)}
+    hashes = [hashed(token) for token in tokens.values()]
     await execute(_ACCOUNTS, list(tokens))
     await execute(_KEYS, [new_id("key") for _ in tokens], list(tokens), hashes)
     return tokens
-
-
-def _token() -> str:
-    return f"mk_{new_id('x')[2:]}{new_id('x')[2:]}"
 
 
 def _ready(account_id: str) -> AccountSnapshot:

@@ -1,4 +1,4 @@
-"""A Stripe that answers at once: it makes PaymentIntents that echo what was asked, and keeps nothing.
+"""A Stripe that answers at once, or late: its PaymentIntents echo what was asked, and it keeps nothing.
 
 Not the sandbox: that one checks, remembers and takes time for it. Here Stripe must cost nothing, so that
 what is measured is ours.
@@ -23,17 +23,17 @@ _encoder = msgspec.json.Encoder()
 _NOT_HERE = {"error": {"type": "invalid_request_error", "message": "the stub only creates"}}
 
 
-def serve_stub(pipe: Pipe, cores: frozenset[int]) -> None:
-    """The target of the stub's process."""
+def serve_stub(pipe: Pipe, cores: frozenset[int], delay_seconds: float) -> None:
+    """The target of the stub's process; each answer waits for so long before it is sent."""
     settle_in(cores)
-    uvloop.run(_serve(pipe))
+    uvloop.run(_serve(pipe, delay_seconds))
 
 
-async def _serve(pipe: Pipe) -> None:
+async def _serve(pipe: Pipe, delay_seconds: float) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     listener = listen()
-    server = await loop.create_server(_Stub, sock=listener)
+    server = await loop.create_server(lambda: _Stub(delay_seconds), sock=listener)
     converse(pipe, lambda: loop.call_soon_threadsafe(stop.set))
     pipe.send(listener.getsockname()[1])
     await stop.wait()
@@ -41,8 +41,9 @@ async def _serve(pipe: Pipe) -> None:
 
 
 class _Stub(asyncio.Protocol):
-    def __init__(self) -> None:
+    def __init__(self, delay_seconds: float) -> None:
         self._messages = Messages()
+        self._delay_seconds = delay_seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -51,11 +52,18 @@ class _Stub(asyncio.Protocol):
         for head, body in self._messages.feed(data):
             created = head.startswith(b"POST /v1/payment_intents ")
             answer = _encoder.encode(_created(body) if created else _NOT_HERE)
-            self._transport.write(
+            self._answer(
                 b"HTTP/1.1 %s\r\ncontent-type: application/json\r\nrequest-id: req_%d\r\n"
                 b"content-length: %d\r\n\r\n%s"
                 % (b"200 OK" if created else b"404 Not Found", next(_numbers), len(answer), answer)
             )
+
+    def _answer(self, message: bytes) -> None:
+        if self._delay_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._delay_seconds, self._transport.write, message)
+        else:
+            self._transport.write(message)
 
 
 def _created(body: bytes) -> dict[str, object]:

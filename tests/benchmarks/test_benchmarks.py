@@ -75,7 +75,7 @@ def test_a_load_counts_every_answer(generator: Generator) -> None:
 
 
 def test_a_refusal_stops_the_measurement(generator: Generator) -> None:
-    with Served("the stub", serve_stub, ANYWHERE) as stub:
+    with Served("the stub", serve_stub, ANYWHERE, 0.0) as stub:
         stranger = Contestant(
             name="stranger",
             served=stub,
