@@ -115,7 +115,9 @@ def _of_parameters(error: ValidationException) -> Problem:
         if isinstance(e, dict)
     ]
     status, title = REFUSALS["invalid_parameter"]
-    return Problem(status=status, code="invalid_parameter", title=title, data={"errors": errors})
+    return Problem(
+        status=int(status), code="invalid_parameter", title=title, data={"errors": errors}
+    )
 
 
 def _of_status(error: HTTPException) -> Problem:
@@ -123,7 +125,7 @@ def _of_status(error: HTTPException) -> Problem:
     code = _OF_STATUS.get(error.status_code, "malformed_request")
     status, title = REFUSALS[code]
     allow = {k.title(): v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-    return Problem(status=status, code=code, title=title, headers=allow)
+    return Problem(status=int(status), code=code, title=title, headers=allow)
 
 
 def shown_message(message: str) -> str:

@@ -70,7 +70,8 @@ class RequestRefused(Exception):
         retry_after_seconds: int | None = None,
         **data: Any,
     ) -> None:
-        self.status, self.title = REFUSALS[code]
+        status, self.title = REFUSALS[code]
+        self.status = int(status)
         self.code, self.detail, self.data = code, detail, data
         self.retry_after_seconds = retry_after_seconds
         super().__init__(code)
