@@ -112,6 +112,15 @@ class Browser:
         return token
 
 
+async def a_person(app: Litestar, email: str) -> Browser:
+    """The account with this address, made if need be, in a new browser."""
+    browser = Browser(app)
+    given = {"email": email, "password": PASSWORD, "display_name": "Ada"}
+    answer = await browser.http.post("/v1/accounts", json=given)
+    assert answer.status_code in {201, 409}
+    return await browser.sign_in(email)
+
+
 async def new_admin(app: Litestar, clock: Clock, email: str = "root@example.com") -> Browser:
     """An admin, made as the command line makes one, and signed in."""
     people = compose(settings_for(""), clock).services.people

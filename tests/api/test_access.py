@@ -6,8 +6,16 @@ from litestar.exceptions import HTTPException
 
 from marketplace.api.application import build
 from marketplace.api.policies import PolicyMissing, ScopeUnknown, admin, anyone, signed_in
+from marketplace.api.problems import problem_of
 from marketplace.composition import compose
-from tests.api.harness import ADDRESS, Browser, client_of, new_admin, settings_for
+from tests.api.harness import (
+    ADDRESS,
+    Browser,
+    a_person,
+    client_of,
+    new_admin,
+    settings_for,
+)
 from tests.clocks import MovedClock
 
 
@@ -138,15 +146,4 @@ async def test_asking_what_a_route_allows_needs_nobody(app: Litestar) -> None:
 
 
 def test_litestar_s_own_refusals_are_told_by_status() -> None:
-    from marketplace.api.problems import problem_of
-
     assert problem_of(HTTPException(status_code=418)).code == "malformed_request"
-
-
-async def a_person(app: Litestar, email: str) -> Browser:
-    """The account with this address, made if need be, in a new browser."""
-    browser = Browser(app)
-    given = {"email": email, "password": "seven-otters-sing-at-dawn", "display_name": "Ada"}
-    answer = await browser.http.post("/v1/accounts", json=given)
-    assert answer.status_code in {201, 409}
-    return await browser.sign_in(email)

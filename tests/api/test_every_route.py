@@ -26,7 +26,7 @@ from tests.api.harness import (
     serving,
     settings_for,
 )
-from tests.api.test_malformed import PIECES
+from tests.api.mutations import PIECES
 from tests.clocks import MovedClock
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}

@@ -9,9 +9,8 @@ from litestar import Litestar
 
 from marketplace.api.idempotency import sweep
 from payments.database import execute, value
-from tests.api.harness import Browser, client_of
+from tests.api.harness import Browser, a_person, client_of
 from tests.api.practice import DONE, GATE
-from tests.api.test_access import a_person
 from tests.clocks import MovedClock
 
 DRAFT = {"title": "A draft", "amount": 500}

@@ -15,8 +15,7 @@ from marketplace.orders import errors as order_errors
 from marketplace.people import errors as people_errors
 from marketplace.sellers import errors as seller_errors
 from payments import errors as payment_errors
-from tests.api.harness import client_of
-from tests.api.test_access import a_person
+from tests.api.harness import a_person, client_of
 
 # Mistakes of ours or of the operator, which are a 500 on purpose.
 OURS = {

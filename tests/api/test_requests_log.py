@@ -13,8 +13,7 @@ import structlog
 from litestar import Litestar
 
 from marketplace import logs
-from tests.api.harness import PASSWORD, Browser, client_of
-from tests.api.test_access import a_person
+from tests.api.harness import PASSWORD, Browser, a_person, client_of
 
 
 @contextmanager
