@@ -9,10 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
-import msgspec
 
 from marketplace.composition import wall_clock
-from marketplace.people.errors import EmailTaken
+from marketplace.demo_cast import ADMIN, BUYER, CAST, COACH, NEWCOMER, PASSWORD, SHOP, Character
 from marketplace.people.people import People
 from marketplace.people.scopes import grantable_scopes
 from marketplace.people.tokens import hashed
@@ -20,83 +19,81 @@ from marketplace.settings import Settings
 from payments.database import engine, execute, value
 from payments.ids import new_id
 
-PASSWORD = "otters-sing-at-dawn"
 WAIT_SECONDS = 30.0
 """How long a webhook and the worker may take before the demo gives up."""
 
 
 class DemoStuck(Exception):
-    """Something that should have happened did not: `what` names it. Is a worker running?"""
+    """Something that should have happened did not, and `what` tells it. Is a worker running?"""
 
     def __init__(self, what: str) -> None:
         self.what = what
-        super().__init__(f"the demo waited {WAIT_SECONDS:.0f} s for: {what}")
+        super().__init__(f"the demo got no further: {what}")
 
 
-class Character(msgspec.Struct, frozen=True):
-    """Somebody of the demo: a fixed sign-in and a fixed API key. Known to everybody, so never real."""
-
-    role: str
-    email: str
-    name: str
-    token: str
-
-
-ADMIN = Character("admin", "admin@demo.example", "Grace (platform admin)", "mk_test_demo_admin")
-COACH = Character("coach", "coach@demo.example", "Ada's coaching", "mk_test_demo_coach")
-SHOP = Character("shop", "shop@demo.example", "Bo's yoga shop", "mk_test_demo_shop")
-BUYER = Character("buyer", "buyer@demo.example", "Cy (buyer)", "mk_test_demo_buyer")
-NEWCOMER = Character("newcomer", "new@demo.example", "Di, not onboarded", "mk_test_demo_newcomer")
-CAST = (ADMIN, COACH, SHOP, BUYER, NEWCOMER)
-
-
-async def fill(settings: Settings) -> list[str]:
-    """Fill the running marketplace and answer the lines that tell the sign-ins.
+async def fill(settings: Settings, address: str) -> str:
+    """Fill the marketplace served at `address` and answer a sentence that tells what was new.
 
     Needs `serve`, `work` and the sandbox running. Raises DemoStuck when they do not do their part.
     """
     await engine().start(settings.database_url, pool_size=2)
     try:
+        before = await _census()
         await _cast_appears(settings)
-        async with httpx.AsyncClient(base_url=settings.public_url, timeout=30) as http:
+        async with httpx.AsyncClient(base_url=address, timeout=30) as http:
             await _Play(http, settings).perform()
+        return _told(before, await _census())
+    except httpx.TransportError as error:
+        where = error.request.url.copy_with(path="/", query=None)
+        raise DemoStuck(f"{where} does not answer ({type(error).__name__})") from error
     finally:
         await engine().stop()
-    return _sign_ins()
 
 
-def _sign_ins() -> list[str]:
-    width = max(len(one.email) for one in CAST)
-    return [
-        "",
-        f"  Demo sign-ins, password {PASSWORD}",
-        *[f"    {one.role:9} {one.email:{width}}  API key {one.token}" for one in CAST],
-    ]
+async def _census() -> dict[str, int]:
+    return {
+        name: await value(f"SELECT count(*) FROM {table}")
+        for name, table in (("people", "accounts"), ("listings", "listings"), ("orders", "orders"))
+    }
+
+
+def _told(before: dict[str, int], after: dict[str, int]) -> str:
+    new = {name: count - before[name] for name, count in after.items() if count != before[name]}
+    if not new:
+        return "The demo was filled already."
+    return f"The demo is filled: {', '.join(f'{count} {name}' for name, count in new.items())}."
 
 
 async def _cast_appears(settings: Settings) -> None:
     """Accounts and fixed API keys; the keys are planted, because issued ones are random."""
     people = People(wall_clock, live=settings.live)
-    for one in CAST:
-        try:
-            if one is ADMIN:
-                await people.create_admin(one.email, PASSWORD, one.name)
-            else:
-                await people.sign_up(
-                    email=one.email, password=PASSWORD, display_name=one.name, address="demo"
-                )
-        except EmailTaken:
-            pass  # an earlier run made them
-        account_id = await value("SELECT id FROM accounts WHERE email = $1", one.email)
-        await execute(
-            "INSERT INTO api_keys (id, account_id, name, preview, token_hash, scopes, created_at) "
-            "VALUES ($1, $2, 'demo', $3, $4, $5, now()) ON CONFLICT (token_hash) DO NOTHING",
-            new_id("key"),
-            account_id,
-            one.token[:12],
-            hashed(one.token),
-            sorted(grantable_scopes(is_admin=one is ADMIN)),
-        )
+    try:
+        for one in CAST:
+            account_id = await value("SELECT id FROM accounts WHERE email = $1", one.email)
+            await _has_key(account_id or await _signed_up(people, one), one)
+    finally:
+        people.close()
+
+
+async def _signed_up(people: People, one: Character) -> str:
+    if one is ADMIN:
+        return (await people.create_admin(one.email, PASSWORD, one.name)).id
+    account = await people.sign_up(
+        email=one.email, password=PASSWORD, display_name=one.name, address="demo"
+    )
+    return account.id
+
+
+async def _has_key(account_id: str, one: Character) -> None:
+    await execute(
+        "INSERT INTO api_keys (id, account_id, name, preview, token_hash, scopes, created_at) "
+        "VALUES ($1, $2, 'demo', $3, $4, $5, now()) ON CONFLICT (token_hash) DO NOTHING",
+        new_id("key"),
+        account_id,
+        one.token[:12],
+        hashed(one.token),
+        sorted(grantable_scopes(is_admin=one is ADMIN)),
+    )
 
 
 class _Play:
@@ -149,7 +146,7 @@ class _Play:
         async with httpx.AsyncClient(timeout=30) as browser:
             answer = await browser.post(url, data={"outcome": "complete"})
         if answer.status_code != 303:
-            raise DemoStuck(f"the onboarding page ({answer.status_code})")
+            raise DemoStuck(f"the onboarding page answered {answer.status_code}")
 
     async def _listed(self, who: Character, listing: dict[str, Any]) -> str:
         seller = await self._ask(who, "GET", "/v1/sellers/me")
@@ -206,6 +203,8 @@ class _Play:
             await self._ask(SHOP, "POST", f"/v1/orders/{order_id}/preparation")
 
     async def _refunded(self, order_id: str) -> None:
+        if (await self._ask(COACH, "GET", f"/v1/orders/{order_id}"))["status"] != "paid":
+            return
         body = {"amount": 6000, "reason": "requested_by_customer"}
         await self._ask(COACH, "POST", f"/v1/orders/{order_id}/refunds", body, key="demo-refund")
 
@@ -214,7 +213,9 @@ class _Play:
     ) -> Any:
         answer = await self._send(who, method, path, body, key)
         if answer.status_code >= 400:
-            raise DemoStuck(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+            raise DemoStuck(
+                f"{method} {path} was answered {answer.status_code} {answer.text[:200]}"
+            )
         return answer.json()
 
     async def _send(
@@ -232,7 +233,7 @@ async def _until(true: Callable[[], Awaitable[bool]], what: str) -> None:
         if await true():
             return
         await asyncio.sleep(0.2)
-    raise DemoStuck(what)
+    raise DemoStuck(f"waited {WAIT_SECONDS:.0f} s for {what}")
 
 
 _SESSION = {

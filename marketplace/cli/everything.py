@@ -5,8 +5,9 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ from marketplace.cli.outcomes import (
     listening_socket,
 )
 from marketplace.cli.processes import local_address
+from marketplace.demo_cast import BUYER, sign_ins
 from marketplace.settings import Settings
 from marketplace.supervisor import ChildEnded, Supervisor
 
@@ -31,13 +33,17 @@ SANDBOX_PUBLISHABLE_KEY = "pk_test_sandbox0000000000"
 _READY_SECONDS = 60.0
 
 
+_LINES_OF_A_LOG = 12
+
+
 class _Stopped(BaseException):
     """SIGINT, SIGTERM or SIGHUP arrived: the orderly end of `run`, wherever it is."""
 
 
 @click.command()
 @click.option("--without-demo", is_flag=True, help="Do not fill the marketplace with examples.")
-def run(without_demo: bool) -> None:
+@click.option("--logs", is_flag=True, help="Show every process's log here instead of in files.")
+def run(without_demo: bool, logs: bool) -> None:
     """Run everything, bringing what is missing.
 
     Server, worker and a small living marketplace. Without DATABASE_URL it starts a PostgreSQL of
@@ -47,18 +53,22 @@ def run(without_demo: bool) -> None:
     env = settings.read()
     given = configured_by(env, settings.NOTHING)
     _require_free_ports(given)
+    folder = None if logs else given.data_directory / "logs"
     with _signals_stop(), ExitStack() as held:
         env = _with_stripe(env, given)
         env = _with_database(env, given, held)
         complete = configured_by(env, settings.SERVING)
-        supervisor = held.enter_context(Supervisor())
+        supervisor = held.enter_context(Supervisor(logs=folder))
         try:
             _start(supervisor, env, complete, own_sandbox=not given.stripe_secret_key)
-            _fill(supervisor, env, wanted=given.sandboxed and not without_demo)
-            _tell(complete, own_database=not given.database_url)
+            filled = given.sandboxed and not without_demo
+            if filled:
+                _fill(supervisor, env, complete)
+            _tell(complete, given, filled=filled, logs=folder)
+            held.callback(click.echo, "\nStopping.")
             supervisor.watch()
         except ChildEnded as ended:
-            raise Ended(FAILED, f"{ended}; everything else was stopped.") from None
+            raise _cannot_go_on(ended) from None
 
 
 def _require_free_ports(given: Settings) -> None:
@@ -91,7 +101,7 @@ def _with_database(env: dict[str, str], given: Settings, held: ExitStack) -> dic
         return env
     from marketplace.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresFailed
 
-    server = EmbeddedPostgres(given.data_directory / "postgres")
+    server = EmbeddedPostgres(given.data_directory / _data_folder(given))
     click.echo(f"Starting PostgreSQL on {server.data_directory}")
     try:
         held.enter_context(server)
@@ -100,38 +110,91 @@ def _with_database(env: dict[str, str], given: Settings, held: ExitStack) -> dic
     return {**env, "DATABASE_URL": server.dsn}
 
 
+def _data_folder(given: Settings) -> str:
+    """Each Stripe has data of its own: one does not know the other's objects, and the demo's
+    passwords, which everybody knows, must open nothing beside a real one."""
+    if given.sandboxed:
+        return "postgres"
+    return "postgres-live" if given.live else "postgres-test"
+
+
 def _start(
     supervisor: Supervisor, env: dict[str, str], complete: Settings, *, own_sandbox: bool
 ) -> None:
     if own_sandbox:
         # What a kept database knows of Stripe, the sandbox must know again.
         memory = str(complete.data_directory / "sandbox.json")
-        command = _ours("sandbox", "--with-parent", "--state-file", memory)
-        supervisor.start("sandbox", command, env)
-    code = supervisor.run("migrate", _ours("migrate"), env)
-    if code:
-        raise Ended(code, "the database could not be migrated; see above.")
-    supervisor.start("serve", _ours("serve", "--with-parent"), env)
-    supervisor.start("work", _ours("work", "--with-parent"), env)
+        click.echo(f"Starting the Stripe sandbox on port {complete.sandbox_port}")
+        _stay(supervisor, "sandbox", env, "--state-file", memory)
+    click.echo("Migrating the database")
+    migration = supervisor.run("migrate", _ours("migrate"), env)
+    click.echo(_indented(migration.said.splitlines()))
+    if migration.exit_code:
+        raise Ended(migration.exit_code, "the database could not be migrated; see above.")
+    click.echo(f"Starting the server on port {complete.port}, and a worker")
+    _stay(supervisor, "serve", env)
+    _stay(supervisor, "work", env)
     _wait_for(supervisor, local_address(complete))
 
 
-def _fill(supervisor: Supervisor, env: dict[str, str], *, wanted: bool) -> None:
-    if wanted and supervisor.run("demo", _ours("demo"), env) != 0:
-        raise Ended(FAILED, "the demo could not be filled; see above.")
+def _stay(supervisor: Supervisor, name: str, env: dict[str, str], *arguments: str) -> None:
+    """Start one of our own commands that is to stay as long as we do."""
+    try:
+        supervisor.start(name, _ours(name, "--with-parent", *arguments), env)
+    except OSError as error:
+        raise Ended(
+            FAILED,
+            f"the log of `{name}` cannot be written: {error}.",
+            "Set MARKETPLACE_DATA_DIR to a folder of your own, or use --logs.",
+        ) from None
 
 
-def _tell(complete: Settings, *, own_database: bool) -> None:
-    lines = [
-        "",
-        f"  Marketplace     {complete.public_url}",
-        f"  API and docs    {complete.public_url}/docs",
-    ]
+def _fill(supervisor: Supervisor, env: dict[str, str], complete: Settings) -> None:
+    click.echo("Filling the demo: people buy, pay and refund through the API")
+    demo = supervisor.run("demo", _ours("demo", "--without-sign-ins"), env)
+    click.echo(_indented(demo.said.splitlines()))
+    if demo.exit_code:
+        raise Ended(
+            FAILED,
+            "the demo could not be filled; see above.",
+            f"Remove {complete.data_directory} to begin anew, or use --without-demo.",
+        )
+
+
+def _tell(complete: Settings, given: Settings, *, filled: bool, logs: Path | None) -> None:
+    addresses = {"API and documentation": f"{complete.public_url}/docs"}
     if complete.sandboxed:
-        lines.append(f"  Stripe sandbox  {complete.stripe_api_base}/_sandbox/requests")
-    if own_database:
-        lines.append(f"  PostgreSQL      {complete.database_url}")
-    click.echo("\n".join([*lines, "", "Ctrl-C stops everything."]))
+        addresses["Stripe sandbox"] = f"{complete.stripe_api_base}/_sandbox"
+    else:
+        addresses["Stripe"] = f"{complete.stripe_api_base}, {'LIVE' if given.live else 'test'} mode"
+    if not given.database_url:
+        addresses["PostgreSQL"] = complete.database_url
+    if logs is not None:
+        addresses["Logs"] = str(logs)
+    click.echo("\nThe marketplace is running.\n")
+    for name, address in addresses.items():
+        click.echo(f"  {name:23} {address}")
+    click.echo()
+    if filled:
+        click.echo("\n".join(f"  {line}" for line in sign_ins()))
+        key = f"Authorization: Bearer {BUYER.token}"
+        click.echo(f"\n  Try  curl -H '{key}' {complete.public_url}/v1/orders")
+        click.echo("  The README tells the whole story in such lines.")
+    else:
+        where = "" if given.database_url else f"DATABASE_URL='{complete.database_url}' "
+        click.echo("  Make an admin with")
+        click.echo(f"    {where}{_program()} admin create --email you@example.com")
+    click.echo("\nCtrl-C stops everything.")
+
+
+def _cannot_go_on(ended: ChildEnded) -> Ended:
+    end = _indented(ended.last_lines(_LINES_OF_A_LOG))
+    remedy = f"The end of {ended.log}:\n{end}" if end else ""
+    return Ended(FAILED, f"{ended}; everything else was stopped.", remedy)
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def _wait_for(supervisor: Supervisor, address: str) -> None:
@@ -154,6 +217,12 @@ def _wait_for(supervisor: Supervisor, address: str) -> None:
 
 def _ours(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "marketplace", *arguments]
+
+
+def _program() -> str:
+    """How a person at this terminal calls us."""
+    beside = Path(sys.executable).with_name("marketplace")
+    return str(beside) if beside.exists() else "marketplace"
 
 
 @contextmanager

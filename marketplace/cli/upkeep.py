@@ -14,6 +14,7 @@ from marketplace.cli.outcomes import (
     database_outcomes,
     require_migrated,
 )
+from marketplace.demo_cast import sign_ins
 from marketplace.settings import Settings
 
 _PASSWORD_WHY = {
@@ -80,8 +81,12 @@ def doctor() -> None:
 
 
 @click.command()
-def demo() -> None:
-    """Fill a sandboxed marketplace and print the sign-ins."""
+@click.option("--without-sign-ins", is_flag=True, help="Do not print the sign-ins.")
+def demo(without_sign_ins: bool) -> None:
+    """Fill a sandboxed marketplace and print the sign-ins.
+
+    Needs `serve`, `work` and `sandbox` running. What is there already stays as it is.
+    """
     chosen = configured()
     if not chosen.sandboxed:
         raise Ended(
@@ -89,11 +94,17 @@ def demo() -> None:
             "the demo's passwords are public; it is refused where real Stripe keys are set.",
             "Unset STRIPE_SECRET_KEY and use `marketplace run`.",
         )
-    from marketplace.demo import fill
+    require_migrated(chosen)
+    from marketplace.cli.processes import local_address
+    from marketplace.demo import DemoStuck, fill
 
     with database_outcomes(chosen.database_shown()):
-        for line in asyncio.run(fill(chosen)):
-            click.echo(line)
+        try:
+            click.echo(asyncio.run(fill(chosen, local_address(chosen))))
+        except DemoStuck as stuck:
+            raise Ended(FAILED, f"{stuck}.", "Are `serve`, `work` and `sandbox` running?") from None
+    if not without_sign_ins:
+        click.echo("\n" + "\n".join(sign_ins()))
 
 
 @click.group()

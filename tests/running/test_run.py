@@ -90,6 +90,9 @@ def test_one_command_brings_everything_and_one_signal_ends_it(tmp_path: Path) ->
         assert f"http://127.0.0.1:{first.port}" in first.said
         assert status_of(f"http://127.0.0.1:{first.port}/health/ready") == 200
         assert status_of(f"http://127.0.0.1:{first.sandbox_port}/_sandbox/clock") == 200
+        assert "mk_test_demo_buyer" in first.said
+        assert "{" not in first.said, "logs flood the terminal"
+        assert '"event":"request"' in (tmp_path / "logs" / "serve.log").read_text()
         children = first.children()
         assert set(children) == {"sandbox", "serve", "work"}
         started = time.monotonic()
@@ -101,6 +104,7 @@ def test_one_command_brings_everything_and_one_signal_ends_it(tmp_path: Path) ->
     # Again on the kept data: nothing to migrate, and the sandbox knows what it knew.
     with running(tmp_path) as second:
         assert "applied" not in second.said
+        assert "The demo was filled already." in second.said
         second.process.send_signal(signal.SIGTERM)
         assert second.process.wait(20) == 0
 
@@ -112,8 +116,16 @@ def test_when_one_process_dies_everything_stops_and_it_is_named(tmp_path: Path, 
         os.kill(children[name], signal.SIGKILL)
         assert program.process.wait(20) == 1
         assert program.process.stdout is not None
-        assert f"`{name}` ended by signal 9" in program.process.stdout.read()
+        told = program.process.stdout.read()
+        assert f"`{name}` ended by signal 9" in told
+        assert f"The end of {tmp_path}/logs/{name}.log:\n  " in told
         until_gone(list(children.values()))
+
+
+def test_logs_come_to_the_terminal_when_asked_for(tmp_path: Path) -> None:
+    with running(tmp_path, "--without-demo", "--logs") as program:
+        assert '"event":"working"' in program.said
+        assert not (tmp_path / "logs").exists()
 
 
 def test_nothing_outlives_a_run_that_was_killed(tmp_path: Path) -> None:

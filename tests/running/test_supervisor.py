@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from marketplace.supervisor import ChildEnded, Supervisor
+from marketplace.supervisor import ChildEnded, Finished, Supervisor
 
 # Says who it is in a file, then stays.
 STAY = "import os, sys, time; open(sys.argv[1], 'w').write(f'{os.getpid()}\\n'); time.sleep(600)"
@@ -70,8 +70,21 @@ def test_a_child_killed_by_a_signal_is_told_so() -> None:
 
 def test_a_child_that_works_and_ends_answers_its_exit_code() -> None:
     with Supervisor() as supervisor:
-        assert supervisor.run("works", python(""), env()) == 0
-        assert supervisor.run("fails", python("raise SystemExit(5)"), env()) == 5
+        assert supervisor.run("works", python("print('done')"), env()) == Finished(0, "done\n")
+        assert supervisor.run("fails", python("raise SystemExit(5)"), env()) == Finished(5, "")
+
+
+def test_what_a_child_says_is_kept_in_its_log_and_its_end_is_told(tmp_path: Path) -> None:
+    says = "import sys; print(*range(100), sep='\\n'); sys.exit('no more')"
+    for _ in range(2):  # the log of an earlier run makes room
+        with Supervisor(logs=tmp_path / "logs") as supervisor:
+            supervisor.start("says", python(says), env())
+            with pytest.raises(ChildEnded) as ended:
+                supervisor.watch()
+    assert ended.value.log == tmp_path / "logs" / "says.log"
+    assert ended.value.last_lines(2) == ["99", "no more"]
+    assert len(ended.value.last_lines(1000)) == 101
+    assert ended.value.log.stat().st_mode & 0o777 == 0o600
 
 
 def test_work_is_given_up_when_a_child_that_should_stay_ends(tmp_path: Path) -> None:
