@@ -38,6 +38,8 @@ class SandboxConfig:
     virtual clock; the last one repeats until `give_up_seconds` after the event.
     `unrequested_as_null` writes the v2 account fields that were not asked for with `include` as
     null, as Stripe's servers do; without it they are left out, as its description says.
+    `receiver_shares_clock` signs deliveries with the virtual time, for receivers that move with it;
+    others check signatures by the real time, and would find every later one stale or too early.
     `state_file` keeps the sandbox's memory between two runs.
     """
 
@@ -50,4 +52,5 @@ class SandboxConfig:
     give_up_seconds: int = 3 * 24 * 3600
     account_link_seconds: int = 300
     unrequested_as_null: bool = False
+    receiver_shares_clock: bool = False
     state_file: Path | None = None

@@ -249,8 +249,8 @@ class Deliveries:
     async def _post(self, delivery: Delivery) -> tuple[int | None, str | None]:
         assert self._session is not None, "deliveries were not started"
         body = msgspec.json.encode(delivery.event.body)
-        # signed with the real time: the receiver's clock is not ours to move
-        signature = signature_header(body, delivery.destination.secrets, int(time.time()))
+        now = self.clock() if self.config.receiver_shares_clock else time.time()
+        signature = signature_header(body, delivery.destination.secrets, int(now))
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": USER_AGENT,

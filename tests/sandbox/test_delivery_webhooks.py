@@ -54,6 +54,22 @@ async def test_an_event_arrives_signed(stripe: httpx.AsyncClient, listening: Rec
     assert event["livemode"] is False
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["receiver by real time", "by virtual time"])
+async def test_a_delivery_is_signed_by_the_clock_of_who_receives_it(
+    receiver: Receiver, shared: bool
+) -> None:
+    config = SandboxConfig(
+        port=0, destinations=(receiver.destination("platform"),), receiver_shares_clock=shared
+    )
+    async with running_sandbox(config) as sandbox:
+        sandbox.sandbox.advance(86_400)
+        sandbox.sandbox.world.emit("customer.created", {"id": "cus_1", "object": "customer"})
+        assert await sandbox.sandbox.deliveries.settled(5)
+    [(_where, headers, _body)] = receiver.received
+    signed_at = int(headers["stripe-signature"].split(",")[0].removeprefix("t="))
+    assert abs(time.time() + (86_400 if shared else 0) - signed_at) < 10
+
+
 async def test_while_a_secret_is_rolled_there_are_two_signatures(
     stripe: httpx.AsyncClient, sandbox: RunningSandbox, receiver: Receiver
 ) -> None:
