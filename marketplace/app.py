@@ -16,7 +16,6 @@ from marketplace.api import (
     sellers,
 )
 from marketplace.api.application import build
-from marketplace.api.stripe import webhook_handlers
 from marketplace.composition import Composition, compose
 from marketplace.settings import Settings
 
@@ -35,27 +34,15 @@ def app_of(composition: Composition) -> Litestar:
             yield
 
     services = composition.services
-    return build(services, services.settings, _routes(composition), lifespan=[lifespan])
+    return build(services, services.settings, _ROUTES, lifespan=[lifespan])
 
 
-def _routes(composition: Composition) -> list[ControllerRouterHandler]:
-    services = composition.services
-    settings = services.settings
-    return [
-        *listings.ROUTES,
-        *orders.ROUTES,
-        *refunds.ROUTES,
-        *sellers.ROUTES,
-        *admin_sellers.ROUTES,
-        *admin_orders.ROUTES,
-        *admin_fees.ROUTES,
-        *webhook_handlers(
-            {
-                "platform": settings.stripe_webhook_secrets_platform,
-                "accounts": settings.stripe_webhook_secrets_accounts,
-                "connect": settings.stripe_webhook_secrets_connect,
-            },
-            services.receipt,
-            services.clock,
-        ),
-    ]
+_ROUTES: tuple[ControllerRouterHandler, ...] = (
+    *listings.ROUTES,
+    *orders.ROUTES,
+    *refunds.ROUTES,
+    *sellers.ROUTES,
+    *admin_sellers.ROUTES,
+    *admin_orders.ROUTES,
+    *admin_fees.ROUTES,
+)

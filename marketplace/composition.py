@@ -7,6 +7,7 @@
 `app.py` puts HTTP in front of it, `worker.py` runs its sweeps; tests hand in a clock to move.
 """
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -62,10 +63,15 @@ class Composition:
         Raises payments.errors.DatabaseUnavailable.
         """
         settings = self.services.settings
+        # What was loaded until now lives as long as the process: without it in the collector's sight, a full
+        # collection takes a millisecond instead of stopping every request for a hundred.
+        gc.collect()
+        gc.freeze()
         await engine().start(settings.database_url, pool_size=settings.database_pool)
         try:
             yield
         finally:
+            self.services.people.close()
             await self.stripe.close()
             await engine().stop()
 
@@ -116,7 +122,9 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
     """What the worker looks after, and how often (seconds) when nothing wakes it."""
     return (
         Sweep(name="events", run_once=services.inbox.process_due, every_seconds=1, woken=True),
-        Sweep(name="operations", run_once=services.operations.resume_due, every_seconds=2, limit=50),
+        Sweep(
+            name="operations", run_once=services.operations.resume_due, every_seconds=2, limit=50
+        ),
         Sweep(name="payments", run_once=services.payments.refresh_due, every_seconds=15, limit=50),
         Sweep(name="checkouts", run_once=services.checkout.expire_due, every_seconds=30, limit=50),
         Sweep(name="accounts", run_once=services.accounts.refresh_due, every_seconds=5, limit=20),

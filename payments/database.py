@@ -8,8 +8,8 @@ Piccolo's query builder is used where it says a read or write as plainly; SQL te
 `row`, `value` and `execute`, which join the task's open transaction when there is one.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+import functools
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import asyncpg
@@ -28,6 +28,11 @@ _SESSION_SETTINGS = {
     "timezone": "UTC",
     "application_name": "marketplace",
 }
+
+
+async def _nothing_to_reset(_: object) -> None:
+    """Sessions are never changed (settings are SET LOCAL, locks end with their transaction), so asking the
+    server to reset one at each release would only cost a round trip. asyncpg itself still rolls back."""
 
 
 class Transaction(PostgresTransaction):
@@ -80,7 +85,9 @@ class Engine(PostgresEngine):
         """
         self.config = {"dsn": dsn, "server_settings": dict(_SESSION_SETTINGS)}
         try:
-            await self.start_connection_pool(min_size=1, max_size=pool_size, timeout=10)
+            await self.start_connection_pool(
+                min_size=1, max_size=pool_size, timeout=10, reset=_nothing_to_reset
+            )
         except (OSError, asyncpg.PostgresError) as error:
             raise DatabaseUnavailable(type(error).__name__) from error
 
@@ -94,8 +101,12 @@ class Engine(PostgresEngine):
         return Transaction(engine=self, allow_nested=False)
 
 
+@functools.cache
 def engine() -> Engine:
-    """The engine that `piccolo_conf.py` declares and every table uses."""
+    """The engine that `piccolo_conf.py` declares and every table uses.
+
+    Looked up once: Piccolo's finder reads the environment and imports at every call.
+    """
     found = engine_finder()
     assert isinstance(found, Engine), "piccolo_conf.py must declare payments.database.Engine"
     return found
@@ -117,51 +128,44 @@ def require_transaction() -> None:
         raise NoTransaction
 
 
-@contextlib.asynccontextmanager
-async def _connection() -> AsyncIterator[Any]:
-    current = engine().current_transaction.get()
+def _there() -> Any:
+    """What runs a statement: the open transaction's connection, else the pool."""
+    found = engine()
+    current = found.current_transaction.get()
     if current is not None:
-        yield current.connection
-        return
-    pool = engine().pool
-    if pool is None:
+        return current.connection
+    if found.pool is None:
         raise DatabaseUnavailable("pool not started")
-    async with pool.acquire() as connection:
-        yield connection
+    return found.pool
 
 
 async def rows(sql: str, *arguments: Any) -> list[asyncpg.Record]:
     """Every row of a statement with `$1`-style arguments."""
-    async with _connection() as connection:
-        found: list[asyncpg.Record] = await connection.fetch(sql, *arguments)
-        return found
+    found: list[asyncpg.Record] = await _there().fetch(sql, *arguments)
+    return found
 
 
 async def row(sql: str, *arguments: Any) -> asyncpg.Record | None:
     """The first row, or None."""
-    async with _connection() as connection:
-        found: asyncpg.Record | None = await connection.fetchrow(sql, *arguments)
-        return found
+    found: asyncpg.Record | None = await _there().fetchrow(sql, *arguments)
+    return found
 
 
 async def value(sql: str, *arguments: Any) -> Any:
     """The first column of the first row, or None."""
-    async with _connection() as connection:
-        return await connection.fetchval(sql, *arguments)
+    return await _there().fetchval(sql, *arguments)
 
 
 async def execute(sql: str, *arguments: Any) -> int:
     """Run a statement and tell how many rows it touched."""
-    async with _connection() as connection:
-        tag: str = await connection.execute(sql, *arguments)
-        last = tag.rsplit(" ", 1)[-1]
-        return int(last) if last.isdigit() else 0
+    tag: str = await _there().execute(sql, *arguments)
+    last = tag.rsplit(" ", 1)[-1]
+    return int(last) if last.isdigit() else 0
 
 
 async def execute_many(sql: str, arguments: Sequence[Sequence[Any]]) -> None:
     """Run one statement for each tuple of arguments, in one round trip."""
-    async with _connection() as connection:
-        await connection.executemany(sql, arguments)
+    await _there().executemany(sql, arguments)
 
 
 async def lock_order(order_id: str) -> None:

@@ -92,8 +92,8 @@ class Payments:
         self._clock = clock
         self._absorption = Absorption(announce, clock)
         operations.register(CREATE, _CreateIntent(gateway, self._absorption, announce, clock))
-        operations.register(CAPTURE, _CaptureIntent(gateway, self._absorption))
-        operations.register(CANCEL, _CancelIntent(gateway, self._absorption))
+        operations.register(CAPTURE, _CaptureIntent(gateway, self._absorption), standing=True)
+        operations.register(CANCEL, _CancelIntent(gateway, self._absorption), standing=True)
 
     async def plan_intent(self, charge: DestinationCharge, now: datetime) -> OperationId:
         """Write the payment and the creation of its PaymentIntent down; the caller holds the order's lock.
@@ -188,7 +188,7 @@ class Payments:
         operation_id: OperationId,
         now: datetime,
     ) -> OperationId:
-        """A new key only after a definite no: the number counts the noes so far."""
+        """A new key only after a definite no: the number counts the noes so far (as `next_key` does)."""
         refused = await row(
             "SELECT count(*) AS noes FROM operations "
             "WHERE subject = $1 AND kind = $2 AND state = 'rejected'",

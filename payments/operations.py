@@ -13,7 +13,8 @@ died or whose answer got lost. Four outcomes:
   a new key: the old key would replay the no.
 - *not_sent* (Stripe certainly did nothing) and *unknown* (it may have) are tried again under the same key.
   Once the key may have been pruned at Stripe (23 h), or a stored 5xx came back, only reading Stripe helps:
-  `performer.find`. What is found is adopted; nothing is ever sent blindly a second time.
+  `performer.find`. What is found is adopted; nothing is ever sent blindly a second time. What is proven
+  to have had no effect is concluded, and planned anew under the next key where the wish still stands.
 """
 
 import asyncio
@@ -36,16 +37,20 @@ from payments.errors import (
 )
 from payments.events import Clock
 from payments.gateway import Draft
-from payments.ids import IdempotencyKey, OperationId
+from payments.ids import IdempotencyKey, OperationId, new_id
 
 LEASE_SECONDS = 30
 """Longer than a call's whole deadline (20 s), so that a lease expires only when its process is gone."""
+_CALL = timedelta(seconds=25)
+"""A call's deadline and the time to conclude it."""
 KEY_LIFETIME = timedelta(hours=23)
 """Stripe may forget a v1 key after 24 h; an hour before that we read instead of sending."""
 FIRST_RETRY_SECONDS = 2
 LAST_RETRY_SECONDS = 15 * 60
 VISIBLE_AFTER = timedelta(seconds=60)
 """Stripe's lists may lag: what cannot be read sooner than this after the first send may still appear."""
+NO_EFFECT = "no_effect"
+"""Our own word, never Stripe's: it was read back, and nothing had come of the request."""
 WAIT_FOR_OTHER_SECONDS = 4.0
 """How long a caller waits for another process that is already sending the same operation."""
 
@@ -102,11 +107,20 @@ class Operations:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._performers: dict[str, Performer] = {}
+        self._standing: set[str] = set()
+        # Planned here and leased to this process until then, oldest first.
+        self._held: dict[OperationId, tuple[datetime, Operation]] = {}
 
-    def register(self, kind: str, performer: Performer) -> None:
-        """Say who performs operations of `kind`; each kind once."""
+    def register(self, kind: str, performer: Performer, *, standing: bool = False) -> None:
+        """Say who performs operations of `kind`; each kind once.
+
+        A `standing` wish outlives a request that had no effect: it is planned anew, and `rejected` is
+        told only of Stripe's own no.
+        """
         assert kind not in self._performers, kind
         self._performers[kind] = performer
+        if standing:
+            self._standing.add(kind)
 
     async def plan(
         self,
@@ -121,27 +135,31 @@ class Operations:
     ) -> OperationId:
         """Write the operation down, inside the caller's transaction, and answer its id.
 
-        The same key with the same draft answers the operation that already exists (drafts carry their
-        operation's id, which is left out of the comparison). Raises RequestReused when the draft differs.
+        It is born leased to this process, which spares `carry_out` a commit; should the process die
+        before that, the sweep finds it when the lease is over. The same key with the same draft answers
+        the operation that already exists (drafts carry their operation's id, which is left out of the
+        comparison). Raises RequestReused when the draft differs.
         """
         require_transaction()
         assert kind in self._performers, kind
         parameters = msgspec.json.encode(draft).decode()
+        lease_until = now + timedelta(seconds=LEASE_SECONDS)
         created = await row(
             "INSERT INTO operations (id, kind, subject, order_id, idempotency_key, parameters, state, "
-            "attempts, due_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, 'planned', 0, $7, $8) "
-            "ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
+            "attempts, lease_until, due_at, first_sent_at, created_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6, 'planned', 1, $7, $7, $8, $8) "
+            f"ON CONFLICT (idempotency_key) DO NOTHING RETURNING {_COLUMNS}",
             operation_id,
             kind,
             subject,
             order_id,
             key,
             parameters,
-            # The sweep comes for it only if this process does not carry it out itself.
-            now + timedelta(seconds=LEASE_SECONDS),
+            lease_until,
             now,
         )
         if created is not None:
+            self._hold(Operation(**created), lease_until, now)
             return operation_id
         existing = await row(
             "SELECT id, parameters FROM operations WHERE idempotency_key = $1", key
@@ -150,6 +168,22 @@ class Operations:
         if not self._same(kind, existing["parameters"], draft):
             raise RequestReused(key)
         return OperationId(existing["id"])
+
+    def _hold(self, operation: Operation, lease_until: datetime, now: datetime) -> None:
+        """Remember the lease; those whose transaction was undone are forgotten when it is over."""
+        while self._held:
+            oldest = next(iter(self._held))
+            if self._held[oldest][0] > now:
+                break
+            del self._held[oldest]
+        self._held[operation.id] = (lease_until, operation)
+
+    def _leased(self, operation_id: OperationId) -> Operation | None:
+        """The operation planned here, once, while its lease still covers a whole call."""
+        held = self._held.pop(operation_id, None)
+        if held is None or held[0] - self._clock() < _CALL:
+            return None
+        return held[1]
 
     def _same(self, kind: str, parameters: str, draft: Draft) -> bool:
         stored = msgspec.json.decode(parameters, type=self._performers[kind].draft_type)
@@ -167,16 +201,14 @@ class Operations:
         """
         waited = 0.0
         while True:
-            claimed = await self._claim(operation_id)
+            claimed = self._leased(operation_id) or await self._claim(operation_id)
             if claimed is not None:
                 return await self._run(claimed)
             operation = await self.require(operation_id)
             if operation.state == "succeeded":
                 return None
             if operation.state == "rejected":
-                raise StripeRejected(
-                    operation.error_code or "rejected", message=operation.error_message or ""
-                )
+                raise _no_again(operation)
             if waited >= WAIT_FOR_OTHER_SECONDS:
                 raise NotSent("another process is sending this")
             pause = 0.02 + waited / 4
@@ -238,6 +270,8 @@ class Operations:
             result = await self._ask(operation, performer, draft)
         except StripeRejected as rejection:
             await self._conclude_rejected(operation, performer, draft, rejection)
+            if rejection.code == NO_EFFECT:
+                raise NotSent(NO_EFFECT) from rejection
             raise
         except (PaymentsUnavailable, StripeMisconfigured) as error:
             await self._put_off(operation, error)
@@ -272,20 +306,36 @@ class Operations:
         if age < VISIBLE_AFTER:
             raise OutcomeUnknown("not visible at Stripe yet")
         # Stripe knows of nothing: the request had no effect, and a later try needs a new key.
-        raise StripeRejected("no_effect", message="read back: Stripe knows of no such object")
+        raise StripeRejected(NO_EFFECT, message="read back: Stripe knows of no such object")
 
     async def _conclude_rejected(
         self, operation: Operation, performer: Performer, draft: Any, rejection: StripeRejected
     ) -> None:
+        renewed = rejection.code == NO_EFFECT and operation.kind in self._standing
         async with transaction():
-            await performer.rejected(operation, draft, rejection)
-            await self._close(
+            if not renewed:
+                await performer.rejected(operation, draft, rejection)
+            closed = await self._close(
                 operation,
                 "rejected",
                 request_id=rejection.request_id,
                 error_code=rejection.code,
                 error_message=rejection.message,
             )
+            if renewed and closed:
+                await self._renew(operation, draft)
+
+    async def _renew(self, operation: Operation, draft: Any) -> None:
+        operation_id = OperationId(new_id("op"))
+        await self.plan(
+            kind=operation.kind,
+            subject=operation.subject,
+            order_id=operation.order_id,
+            key=next_key(operation.idempotency_key),
+            draft=msgspec.structs.replace(draft, operation_id=operation_id),
+            operation_id=operation_id,
+            now=self._clock(),
+        )
 
     async def _close(
         self,
@@ -296,9 +346,12 @@ class Operations:
         request_id: str | None = None,
         error_code: str | None = None,
         error_message: str | None = None,
-    ) -> None:
-        """Conclude, unless another attempt has: performers are idempotent, so that is harmless."""
-        await execute(
+    ) -> bool:
+        """Conclude, unless another attempt has: performers are idempotent, so that is harmless.
+
+        Answers whether it was this attempt that concluded it.
+        """
+        closed = await execute(
             "UPDATE operations SET state = $2, concluded_at = $3, due_at = NULL, lease_until = NULL, "
             "result_id = $4, request_id = $5, error_code = $6, error_message = $7 "
             "WHERE id = $1 AND concluded_at IS NULL",
@@ -310,6 +363,7 @@ class Operations:
             error_code,
             error_message,
         )
+        return closed == 1
 
     async def _put_off(self, operation: Operation, error: PaymentError) -> None:
         """Leave the operation open: due again after a pause that grows with each attempt."""
@@ -328,3 +382,18 @@ class Operations:
             getattr(error, "request_id", None),
             operation.attempts,
         )
+
+
+def next_key(key: IdempotencyKey) -> IdempotencyKey:
+    """The key of the next try of the same wish: `...:capture:1` becomes `...:capture:2`."""
+    wish, _, number = key.rpartition(":")
+    return IdempotencyKey(f"{wish}:{int(number) + 1}" if number.isdigit() else f"{key}:2")
+
+
+def _no_again(operation: Operation) -> PaymentError:
+    """The no that concluded it, told to whoever asks again."""
+    if operation.error_code == NO_EFFECT:
+        return NotSent(NO_EFFECT)
+    return StripeRejected(
+        operation.error_code or "rejected", message=operation.error_message or ""
+    )

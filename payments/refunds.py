@@ -50,7 +50,8 @@ class Refunds:
         clock: Clock,
     ) -> None:
         self._operations = operations
-        operations.register(CREATE, _CreateRefund(gateway, Absorption(announce, clock), clock))
+        performer = _CreateRefund(gateway, Absorption(announce, clock), clock)
+        operations.register(CREATE, performer, standing=True)
 
     async def plan(
         self,
@@ -131,7 +132,9 @@ class Refunds:
         found = await row(
             "SELECT r.id, r.order_id, r.amount, o.id AS operation_id FROM refunds r JOIN operations o "
             "ON o.subject = r.id AND o.kind = $3 "
-            "WHERE r.requested_by = $1 AND r.idempotency_key = $2",
+            "WHERE r.requested_by = $1 AND r.idempotency_key = $2 "
+            # The latest: an earlier one had no effect at Stripe.
+            "ORDER BY o.created_at DESC LIMIT 1",
             requested_by,
             idempotency_key,
             CREATE,

@@ -1,7 +1,8 @@
 """The HTTP application: what every request passes through, in this order.
 
-requests_log (id, log line, headers) -> routing -> doorkeeper (who, may they) -> guard (malformed?)
--> idempotency (done already?) -> the handler; every error on the way becomes a problem document.
+requests_log (id, log line, headers) -> Stripe's webhooks, which end here -> routing -> doorkeeper (who, may
+they) -> guard (malformed?) -> idempotency (done already?) -> the handler; every error on the way becomes a
+problem document.
 """
 
 import functools
@@ -25,6 +26,7 @@ from marketplace.api.policies import require_policies
 from marketplace.api.principal import Principal
 from marketplace.api.problems import answer_with_problem
 from marketplace.api.requests_log import RequestsLog
+from marketplace.api.stripe import WebhookDoors
 from marketplace.paging import PAGE_DEFAULT, PAGE_LIMIT, PageRequest
 from marketplace.settings import Settings
 
@@ -76,9 +78,10 @@ def build(
     prepare(app.routes)
     documentation.attach_description(app)
     # Around the router too: what it refuses gets an id, a line and headers as everything else does.
-    app.asgi_handler = RequestsLog(
-        app.asgi_handler, https=settings.public_url.startswith("https://")
+    doors = WebhookDoors(
+        app.asgi_handler, settings=settings, receipt=services.receipt, clock=services.clock
     )
+    app.asgi_handler = RequestsLog(doors, https=settings.public_url.startswith("https://"))
     return app
 
 

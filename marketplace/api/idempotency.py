@@ -24,7 +24,6 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from marketplace.api.doorkeeper import client_address
-from marketplace.api.policies import Audience, policy_of
 from marketplace.api.principal import Principal
 from marketplace.api.refusals import RequestRefused
 from payments.database import execute, row
@@ -96,7 +95,7 @@ class Idempotency:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Do the request once. Raises RequestRefused."""
-        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST" or _is_webhook(scope):
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         key, handling = idempotency_key_of(scope), handling_of(scope["route_handler"].opt)
@@ -291,8 +290,3 @@ def _fingerprint(scope: HTTPScope, body: bytes) -> str:
     """What makes two requests the same: route, path, query and body, byte by byte."""
     path = scope["path"].encode() + b"?" + scope["query_string"]
     return hashlib.sha256(b"\n".join([path, body])).hexdigest()
-
-
-def _is_webhook(scope: HTTPScope) -> bool:
-    policy = policy_of(scope["route_handler"])
-    return policy is None or policy.audience is Audience.STRIPE

@@ -3,7 +3,6 @@
     @get("/v1/orders", **signed_in("orders:read"))
     @post("/v1/admin/sellers/{seller_id:str}/approval", **admin("admin:write"))
     @get("/v1/listings", **anyone())
-    @post("/webhooks/stripe/platform", **webhook())
 
 A signed-in browser has every scope its roles give; a program has the scopes of its key. Whose object it
 is, is not a policy: the use case asks for the caller's own, and another person's is not found.
@@ -23,12 +22,11 @@ _OPT = "policy"
 
 
 class Audience(enum.Enum):
-    """The four kinds of callers."""
+    """The three kinds of callers."""
 
     ANYONE = "anyone"
     SIGNED_IN = "signed in"
     ADMIN = "admin"
-    STRIPE = "stripe"
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -67,11 +65,6 @@ def admin(scope: str) -> dict[str, Any]:
     if scope not in ADMIN_SCOPES:
         raise ScopeUnknown(scope)
     return {_OPT: Policy(Audience.ADMIN, scope)}
-
-
-def webhook() -> dict[str, Any]:
-    """Stripe, who signs the body: the handler reads it raw and verifies it."""
-    return {_OPT: Policy(Audience.STRIPE)}
 
 
 def policy_of(handler: BaseRouteHandler) -> Policy | None:

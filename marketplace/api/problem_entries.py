@@ -155,12 +155,6 @@ ORDERS: Table = {
     orders.CheckoutOver: Answer(
         409, "checkout_over", "The time to pay this order is over", ("order_id",)
     ),
-    orders.RefundKeyReused: Answer(
-        422,
-        "idempotency_key_reused",
-        "The Idempotency-Key was used for another refund",
-        ("refund_id",),
-    ),
 }
 
 FEES: Table = {

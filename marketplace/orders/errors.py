@@ -81,14 +81,6 @@ class OrderKeyReused(OrderError):
         super().__init__(order_id)
 
 
-class RefundKeyReused(OrderError):
-    """The requester's idempotency key made another refund: `refund_id`."""
-
-    def __init__(self, refund_id: str) -> None:
-        self.refund_id = refund_id
-        super().__init__(refund_id)
-
-
 class LinesRefused(OrderError):
     """What was asked for cannot be one order."""
 

@@ -174,7 +174,7 @@ async def test_a_process_that_died_while_sending_is_finished_under_the_same_key(
     await desk.performer.reached.wait()
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
-    assert await desk.state(operation_id) == "sending"
+    assert await desk.state(operation_id) == "planned", "as it was born: leased to the process that died"
 
     desk.performer.pause = None
     assert await desk.operations.resume_due(desk.clock.move(seconds=1), 10) == 0, "leased"
@@ -195,7 +195,7 @@ async def test_a_crash_before_the_third_step_is_made_good_by_the_same_answer(des
     operation_id = await desk.plan(key="k")
     with pytest.raises(Crash):
         await desk.operations.carry_out(operation_id)
-    assert (await desk.state(operation_id), desk.performer.absorbed) == ("sending", [])
+    assert (await desk.state(operation_id), desk.performer.absorbed) == ("planned", [])
 
     desk.performer.succeeded = healthy  # type: ignore[method-assign]
     await desk.operations.resume_due(desk.clock.move(seconds=LEASE_SECONDS), 10)
