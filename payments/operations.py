@@ -394,6 +394,4 @@ def _no_again(operation: Operation) -> PaymentError:
     """The no that concluded it, told to whoever asks again."""
     if operation.error_code == NO_EFFECT:
         return NotSent(NO_EFFECT)
-    return StripeRejected(
-        operation.error_code or "rejected", message=operation.error_message or ""
-    )
+    return StripeRejected(operation.error_code or "rejected", message=operation.error_message or "")

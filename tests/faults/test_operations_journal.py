@@ -174,7 +174,9 @@ async def test_a_process_that_died_while_sending_is_finished_under_the_same_key(
     await desk.performer.reached.wait()
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
-    assert await desk.state(operation_id) == "planned", "as it was born: leased to the process that died"
+    assert await desk.state(operation_id) == "planned", (
+        "as it was born: leased to the process that died"
+    )
 
     desk.performer.pause = None
     assert await desk.operations.resume_due(desk.clock.move(seconds=1), 10) == 0, "leased"

@@ -278,7 +278,9 @@ async def running_town(database_url: str, **changes: str) -> AsyncIterator[Town]
         Destination(scope, f"{base_url}/webhooks/stripe/{scope}", (secret,))  # type: ignore[arg-type]
         for scope, secret in SECRETS.items()
     )
-    async with running_sandbox(SandboxConfig(port=0, destinations=destinations)) as sandbox:
+    async with running_sandbox(
+        SandboxConfig(port=0, destinations=destinations, receiver_shares_clock=True)
+    ) as sandbox:
         env = {
             "DATABASE_URL": database_url,
             "STRIPE_SECRET_KEY": SECRET_KEY,
