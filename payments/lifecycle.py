@@ -96,20 +96,12 @@ class Payments:
         operations.register(CANCEL, _CancelIntent(gateway, self._absorption), standing=True)
 
     async def plan_intent(self, charge: DestinationCharge, now: datetime) -> OperationId:
-        """Write the payment and the creation of its PaymentIntent down; the caller holds the order's lock.
+        """Write the payment and the creation of its PaymentIntent down.
 
-        An order whose payment is alive keeps it: its operation is answered again. Raises
-        AmountNotChargeable and CurrencyUnknown.
+        The caller holds the order's lock and found no live payment (`creation_of_live`); the database
+        allows one. Raises AmountNotChargeable and CurrencyUnknown.
         """
         require_transaction()
-        alive = await row(
-            "SELECT p.id, o.id AS operation_id FROM payments p JOIN operations o "
-            "ON o.subject = p.id AND o.kind = $2 WHERE p.order_id = $1 AND p.live",
-            charge.order_id,
-            CREATE,
-        )
-        if alive is not None:
-            return OperationId(alive["operation_id"])
         check_chargeable(charge.amount, charge.currency)
         payment_id, operation_id = PaymentId(new_id("pay")), OperationId(new_id("op"))
         await _insert_payment(payment_id, charge, now)
@@ -136,6 +128,16 @@ class Payments:
             operation_id=operation_id,
             now=now,
         )
+
+    async def creation_of_live(self, order_id: str) -> OperationId | None:
+        """The operation that makes, or made, the order's live PaymentIntent; None when there is none."""
+        found = await row(
+            "SELECT o.id FROM payments p JOIN operations o ON o.subject = p.id AND o.kind = $2 "
+            "WHERE p.order_id = $1 AND p.live",
+            order_id,
+            CREATE,
+        )
+        return None if found is None else OperationId(found["id"])
 
     async def plan_capture(
         self, order_id: str, *, amount: int, application_fee: int, now: datetime

@@ -81,9 +81,10 @@ class Checkout:
         order = await records.lock(order_id)
         _require_open(order, now)
         destination = await self._vouching.require_payable_now(order.seller_id, now)
-        alive = await self._payments.find_live(order_id)
-        if alive is None:
-            order = await self._make_ready(order, buyer, now)
+        alive = await self._payments.creation_of_live(order_id)
+        if alive is not None:
+            return alive
+        order = await self._make_ready(order, buyer, now)
         return await self._payments.plan_intent(
             DestinationCharge(
                 order_id=order.id,

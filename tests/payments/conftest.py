@@ -55,6 +55,9 @@ class Till:
         }
         async with transaction():
             await lock_order(order_id)
+            alive = await self.payments.creation_of_live(order_id)
+            if alive is not None:
+                return alive
             return await self.payments.plan_intent(
                 DestinationCharge(**(facts | changes)), self.clock()
             )
