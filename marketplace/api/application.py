@@ -1,6 +1,6 @@
 """The HTTP application: what every request passes through, in this order.
 
-requests_log (id, log line, headers) -> Stripe's webhooks, which end here -> routing -> doorkeeper (who, may
+Stripe's webhooks, which end here -> requests_log (id, log line, headers) -> routing -> doorkeeper (who, may
 they) -> guard (malformed?) -> idempotency (done already?) -> the handler; every error on the way becomes a
 problem document.
 """
@@ -78,10 +78,10 @@ def build(
     prepare(app.routes)
     documentation.attach_description(app)
     # Around the router too: what it refuses gets an id, a line and headers as everything else does.
-    doors = WebhookDoors(
-        app.asgi_handler, settings=settings, receipt=services.receipt, clock=services.clock
+    logged = RequestsLog(app.asgi_handler, https=settings.public_url.startswith("https://"))
+    app.asgi_handler = WebhookDoors(
+        logged, settings=settings, receipt=services.receipt, clock=services.clock
     )
-    app.asgi_handler = RequestsLog(doors, https=settings.public_url.startswith("https://"))
     return app
 
 

@@ -7,15 +7,16 @@ than the receipt itself (docs/decisions/0011).
 """
 
 import asyncio
+import time
 from typing import Any, cast
 
-import asyncpg
+import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from marketplace.settings import Settings
-from payments.errors import DatabaseUnavailable, SignatureRefused
+from payments.errors import SignatureRefused
 from payments.events import Clock
 from payments.inbox import Door
 from payments.receipt import Delivery, Receipt, read_delivery
@@ -32,6 +33,19 @@ _log = structlog.get_logger("marketplace.webhooks")
 
 class BodyTooLarge(Exception):
     """More bytes than any event of Stripe's has."""
+
+
+class _Outcome(msgspec.Struct, frozen=True):
+    """How a delivery ended: the answer's status and code, and for our log the event or the reason."""
+
+    status: int
+    code: str | None = None
+    event_id: str | None = None
+    why: str | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+_NOT_A_POST = _Outcome(405, code="method_not_allowed", headers=((b"allow", b"POST"),))
 
 
 class WebhookDoors:
@@ -66,14 +80,22 @@ class WebhookDoors:
         if door is None:
             await self._app(scope, receive, send)
             return
-        told = cast(HTTPScope, scope)
-        told["path_template"] = told["path"]  # for the request's log line
-        if told["method"] != "POST":
-            await _refuse(send, 405, "method_not_allowed", (b"allow", b"POST"))
-            return
-        await self._take(door, scope, receive, send)
+        started = time.perf_counter()
+        outcome = await self._take(door, cast(HTTPScope, scope), receive)
+        await _answer(send, outcome)
+        _log.info(
+            "request",
+            method=cast(HTTPScope, scope)["method"],
+            route=scope["path"],
+            status=outcome.status,
+            duration_ms=round((time.perf_counter() - started) * 1000, 1),
+            event_id=outcome.event_id,
+            why=outcome.why,
+        )
 
-    async def _take(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _take(self, door: Door, scope: HTTPScope, receive: Receive) -> _Outcome:
+        if scope["method"] != "POST":
+            return _NOT_A_POST
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _read(receive)
@@ -81,29 +103,21 @@ class WebhookDoors:
             verify(body, _header(scope, b"stripe-signature"), self._secrets[door], now)
             delivery = read_delivery(door, body, now)
         except TimeoutError:
-            await _refuse(send, 408, "request_timeout")
+            return _Outcome(408, code="request_timeout")
         except BodyTooLarge:
-            await _refuse(send, 413, "payload_too_large")
+            return _Outcome(413, code="payload_too_large")
         except SignatureRefused as refused:
-            _log.warning("webhook refused", door=door, why=refused.why)
-            await _refuse(send, 400, "signature_refused")
-        else:
-            await self._keep(delivery, send)
+            return _Outcome(400, code="signature_refused", why=refused.why)
+        return await self._keep(delivery)
 
-    async def _keep(self, delivery: Delivery, send: Send) -> None:
+    async def _keep(self, delivery: Delivery) -> _Outcome:
         try:
             await self._receipt.keep(delivery)
-        except (
-            DatabaseUnavailable,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            OSError,
-        ) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the event is not on disk
             # Not stored, so not acknowledged: Stripe delivers it again.
-            _log.warning("webhook not stored", error=type(error).__name__)
-            await _refuse(send, 503, "database_unavailable", (b"retry-after", b"5"))
-        else:
-            await _answer(send, 200, b"{}", (b"content-type", b"application/json"))
+            why = type(error).__name__
+            return _Outcome(503, code="not_stored", why=why, headers=((b"retry-after", b"5"),))
+        return _Outcome(200, event_id=delivery.event_id)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -122,21 +136,25 @@ async def _read(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-def _header(scope: Scope, name: bytes) -> str | None:
+def _header(scope: HTTPScope, name: bytes) -> str | None:
     for key, value in scope["headers"]:
         if key == name:
             return value.decode("latin-1")
     return None
 
 
-async def _refuse(send: Send, status: int, code: str, *headers: tuple[bytes, bytes]) -> None:
-    """A problem document without detail: whoever forges signatures is told nothing about why."""
-    body = f'{{"type":"/problems/{code}","status":{status},"code":"{code}"}}'.encode()
-    await _answer(send, status, body, (b"content-type", b"application/problem+json"), *headers)
+_OK = ((b"content-type", b"application/json"), (b"content-length", b"2"))
 
 
-async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    start: Any = {"type": "http.response.start", "status": status, "headers": [*headers, length]}
+async def _answer(send: Send, outcome: _Outcome) -> None:
+    """200, or a problem document without detail: whoever forges signatures is told nothing about why."""
+    headers: tuple[tuple[bytes, bytes], ...] = _OK
+    body = b"{}"
+    if outcome.code is not None:
+        code = outcome.code
+        body = f'{{"type":"/problems/{code}","status":{outcome.status},"code":"{code}"}}'.encode()
+        kind = (b"content-type", b"application/problem+json")
+        headers = (kind, (b"content-length", str(len(body)).encode()), *outcome.headers)
+    start: Any = {"type": "http.response.start", "status": outcome.status, "headers": headers}
     await send(start)
     await send({"type": "http.response.body", "body": body, "more_body": False})
