@@ -23,7 +23,7 @@ from .http import Answer, ConnectionCut, Request
 from .idempotency import Kept, Slot, fingerprint_of, in_use
 from .routes import Call, Route, find_route
 from .sandbox import Sandbox
-from .world import API_VERSION, Cause, public
+from .world import API_VERSION, Cause, for_browser, public
 
 log = logging.getLogger("stripe_sandbox")
 
@@ -86,7 +86,7 @@ async def answer_api(sandbox: Sandbox, request: Request) -> Answer:
     try:
         answer = await _answer(sandbox, request, request_id)
     except StripeError as error:
-        answer = _answered(_failure(error, v2=request.path.startswith("/v2/")))
+        answer = _answered(_failure(error, request, request_id))
     except ConnectionCut:
         record["status"] = None
         raise
@@ -202,10 +202,10 @@ async def _execute(sandbox: Sandbox, admitted: Admitted) -> Outcome:
     if fault == "slow" and admitted.fault:
         await asyncio.sleep(admitted.fault.seconds)
     if fault == "error_500":
-        return _failure(StripeError(500, FAILED), v2=admitted.v2)
+        return _failed(admitted)
     outcome = _run(sandbox, admitted)
     if fault == "error_500_after" and not admitted.v2:
-        return _failure(StripeError(500, FAILED), v2=False)
+        return _failed(admitted)
     return outcome
 
 
@@ -216,13 +216,17 @@ def _run(sandbox: Sandbox, admitted: Admitted) -> Outcome:
         call = _call(sandbox, admitted)
         world.tick()
         world.cause = Cause(admitted.request_id, key)
-        answer = admitted.route.handler(call)
-        return Outcome(200, msgspec.json.encode(expanded(world, answer, call.expand)))
+        answer = expanded(world, admitted.route.handler(call), call.expand)
+        if call.publishable:
+            answer = for_browser(answer)
+        return Outcome(200, msgspec.json.encode(answer))
     except StripeError as error:
-        return _failure(error, v2=admitted.v2)
+        if admitted.caller.publishable:
+            error.extra = for_browser(error.extra)
+        return _failure(error, admitted.request, admitted.request_id)
     except Exception:
         log.exception("%s %s failed", admitted.request.method, admitted.request.path)
-        return _failure(StripeError(500, FAILED), v2=admitted.v2)
+        return _failed(admitted)
     finally:
         world.cause = None
 
@@ -269,12 +273,19 @@ def _after_execution(admitted: Admitted, answer: Answer) -> Answer:
         case "garbage":
             return Answer(200, GARBAGE, {"content-type": "text/html"})
         case "error_500_after" if answer.status < 400:
-            return _answered(_failure(StripeError(500, FAILED), v2=admitted.v2))
+            return _answered(_failed(admitted))
     return answer
 
 
-def _failure(error: StripeError, *, v2: bool) -> Outcome:
-    body = msgspec.json.encode(public(error.body(v2=v2)))
+def _failed(admitted: Admitted) -> Outcome:
+    return _failure(StripeError(500, FAILED), admitted.request, admitted.request_id)
+
+
+def _failure(error: StripeError, request: Request, request_id: str) -> Outcome:
+    v2 = request.path.startswith("/v2/")
+    # Stripe's points into its Dashboard; ours to what the sandbox remembers of the request
+    log_url = f"{request.base_url}/_sandbox/requests?id={request_id}"
+    body = msgspec.json.encode(public(error.body(v2=v2, log_url=log_url)))
     return Outcome(error.status, body, error.executed, error.headers)
 
 

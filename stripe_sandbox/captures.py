@@ -18,8 +18,6 @@ from .transfers import require_destination
 from .updates import merged
 from .world import World, public
 
-BEFORE_CAPTURE = ("amount_captured", "balance_transaction", "captured")
-
 
 def capture(call: Call) -> Json:
     """Take the held money, or part of it; the rest is released. One capture only.
@@ -34,7 +32,7 @@ def capture(call: Call) -> Json:
     data = _destination(call, intent, amount)
     fee = _fee(call, intent, data, amount)
     charge = call.world.find("charge", intent["latest_charge"])
-    before = {name: charge[name] for name in BEFORE_CAPTURE}
+    before = dict(charge)
     charge.update({"amount_captured": amount, "captured": True})
     intent["application_fee_amount"], intent["transfer_data"] = fee, data
     if "metadata" in params:

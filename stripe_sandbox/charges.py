@@ -8,7 +8,7 @@ from .expansion import register_expandable
 from .parts import list_inside
 from .payment_methods import Instrument, checks, instrument_behind
 from .routes import Call, list_of, route
-from .updates import change, shipping, unset
+from .updates import change, require_email, shipping, unset
 from .world import World, public
 
 HOLD_SECONDS = 7 * 86_400
@@ -201,6 +201,7 @@ UPDATABLE = ("description", "receipt_email", "fraud_details", "transfer_group")
 def update(call: Call) -> Json:
     """Change what is said about a charge (a tracking number, for example), never its money."""
     charge = call.world.find("charge", call.args["id"], account=call.account)
+    require_email(call.params, "receipt_email")
     changes = {n: unset(call.params[n]) for n in UPDATABLE if n in call.params}
     if "shipping" in call.params:
         changes["shipping"] = shipping(call.params["shipping"])

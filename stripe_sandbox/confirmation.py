@@ -4,7 +4,7 @@ from . import debits
 from .amounts import require_card_limit
 from .attempts import attempt, card_error, fail
 from .cards import AUTHENTICATION_REQUIRED, Card
-from .errors import Json, refused
+from .errors import Json, invalid, refused
 from .intent_rules import (
     OPEN,
     find_intent,
@@ -17,9 +17,11 @@ from .intent_rules import (
 )
 from .payment_methods import instrument_behind, require_payment_method
 from .routes import Call
-from .updates import shipping, unset
+from .updates import require_email, shipping, unset
 
 TOLD_AT_CONFIRMATION = ("receipt_email", "setup_future_usage", "capture_method")
+BUYERS_CARD_OPTIONS = ("cvc_token", "network", "setup_future_usage")
+"""What the buyer's browser may say about a card; how it is captured is not among it."""
 
 
 def confirm(call: Call) -> Json:
@@ -84,6 +86,8 @@ def prepare(call: Call, intent: Json, *, attached: str | None = None) -> Json:
     """
     params = call.params
     refuse_unsimulated(params)
+    if call.publishable:
+        _require_buyers_options(params)
     if (expected := params.get("amount_to_confirm")) not in (None, intent["amount"]):
         raise refused(
             f"The amount_to_confirm ({expected}) does not match the amount of this PaymentIntent "
@@ -106,7 +110,9 @@ def prepare(call: Call, intent: Json, *, attached: str | None = None) -> Json:
     asked = {"capture_method": params.get("capture_method", intent["capture_method"])}
     require_type(call, {**intent, **asked}, method)
     if method["type"] == "card":
+        _require_no_statement_descriptor(intent)
         require_card_limit(intent["amount"], intent["currency"], method["card"]["brand"])
+    require_email(params, "receipt_email")
     intent.update({n: unset(params[n]) for n in TOLD_AT_CONFIRMATION if n in params})
     if "shipping" in params:
         intent["shipping"] = shipping(params["shipping"])
@@ -117,6 +123,27 @@ def prepare(call: Call, intent: Json, *, attached: str | None = None) -> Json:
     intent["payment_method"] = method["id"]
     intent["_return_url"] = params.get("return_url")
     return method
+
+
+def _require_buyers_options(params: Json) -> None:
+    """Refuses payment method options of a browser that only a server may choose."""
+    for kind, options in (params.get("payment_method_options") or {}).items():
+        for name in options or ():
+            if name not in BUYERS_CARD_OPTIONS:
+                path = f"payment_method_options[{kind}][{name}]"
+                raise invalid(
+                    f"Received unknown parameter: {path}", code="parameter_unknown", param=path
+                )
+
+
+def _require_no_statement_descriptor(intent: Json) -> None:
+    """Card charges take a suffix only; the rest of the line is the account's own."""
+    if intent["statement_descriptor"] is not None:
+        raise refused(
+            "You cannot set statement_descriptor for a card payment. Use "
+            "statement_descriptor_suffix instead.",
+            param="statement_descriptor",
+        )
 
 
 def _require_return_url(call: Call, intent: Json) -> None:

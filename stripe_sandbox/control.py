@@ -38,7 +38,8 @@ INDEX = {
     "POST /_sandbox/faults": "{fault, method?, path?, event?, destination?, times?, skip?, "
     "seconds?, copies?}: set one",
     "DELETE /_sandbox/faults": "remove all, or one with ?id=",
-    "GET /_sandbox/requests": "what was asked of Stripe, oldest first (?path= filters by prefix)",
+    "GET /_sandbox/requests": "what was asked of Stripe, oldest first (?path= filters by prefix, ?id= "
+    "finds one)",
     "GET /_sandbox/deliveries": "what was delivered, oldest first (?settle=seconds waits first)",
     "POST /_sandbox/deliveries/{event}": "{copies?: 1}: deliver an event again",
     "GET /_sandbox/destinations": "where events go",
@@ -160,8 +161,9 @@ async def remove_faults(sandbox: Sandbox, request: Request) -> Json:
 
 
 async def list_requests(sandbox: Sandbox, request: Request) -> Json:
-    prefix = _query(request, "path") or ""
-    return {"requests": [r for r in sandbox.requests if r["path"].startswith(prefix)]}
+    prefix, id = _query(request, "path") or "", _query(request, "id")
+    asked = [r for r in sandbox.requests if r["path"].startswith(prefix)]
+    return {"requests": [r for r in asked if id in (None, r["request_id"])]}
 
 
 async def list_deliveries(sandbox: Sandbox, request: Request) -> Json:

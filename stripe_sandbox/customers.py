@@ -1,12 +1,9 @@
 """Customers: the buyers a platform keeps, to whom cards can belong."""
 
-import re
-
 from .errors import Json, StripeError
 from .routes import Call, list_of, route
-from .updates import address, change, merged, shipping, unset
+from .updates import address, change, merged, require_email, shipping, unset
 
-EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping")
 """What is kept as it is given; an empty string clears it."""
 NOT_SIMULATED = ("balance", "cash_balance", "source", "tax", "tax_id_data", "test_clock")
@@ -76,11 +73,7 @@ def list_customers(call: Call) -> Json:
 
 
 def _changes(params: Json) -> Json:
-    email = params.get("email")
-    if email and not EMAIL.match(email):
-        raise StripeError(
-            400, f"Invalid email address: {email[:80]}", code="email_invalid", param="email"
-        )
+    require_email(params, "email")
     changes = {name: unset(params[name]) for name in PLAIN if name in params}
     if params.get("address"):
         changes["address"] = address(params["address"])

@@ -42,9 +42,11 @@ class StripeError(Exception):
         self.headers = headers or {}
         self.executed = executed
 
-    def body(self, *, v2: bool = False) -> Json:
+    def body(self, *, v2: bool = False, log_url: str | None = None) -> Json:
         """The JSON document Stripe answers; fields without a value are left out, as Stripe does."""
         error: Json = {"message": self.message, "type": self.type}
+        if log_url is not None and not v2:
+            error["request_log_url"] = log_url
         if self.code is not None:
             error["code"] = self.code
             if not v2:

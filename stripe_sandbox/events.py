@@ -3,10 +3,11 @@
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .errors import Json, refused
+from .errors import Json, missing_resource, refused
 from .routes import Call, list_of, page_of, route
 
 MOST_TYPES = 20
+KEPT_SECONDS = 30 * 24 * 3600
 
 
 @route("GET", "/v1/events")
@@ -14,11 +15,10 @@ def list_events(call: Call) -> Json:
     """Snapshot events of the last thirty days, newest first."""
     wanted = _wanted_types(call.params)
     undelivered = call.params.get("delivery_success")
-    month_ago = call.world.now() - 30 * 24 * 3600
     chosen = [
         event
         for event in call.world.all("event", account=call.account)
-        if event["created"] >= month_ago
+        if not _forgotten(call, event)
         and (wanted is None or any(fnmatchcase(event["type"], each) for each in wanted))
         and (undelivered is None or undelivered == (event["pending_webhooks"] == 0))
     ]
@@ -37,8 +37,15 @@ def _wanted_types(params: Json) -> list[str] | None:
 
 @route("GET", "/v1/events/{id}")
 def retrieve(call: Call) -> Json:
-    """One snapshot event, as it was."""
-    return call.world.find("event", call.args["id"], account=call.account)
+    """One snapshot event, as it was; for thirty days."""
+    event = call.world.find("event", call.args["id"], account=call.account)
+    if _forgotten(call, event):
+        raise missing_resource("event", event["id"])
+    return event
+
+
+def _forgotten(call: Call, event: Json) -> bool:
+    return bool(event["created"] < call.world.now() - KEPT_SECONDS)
 
 
 @route("GET", "/v2/core/events/{id}")

@@ -64,7 +64,7 @@ class IdempotencyKeys:
             kept = None
         first = kept.fingerprint if kept else self.running.get(slot)
         if first is not None and first != fingerprint:
-            raise _mismatch(slot.key)
+            raise _mismatch(slot.key, first, fingerprint)
         if kept is None and slot in self.running:
             raise in_use(slot.key)
         if kept is None:
@@ -86,21 +86,25 @@ class IdempotencyKeys:
 
 
 def fingerprint_of(method: str, path: str, params: Json) -> str:
-    """What must be equal for two requests to be the same: method, path and parameters."""
+    """What must be equal for two requests to be the same: the path, a space, and a digest."""
     encoded = msgspec.json.encode([method, path, params], order="deterministic")
-    return hashlib.sha256(encoded).hexdigest()
+    return f"{path} {hashlib.sha256(encoded).hexdigest()}"
 
 
 def _kept_seconds(slot: Slot) -> int:
     return KEPT_SECONDS_V2 if slot.v2 else KEPT_SECONDS_V1
 
 
-def _mismatch(key: str) -> StripeError:
+def _mismatch(key: str, first: str, now: str) -> StripeError:
+    path, first_path = now.rpartition(" ")[0], first.rpartition(" ")[0]
+    if path != first_path:
+        only = f"for the same endpoint they were first used for ('{path}' vs '{first_path}')"
+    else:
+        only = "with the same parameters they were first used with"
     return StripeError(
         400,
-        "Keys for idempotent requests can only be used with the same parameters they were first "
-        f"used with. Try using a key other than '{key}' if you meant to execute a different "
-        "request.",
+        f"Keys for idempotent requests can only be used {only}. Try using a key other than "
+        f"'{key}' if you meant to execute a different request.",
         type="idempotency_error",
         executed=False,
     )

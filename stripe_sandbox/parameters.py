@@ -28,6 +28,20 @@ BROWSER_FIELDS: Json = {
 }
 """What Stripe.js sends beside the described parameters when it calls with a publishable key."""
 
+SECRET_KEY_ONLY = (
+    "amount_details",
+    "amount_to_confirm",
+    "capture_method",
+    "error_on_requires_action",
+    "hooks",
+    "mandate",
+    "off_session",
+    "payment_details",
+    "radar_options",
+)
+"""What a server may say at confirmation, and a buyer's browser may not. (Stripe's reference marks
+them so; how it words the refusal is not published.)"""
+
 V2_READING_FIELDS: Json = {
     "page": {"type": "string"},
     "usage": {"type": "list", "of": {"type": "string"}},
@@ -35,6 +49,8 @@ V2_READING_FIELDS: Json = {
 """Undescribed, yet sent: what `next_page_url` carries, and what stripe-python 16.1 lets slip into
 the query when it fetches the event or the object of a notification."""
 
+LONGEST_STRING = 5_000
+"""Characters of any string, by Stripe's OpenAPI description of v1."""
 MOST_METADATA_KEYS, LONGEST_METADATA_KEY, LONGEST_METADATA_VALUE = 50, 40, 500
 
 
@@ -55,6 +71,7 @@ def check(operation: str, given: Json, *, typed: bool, browser: bool = False) ->
     """
     described = description()["operations"][operation]["fields"]
     if browser:
+        described = {n: node for n, node in described.items() if n not in SECRET_KEY_ONLY}
         described = {**described, **BROWSER_FIELDS}
     if operation.startswith("GET /v2/"):
         described = {**described, **V2_READING_FIELDS}
@@ -145,6 +162,8 @@ class _Reader:
                 value = self._boolean(value, path)
             case "string" if not isinstance(value, str):
                 raise _wrong_type(path, "string")
+            case "string" if not self.typed and len(value) > LONGEST_STRING:
+                raise _too_long_string(path, value)
         values = node.get("values")
         if values is not None and value not in values:
             raise _not_one_of(path, values)
@@ -214,6 +233,15 @@ def _too_long(what: str, most: int, text: str, path: str) -> StripeError:
         f"{len(text)} characters.",
         code="parameter_invalid_string",
         param=path,
+    )
+
+
+def _too_long_string(path: str, text: str) -> StripeError:
+    return StripeError(
+        400,
+        f"Invalid string: {text[:10]}...{text[-4:]}; must be at most {LONGEST_STRING} characters",
+        param=path,
+        executed=False,
     )
 
 

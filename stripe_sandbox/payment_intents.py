@@ -26,7 +26,7 @@ from .intent_rules import (
 from .payment_methods import require_payment_method
 from .routes import Call, list_of, route
 from .search import search
-from .updates import merged, shipping, unset
+from .updates import merged, require_email, shipping, unset
 from .world import World
 
 LABELS = (
@@ -144,6 +144,7 @@ def _require_same_group(call: Call, before: Json, after: Json) -> None:
 
 def _apply(intent: Json, params: Json) -> None:
     """Write the given parameters into the PaymentIntent; what they add up to is checked later."""
+    require_email(params, "receipt_email")
     intent.update({name: unset(params[name]) for name in LABELS if name in params})
     for name in ("amount", "capture_method", "customer", "transfer_group"):
         if name in params:

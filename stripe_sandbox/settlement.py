@@ -15,8 +15,8 @@ def settle(
 ) -> None:
     """Book a captured charge and its destination's part; the PaymentIntent has succeeded.
 
-    `told` are the charge's events (`charge.succeeded`, or those of a capture), `before` what they
-    say was there before. They come after the PaymentIntent's, and before the transfer's and fee's.
+    `told` are the charge's events (`charge.succeeded`, or those of a capture), `before` the charge
+    as it was. They come after the PaymentIntent's, and before the transfer's and fee's.
     """
     charges.book_capture(world, charge)
     skipped = _transfer(world, intent, charge)
@@ -29,7 +29,7 @@ def settle(
     )
     world.emit("payment_intent.succeeded", intent)
     for event in told:
-        previous = before if event == "charge.updated" else None
+        previous = _changed(before or {}, charge) if event == "charge.updated" else None
         world.emit(event, charge, previous_attributes=previous)
     if skipped is not None:
         world.emit("charge.updated", charge, previous_attributes={"transfer_data": skipped})
@@ -39,6 +39,10 @@ def settle(
         world.emit(
             "application_fee.created", world.find("application_fee", charge["application_fee"])
         )
+
+
+def _changed(before: Json, charge: Json) -> Json:
+    return {name: before.get(name) for name, now in charge.items() if before.get(name) != now}
 
 
 def _transfer(world: World, intent: Json, charge: Json) -> Json | None:

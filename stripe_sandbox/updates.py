@@ -1,9 +1,12 @@
 """How an update changes an object: metadata, empty values, the event with what was before."""
 
+import re
 from typing import Any
 
-from .errors import Json
+from .errors import Json, refused
 from .routes import Call
+
+EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 
 
 def change(call: Call, obj: Json, changes: Json, event: str) -> None:
@@ -22,6 +25,13 @@ def merged(metadata: Json | None, given: Any) -> Json:
         return {}
     both = {**(metadata or {}), **given}
     return {name: value for name, value in both.items() if value != ""}
+
+
+def require_email(params: Json, name: str) -> None:
+    """400 `email_invalid` when the parameter is given and is no e-mail address."""
+    email = params.get(name)
+    if email and not EMAIL.match(email):
+        raise refused(f"Invalid email address: {email[:80]}", code="email_invalid", param=name)
 
 
 def unset(value: Any) -> Any:

@@ -267,3 +267,14 @@ def public(value: Any) -> Any:
     if isinstance(value, list):
         return [public(item) for item in value]
     return value
+
+
+def for_browser(value: Any) -> Any:
+    """A copy without what Stripe never tells a publishable key: fingerprints of cards, by which a
+    buyer could be recognised anywhere.
+    """
+    if isinstance(value, dict):
+        return {k: for_browser(v) for k, v in value.items() if k != "fingerprint"}
+    if isinstance(value, list):
+        return [for_browser(item) for item in value]
+    return value

@@ -64,7 +64,10 @@ async def test_a_capture_takes_everything_and_tells_it_in_order(
     assert captured["application_fee_amount"] == FEE
     assert await event_types(stripe) == HELD + CAPTURED
     updated = await newest_event(stripe, "charge.updated")
-    assert updated["data"]["previous_attributes"]["balance_transaction"] is None
+    before = updated["data"]["previous_attributes"]
+    assert (before["balance_transaction"], before["captured"]) == (None, False)
+    assert (before["transfer"], before["application_fee"]) == (None, None)
+    assert "amount_refunded" not in before, "only what changed"
     assert updated["data"]["object"]["balance_transaction"] is not None
 
 

@@ -147,6 +147,50 @@ async def test_a_browser_learns_of_a_decline_but_not_of_the_platforms_fee(
     assert error["payment_intent"]["status"] == "requires_payment_method"
     for private in ("application_fee_amount", "transfer_data", "metadata", "latest_charge"):
         assert private not in error["payment_intent"]
+    told = error["payment_intent"]["last_payment_error"]["payment_method"]
+    assert told["card"]["last4"] == error["payment_method"]["card"]["last4"] == "9987"
+    assert "fingerprint" not in {*told["card"], *error["payment_method"]["card"]}
+
+
+@pytest.mark.parametrize(
+    ("more", "param"),
+    [
+        ({"capture_method": "automatic"}, "capture_method"),
+        ({"off_session": True}, "off_session"),
+        ({"error_on_requires_action": True}, "error_on_requires_action"),
+        (
+            {"payment_method_options": {"card": {"capture_method": "manual"}}},
+            "payment_method_options[card][capture_method]",
+        ),
+        (
+            {"payment_method_options": {"card": {"request_three_d_secure": "any"}}},
+            "payment_method_options[card][request_three_d_secure]",
+        ),
+    ],
+)
+async def test_a_browser_cannot_say_what_only_a_server_may(
+    stripe: httpx.AsyncClient, browser: httpx.AsyncClient, more: Json, param: str
+) -> None:
+    intent = await create(stripe, await open_seller(stripe))
+    path = f"/v1/payment_intents/{intent['id']}/confirm"
+    known = {"client_secret": intent["client_secret"], "payment_method": "pm_card_visa"}
+    error = await refused(browser, path, **known, **more)
+    assert (error["code"], error["param"]) == ("parameter_unknown", param)
+    assert (await read_intent(stripe, intent))["status"] == "requires_payment_method"
+    chosen = {"payment_method_options": {"card": {"network": "visa"}}}
+    assert (await send(browser, path, **known, **chosen))["status"] == "succeeded"
+
+
+async def test_a_card_payment_has_a_statement_descriptor_suffix_only(
+    stripe: httpx.AsyncClient,
+) -> None:
+    seller = await open_seller(stripe)
+    whole = await create(stripe, seller, statement_descriptor="MY SHOP")
+    path = f"/v1/payment_intents/{whole['id']}/confirm"
+    error = await refused(stripe, path, payment_method="pm_card_visa", return_url=RETURN_URL)
+    assert error["param"] == "statement_descriptor"
+    suffix = await create(stripe, seller, statement_descriptor_suffix="ORDER 7")
+    assert (await confirm(stripe, suffix, "pm_card_visa"))["status"] == "succeeded"
 
 
 async def test_a_payment_created_and_declined_in_one_call_exists(
@@ -326,6 +370,7 @@ async def test_a_browser_makes_payment_methods_of_test_numbers_but_a_server_must
     card = {"number": "4000 0000 0000 9995", "exp_month": 12, "exp_year": 2030, "cvc": "123"}
     method = await send(browser, "/v1/payment_methods", type="card", card=card)
     assert method["card"]["last4"] == "9995"
+    assert "fingerprint" not in method["card"]
     error = await refused(stripe, "/v1/payment_methods", type="card", card=card)
     assert error["param"] == "card[number]"
     error = await refused(

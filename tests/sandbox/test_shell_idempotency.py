@@ -35,8 +35,10 @@ async def test_other_parameters_under_a_used_key_are_refused(stripe: httpx.Async
     await stripe.post("/v1/payment_intents", data=INTENT, headers=KEY)
     other = await stripe.post("/v1/payment_intents", data={**INTENT, "amount": "2"}, headers=KEY)
     assert (other.status_code, other.json()["error"]["type"]) == (400, "idempotency_error")
+    assert "with the same parameters" in other.json()["error"]["message"]
     elsewhere = await stripe.post("/v1/refunds", data={"payment_intent": "pi_1"}, headers=KEY)
     assert elsewhere.json()["error"]["type"] == "idempotency_error"
+    assert "('/v1/refunds' vs '/v1/payment_intents')" in elsewhere.json()["error"]["message"]
     assert await count_intents(stripe) == 1
 
 

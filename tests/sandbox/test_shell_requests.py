@@ -105,6 +105,8 @@ async def test_an_account_that_is_not_ours_is_403(stripe: httpx.AsyncClient) -> 
             "payment_method_types_no_longer_supported",
             "payment_method_types",
         ),
+        ({**INTENT, "description": "d" * 5_001}, None, "description"),
+        ({**INTENT, "receipt_email": "nobody"}, "email_invalid", "receipt_email"),
         ({**INTENT, "metadata[k]": "v" * 501}, "parameter_invalid_string", "metadata[k]"),
         ({**INTENT, "metadata[" + "k" * 41 + "]": "v"}, "parameter_invalid_string", "metadata"),
     ],
@@ -226,6 +228,23 @@ async def test_a_browser_sends_its_key_as_stripe_js_does(
         expand = {**secret, "expand[]": "latest_charge"}
         refused = await browser.get(f"/v1/payment_intents/{intent['id']}", params=expand)
     assert refused.status_code == 400
+
+
+async def test_an_error_says_where_its_request_is_remembered(stripe: httpx.AsyncClient) -> None:
+    refused = await stripe.get("/v1/payment_intents/pi_none")
+    log_url = refused.json()["error"]["request_log_url"]
+    [asked] = (await stripe.get(log_url)).json()["requests"]
+    assert asked["request_id"] == refused.headers["request-id"]
+    assert (asked["path"], asked["status"]) == ("/v1/payment_intents/pi_none", 404)
+
+
+async def test_events_can_be_read_back_for_thirty_days(stripe: httpx.AsyncClient) -> None:
+    await stripe.post("/v1/payment_intents", data=INTENT)
+    [event] = (await stripe.get("/v1/events")).json()["data"]
+    assert (await stripe.get(f"/v1/events/{event['id']}")).status_code == 200
+    await stripe.post("/_sandbox/clock", json={"advance": 31 * 24 * 3600})
+    assert (await stripe.get(f"/v1/events/{event['id']}")).status_code == 404
+    assert (await stripe.get("/v1/events")).json()["data"] == []
 
 
 async def test_events_can_be_read_back(stripe: httpx.AsyncClient) -> None:
