@@ -1,13 +1,16 @@
 """Questions to the outside that tell whether the program can do its work. They change nothing."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import asyncpg
 
+from marketplace.demo_cast import CAST
+from marketplace.people.tokens import hashed
 from payments.errors import DatabaseUnavailable
 
 # With one of these off PostgreSQL can lose transactions it has acknowledged: measured, 88 of
@@ -40,6 +43,17 @@ async def not_durable(dsn: str) -> list[str]:
     return [name for name, value in zip(DURABILITY_SETTINGS, values, strict=True) if value == "off"]
 
 
+async def holds_demo(dsn: str) -> bool:
+    """Whether somebody could sign in with a key of the demo's, which everybody knows.
+
+    Raises DatabaseUnavailable.
+    """
+    known = [hashed(one.token) for one in CAST]
+    query = "SELECT EXISTS (SELECT FROM api_keys WHERE token_hash = ANY($1) AND revoked_at IS NULL)"
+    async with _connected(dsn) as connection:
+        return bool(await connection.fetchval(query, known))
+
+
 async def ask_stripe(api_base: str, secret_key: str) -> StripeAnswer:
     """Read the platform's balance: allowed to every key that can do our work.
 
@@ -65,10 +79,16 @@ async def ask_stripe(api_base: str, secret_key: str) -> StripeAnswer:
 
 
 async def _ask(dsn: str, names: Sequence[str]) -> list[str]:
+    async with _connected(dsn) as connection:
+        return [await connection.fetchval("SELECT current_setting($1)", name) for name in names]
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         connection = await asyncpg.connect(dsn, timeout=10)
         try:
-            return [await connection.fetchval("SELECT current_setting($1)", name) for name in names]
+            yield connection
         finally:
             await connection.close()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

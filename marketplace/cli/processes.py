@@ -170,12 +170,20 @@ def local_address(chosen: Settings) -> str:
 
 
 def require_ready(chosen: Settings) -> None:
-    """End the command unless the database answers, is migrated, and keeps what it acknowledges."""
-    from marketplace.readiness import not_durable
+    """End the command unless the database answers, is migrated, keeps what it acknowledges, and holds
+    no sign-ins that everybody knows."""
+    from marketplace.readiness import holds_demo, not_durable
 
     require_migrated(chosen)
     with database_outcomes(chosen.database_shown()):
         unsafe = asyncio.run(not_durable(chosen.database_url))
+        demo = not chosen.sandboxed and asyncio.run(holds_demo(chosen.database_url))
+    if demo:
+        raise Ended(
+            REFUSED,
+            "the database holds the demo, whose sign-ins everybody knows, but real Stripe keys are set.",
+            "Give real Stripe a database of its own.",
+        )
     if unsafe and chosen.live:
         raise Ended(
             REFUSED,

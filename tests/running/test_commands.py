@@ -1,5 +1,6 @@
 """The commands as a shell sees them: help, refusals, exit codes, and stopping when asked."""
 
+import asyncio
 import contextlib
 import signal
 import socket
@@ -10,12 +11,15 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import click
 import pytest
 from click.testing import CliRunner
 
 from marketplace.cli import commands
 from marketplace.cli.outcomes import EXIT_CODES
+from marketplace.demo_cast import ADMIN
+from marketplace.people.tokens import hashed
 from tests.running.processes import bare_env, command, free_port, marketplace, stripe_env
 
 NOWHERE = "postgresql://nobody@/nothing?host=/nonexistent"
@@ -114,6 +118,31 @@ def test_the_demo_is_refused_beside_real_stripe_keys() -> None:
     answer = marketplace("demo", DATABASE_URL=NOWHERE, **variables)
     assert answer.returncode == 3
     assert "refused where real Stripe keys are set" in answer.stderr
+
+
+@pytest.mark.parametrize("name", ["serve", "work"])
+async def test_a_database_with_the_demo_is_refused_beside_real_stripe_keys(
+    database_url: str, name: str
+) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        """
+        INSERT INTO accounts (id, email, display_name, password_hash, is_admin, created_at)
+        VALUES ('acc_demo', 'admin@demo.example', 'Grace', '-', true, now()) ON CONFLICT DO NOTHING
+        """
+    )
+    await connection.execute(
+        """
+        INSERT INTO api_keys (id, account_id, name, preview, token_hash, scopes, created_at)
+        VALUES ('key_demo', 'acc_demo', 'demo', '-', $1, '{}', now()) ON CONFLICT DO NOTHING
+        """,
+        hashed(ADMIN.token),
+    )
+    await connection.close()
+    variables = stripe_env(api_base="https://api.stripe.com")
+    answer = await asyncio.to_thread(marketplace, name, DATABASE_URL=database_url, **variables)
+    assert answer.returncode == 3
+    assert "sign-ins everybody knows" in answer.stderr
 
 
 def test_the_sandbox_is_refused_beside_a_live_key() -> None:
