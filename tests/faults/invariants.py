@@ -14,7 +14,7 @@ from payments.reconciliation import reconcile
 from stripe_sandbox.world import World
 from tests.clocks import MovedClock
 
-Rules = Mapping[str, str]
+Rules = dict[str, str]
 
 MONEY: Rules = {
     "the fee lies between nothing and the amount": """

@@ -5,147 +5,15 @@ ask again, the sweep finishes it. A PaymentIntent, a capture, a cancellation and
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 
 import httpx
 import pytest
 
-from payments.database import row, value
+from payments.database import value
 from payments.ids import new_id
+from tests.faults.scenes import ACTS, Act
 from tests.stories.town import Person, Town
 
-
-@dataclass(frozen=True)
-class Scene:
-    """An order at the point where Stripe will be asked, and who asks what of us."""
-
-    order_id: str
-    person: Person
-    path: str
-    key: str
-    buyer: Person
-    listing: str
-
-    async def ask(self, key: str | None = None) -> httpx.Response:
-        return await self.person.call("POST", self.path, key=key or self.key)
-
-
-@dataclass(frozen=True)
-class Act:
-    """One thing asked of Stripe: where, what set it up, how often it may have happened at the end."""
-
-    stripe_path: str
-    what: str
-    set_up: Callable[[Town, Person, Person], Awaitable[Scene]]
-    done: Callable[[Town, str], Awaitable[tuple[Any, ...]]]
-    expected: tuple[Any, ...]
-
-
-async def _scene(coach: Person, buyer: Person, order_id: str, listing: str, what: str) -> Scene:
-    person = coach if what in ("preparation", "refunds") else buyer
-    return Scene(order_id, person, f"/v1/orders/{order_id}/{what}", new_id("k"), buyer, listing)
-
-
-async def _ordered(town: Town, coach: Person, buyer: Person) -> Scene:
-    listing = await town.product(coach, stock=3)
-    order = await buyer.order((listing, 2))
-    return await _scene(coach, buyer, order["id"], listing, "checkout")
-
-
-async def _held(town: Town, coach: Person, buyer: Person, what: str) -> Scene:
-    listing = await town.product(coach, stock=3)
-    return await _scene(coach, buyer, await buyer.pays(listing, 2), listing, what)
-
-
-async def _to_prepare(town: Town, coach: Person, buyer: Person) -> Scene:
-    return await _held(town, coach, buyer, "preparation")
-
-
-async def _to_cancel(town: Town, coach: Person, buyer: Person) -> Scene:
-    return await _held(town, coach, buyer, "cancellation")
-
-
-async def _to_refund(town: Town, coach: Person, buyer: Person) -> Scene:
-    listing = await town.lists(coach)
-    return await _scene(coach, buyer, await buyer.pays(listing), listing, "refunds")
-
-
-async def _intents(town: Town, order_id: str) -> list[Any]:
-    return [
-        one
-        for one in town.sandbox.sandbox.world.all("payment_intent")
-        if one["metadata"]["order_id"] == order_id
-    ]
-
-
-async def _created(town: Town, order_id: str) -> tuple[Any, ...]:
-    [intent] = await _intents(town, order_id)
-    payment = await row("SELECT * FROM payments WHERE order_id = $1 AND live", order_id)
-    assert payment is not None
-    return intent["status"], payment["status"], payment["intent_id"] == intent["id"]
-
-
-async def _captured(town: Town, order_id: str) -> tuple[Any, ...]:
-    [intent] = await _intents(town, order_id)
-    postings = await value(
-        "SELECT count(*) FROM postings WHERE order_id = $1 AND kind = 'capture'", order_id
-    )
-    status = await value("SELECT status FROM orders WHERE id = $1", order_id)
-    return intent["amount_received"], postings, status
-
-
-async def _canceled(town: Town, order_id: str) -> tuple[Any, ...]:
-    [intent] = await _intents(town, order_id)
-    status = await value("SELECT status FROM orders WHERE id = $1", order_id)
-    return intent["status"], intent["amount_received"], status
-
-
-async def _refunded(town: Town, order_id: str) -> tuple[Any, ...]:
-    [intent] = await _intents(town, order_id)
-    at_stripe = [
-        one["amount"]
-        for one in town.sandbox.sandbox.world.all("refund")
-        if one["payment_intent"] == intent["id"]
-    ]
-    [here] = await _rows_of_refunds(order_id)
-    return at_stripe, here
-
-
-async def _rows_of_refunds(order_id: str) -> list[Any]:
-    from payments.database import rows
-
-    found = await rows(
-        "SELECT amount, status FROM refunds WHERE order_id = $1 AND status <> 'refused'", order_id
-    )
-    return [tuple(record) for record in found]
-
-
-ACTS = {
-    "checkout": Act(
-        "/v1/payment_intents",
-        "checkout",
-        _ordered,
-        _created,
-        ("requires_payment_method", "requires_payment_method", True),
-    ),
-    "capture": Act(
-        "/v1/payment_intents/*/capture",
-        "preparation",
-        _to_prepare,
-        _captured,
-        (5000, 1, "paid"),
-    ),
-    "cancellation": Act(
-        "/v1/payment_intents/*/cancel",
-        "cancellation",
-        _to_cancel,
-        _canceled,
-        ("canceled", 0, "canceled"),
-    ),
-    "refund": Act("/v1/refunds", "refunds", _to_refund, _refunded, ([6000], (6000, "succeeded"))),
-}
 FAULTS = [
     "lost_before",
     "lost_after",
@@ -193,7 +61,7 @@ async def test_asked_again_it_is_done_once(
         town.sandbox.sandbox.advance(pause)
     assert answer.status_code in (200, 201), answer.text
     await town.settle()
-    assert await act.done(town, scene.order_id) == act.expected
+    await act.require_done_once(town.sandbox.sandbox.world, scene.order_id)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -209,7 +77,7 @@ async def test_never_asked_again_the_sweep_finishes_it(
         # Nobody is known to be waiting at a till: the stock is free again until somebody asks.
         assert await value("SELECT stock_reserved FROM listings WHERE id = $1", scene.listing) == 0
         assert (await scene.ask()).status_code == 200
-    assert await act.done(town, scene.order_id) == act.expected
+    await act.require_done_once(town.sandbox.sandbox.world, scene.order_id)
 
 
 async def test_asked_again_while_stripe_is_slow_it_is_sent_once(
@@ -230,7 +98,7 @@ async def test_asked_again_while_stripe_is_slow_it_is_sent_once(
             assert int(answer.headers["retry-after"]) > 0
     assert len(await town.asked("POST", "/v1/")) == before + 1
     await town.settle()
-    assert await act.done(town, scene.order_id) == act.expected
+    await act.require_done_once(town.sandbox.sandbox.world, scene.order_id)
 
 
 async def test_other_keys_while_stripe_is_slow_join_what_is_under_way(
@@ -245,7 +113,7 @@ async def test_other_keys_while_stripe_is_slow_join_what_is_under_way(
         assert [answer.status_code for answer in answers] == [200] * 5, name
         assert len(await town.asked("POST", "/v1/")) == before + 1
         await town.settle()
-        assert await act.done(town, scene.order_id) == act.expected
+        await act.require_done_once(town.sandbox.sandbox.world, scene.order_id)
 
 
 async def test_slower_than_anyone_waits_it_is_still_sent_once(
@@ -259,7 +127,7 @@ async def test_slower_than_anyone_waits_it_is_still_sent_once(
     assert answers[0].status_code == 200
     told_to_wait(answers[1])
     await town.settle()
-    assert await act.done(town, scene.order_id) == act.expected
+    await act.require_done_once(town.sandbox.sandbox.world, scene.order_id)
 
 
 @pytest.mark.parametrize("fault", ["lost_before", "error_500", "rate_limit", "garbage"])
@@ -267,14 +135,15 @@ async def test_a_refund_whose_outcome_cannot_be_read_is_still_one_refund(
     town: Town, coach: Person, buyer: Person, fault: str
 ) -> None:
     """The refund is made, but reading the payment afterwards fails."""
-    scene = await _to_refund(town, coach, buyer)
+    act = ACTS["refund"]
+    scene = await act.set_up(town, coach, buyer)
     # Twice, for a read on a connection that breaks is asked once more by the transport itself.
     await town.fault(fault=fault, method="GET", path="/v1/payment_intents/*", times=2)
     told_to_wait(await scene.ask())
     await town.stripe("DELETE", "/_sandbox/faults")
     assert (await scene.ask()).status_code == 201
     await town.settle()
-    assert await _refunded(town, scene.order_id) == ACTS["refund"].expected
+    await act.require_done_once(town.sandbox.sandbox.world, scene.order_id)
 
 
 @pytest.mark.parametrize("fault", ["lost_before", "error_500", "rate_limit", "garbage"])
@@ -282,7 +151,7 @@ async def test_a_seller_vouched_for_a_moment_ago_is_paid_while_accounts_cannot_b
     town: Town, coach: Person, buyer: Person, fault: str
 ) -> None:
     """The snapshot is older than a minute, younger than fifteen: money may move on it."""
-    scene = await _ordered(town, coach, buyer)
+    scene = await ACTS["checkout"].set_up(town, coach, buyer)
     town.clock.move(minutes=2)
     town.sandbox.sandbox.advance(120)
     await town.fault(fault=fault, method="GET", path="/v2/core/accounts/*")
@@ -293,7 +162,7 @@ async def test_a_seller_vouched_for_a_moment_ago_is_paid_while_accounts_cannot_b
 async def test_accounts_unreadable_for_a_quarter_of_an_hour_stop_the_money(
     town: Town, coach: Person, buyer: Person
 ) -> None:
-    scene = await _ordered(town, coach, buyer)
+    scene = await ACTS["checkout"].set_up(town, coach, buyer)
     town.clock.move(minutes=16)
     town.sandbox.sandbox.advance(16 * 60)
     await town.fault(fault="lost_before", method="GET", path="/v2/core/accounts/*", times=50)
