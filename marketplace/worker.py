@@ -114,5 +114,3 @@ async def _listening(dsn: str, woken: asyncio.Event) -> AsyncIterator[None]:
     finally:
         if connection is not None:
             await connection.close()
-
-
