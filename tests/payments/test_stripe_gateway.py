@@ -27,7 +27,6 @@ from payments.ids import (
     PaymentId,
     RefundId,
     SellerId,
-    new_id,
 )
 from payments.stripe_client import StripeApi
 from payments.stripe_gateway import LONGEST_LOOK_BACK_PAGES, StripePaymentGateway
@@ -375,7 +374,9 @@ class TestReading:
 
 
 class TestLooking:
-    DRAFT = msgspec.structs.replace(INTENT, operation_id=OperationId(new_id("op")))
+    PLANNED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+    # An id as `new_id` mints it at that moment, with zeros where it has random bits.
+    DRAFT = msgspec.structs.replace(INTENT, operation_id=OperationId("op_01m7yzmhg00000000000000000"))
 
     def ours(self) -> Json:
         return payment_intent(id="pi_7", metadata={"operation_id": self.DRAFT.operation_id})
@@ -391,7 +392,7 @@ class TestLooking:
         assert found.id == "pi_7"
         asked = query(stripe.calls[0].request)
         since = int(asked["created[gte]"])
-        assert 250 <= datetime.now(UTC).timestamp() - since <= 360
+        assert self.PLANNED.timestamp() - since == 300  # clocks may be five minutes apart
         assert asked["limit"] == "100"
 
     async def test_nothing_of_ours_is_nothing(
