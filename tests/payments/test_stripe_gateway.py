@@ -376,7 +376,9 @@ class TestReading:
 class TestLooking:
     PLANNED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
     # An id as `new_id` mints it at that moment, with zeros where it has random bits.
-    DRAFT = msgspec.structs.replace(INTENT, operation_id=OperationId("op_01m7yzmhg00000000000000000"))
+    DRAFT = msgspec.structs.replace(
+        INTENT, operation_id=OperationId("op_01m7yzmhg00000000000000000")
+    )
 
     def ours(self) -> Json:
         return payment_intent(id="pi_7", metadata={"operation_id": self.DRAFT.operation_id})
