@@ -287,6 +287,10 @@ class Payments:
                     order_id=record["order_id"],
                     error=type(error).__name__,
                 )
+            except Exception:  # noqa: BLE001 - what one order cannot take in must not stop the others
+                _log.exception(
+                    "payment could not be absorbed", order_id=record["order_id"], alarm=True
+                )
         return len(due)
 
     async def find(self, order_id: str) -> PaymentRecord | None:

@@ -30,9 +30,7 @@ from payments.errors import (
     NotSent,
     OutcomeUnknown,
     PaymentError,
-    PaymentsUnavailable,
     RequestReused,
-    StripeMisconfigured,
     StripeRejected,
 )
 from payments.events import Clock
@@ -53,6 +51,7 @@ NO_EFFECT = "no_effect"
 """Our own word, never Stripe's: it was read back, and nothing had come of the request."""
 WAIT_FOR_OTHER_SECONDS = 4.0
 """How long a caller waits for another process that is already sending the same operation."""
+_LONGEST_WORD = 80
 
 _log = structlog.get_logger("payments.operations")
 
@@ -143,7 +142,9 @@ class Operations:
         require_transaction()
         assert kind in self._performers, kind
         parameters = msgspec.json.encode(draft).decode()
-        lease_until = now + timedelta(seconds=LEASE_SECONDS)
+        # `now` is when the caller began: it may have asked Stripe about the seller since.
+        planned_at = self._clock()
+        lease_until = planned_at + timedelta(seconds=LEASE_SECONDS)
         created = await row(
             "INSERT INTO operations (id, kind, subject, order_id, idempotency_key, parameters, state, "
             "attempts, lease_until, due_at, first_sent_at, created_at) "
@@ -159,7 +160,7 @@ class Operations:
             now,
         )
         if created is not None:
-            self._hold(Operation(**created), lease_until, now)
+            self._hold(Operation(**created), lease_until, planned_at)
             return operation_id
         existing = await row(
             "SELECT id, parameters FROM operations WHERE idempotency_key = $1", key
@@ -218,7 +219,7 @@ class Operations:
     async def resume_due(self, now: datetime, limit: int = 50) -> int:
         """Carry out operations nobody finished; answers how many were tried.
 
-        An outcome that is still open is put off with growing pauses; it never stops the sweep.
+        What is still open afterwards is put off with growing pauses; it never stops the sweep.
         """
         due = await rows(
             "SELECT id FROM operations WHERE due_at <= $1 ORDER BY due_at LIMIT $2", now, limit
@@ -237,6 +238,13 @@ class Operations:
                     operation_id=operation.id,
                     kind=operation.kind,
                     outcome=type(error).__name__,
+                )
+            except Exception:  # noqa: BLE001 - what one order cannot take in must not stop the others
+                _log.exception(
+                    "operation could not be concluded",
+                    operation_id=operation.id,
+                    kind=operation.kind,
+                    alarm=True,
                 )
         return tried
 
@@ -264,6 +272,16 @@ class Operations:
         return None if taken is None else Operation(**taken)
 
     async def _run(self, operation: Operation) -> Any:
+        try:
+            return await self._ask_and_conclude(operation)
+        except StripeRejected:
+            raise
+        except Exception as error:
+            # No usable answer, or one that could not be taken in: it is asked for again.
+            await self._put_off(operation, error)
+            raise
+
+    async def _ask_and_conclude(self, operation: Operation) -> Any:
         performer = self._performers[operation.kind]
         draft = msgspec.json.decode(operation.parameters, type=performer.draft_type)
         try:
@@ -272,9 +290,6 @@ class Operations:
             await self._conclude_rejected(operation, performer, draft, rejection)
             if rejection.code == NO_EFFECT:
                 raise NotSent(NO_EFFECT) from rejection
-            raise
-        except (PaymentsUnavailable, StripeMisconfigured) as error:
-            await self._put_off(operation, error)
             raise
         async with transaction():
             result_id = await performer.succeeded(operation, draft, result)
@@ -300,7 +315,11 @@ class Operations:
             return await self._read_back(performer, draft, age)
 
     async def _read_back(self, performer: Performer, draft: Any, age: timedelta) -> Any:
-        found = await performer.find(draft)
+        try:
+            found = await performer.find(draft)
+        except StripeRejected as refusal:
+            # A no to looking is no answer about what was asked for.
+            raise OutcomeUnknown(f"cannot_look:{refusal.code}") from refusal
         if found is not None:
             return found
         if age < VISIBLE_AFTER:
@@ -319,7 +338,7 @@ class Operations:
                 operation,
                 "rejected",
                 request_id=rejection.request_id,
-                error_code=rejection.code,
+                error_code=_word(rejection),
                 error_message=rejection.message,
             )
             if renewed and closed:
@@ -365,8 +384,8 @@ class Operations:
         )
         return closed == 1
 
-    async def _put_off(self, operation: Operation, error: PaymentError) -> None:
-        """Leave the operation open: due again after a pause that grows with each attempt."""
+    async def _put_off(self, operation: Operation, error: Exception) -> None:
+        """Leave the operation open, if it is: due again after a pause that grows with each attempt."""
         state = "not_sent" if isinstance(error, NotSent) else "unknown"
         pause = min(FIRST_RETRY_SECONDS * 2 ** min(operation.attempts - 1, 10), LAST_RETRY_SECONDS)
         # Jitter (up to a fifth) keeps many put-off operations from coming back in one instant.
@@ -378,10 +397,16 @@ class Operations:
             operation.id,
             state,
             self._clock() + timedelta(milliseconds=pause_ms),
-            getattr(error, "why", None) or getattr(error, "code", type(error).__name__),
+            _word(error),
             getattr(error, "request_id", None),
             operation.attempts,
         )
+
+
+def _word(error: Exception) -> str:
+    """What went wrong, in Stripe's or our word for it; at most as long as its column."""
+    said = getattr(error, "why", None) or getattr(error, "code", None)
+    return said[:_LONGEST_WORD] if isinstance(said, str) else type(error).__name__
 
 
 def next_key(key: IdempotencyKey) -> IdempotencyKey:

@@ -13,6 +13,7 @@ import msgspec
 from payments.absorption import Absorption
 from payments.database import execute, lock_order, require_transaction, row, rows, value
 from payments.errors import (
+    OutcomeUnknown,
     PaymentNotFound,
     PaymentStepRefused,
     RefundExceedsCaptured,
@@ -195,7 +196,11 @@ class _CreateRefund:
         return None if refund is None else await self._read(draft, refund)
 
     async def _read(self, draft: RefundDraft, refund: RefundSnapshot) -> _Refunded:
-        intent = await self._gateway.retrieve_intent(draft.intent_id)
+        try:
+            intent = await self._gateway.retrieve_intent(draft.intent_id)
+        except StripeRejected as refusal:
+            # The refund is made: a no to reading the payment must never count as a no to it.
+            raise OutcomeUnknown(f"cannot_look:{refusal.code}") from refusal
         return _Refunded(refund=refund, intent=intent)
 
     async def succeeded(self, operation: Operation, draft: RefundDraft, result: _Refunded) -> str:

@@ -46,6 +46,8 @@ class FakeGateway(AnsweredOnce):
         super().__init__()
         self.clock = clock or (lambda: datetime.now(UTC))
         self.closed_destinations: set[str] = set()
+        # How many of the next reads are answered with a definite no.
+        self.reads_refused = 0
         self._intents: dict[str, IntentSnapshot] = {}
         self._operations: dict[str, str] = {}
         self._movements: list[BalanceTransaction] = []
@@ -87,6 +89,9 @@ class FakeGateway(AnsweredOnce):
         return self.once("cancel_intent", draft, key, lambda: self._cancel(draft))
 
     async def retrieve_intent(self, intent_id: IntentId) -> IntentSnapshot:
+        if self.reads_refused:
+            self.reads_refused -= 1
+            raise StripeRejected("resource_missing", http_status=404)
         return self._require(intent_id)
 
     async def find_intent(self, draft: IntentDraft) -> IntentSnapshot | None:

@@ -14,6 +14,7 @@ from payments.errors import (
     SnapshotContradicts,
     StripeRejected,
 )
+from payments.lifecycle import DestinationCharge
 from tests.payments.conftest import Till, at_once, postings
 
 
@@ -135,6 +136,50 @@ async def test_a_capture_whose_answer_got_lost_is_finished_by_the_sweep(
     payment = await till.payments.find(order_id)
     assert payment is not None
     assert (payment.status, payment.amount_captured) == ("succeeded", 6000)
+
+
+async def test_a_no_to_reading_back_is_no_answer_about_the_capture(
+    till: Till, order_id: str
+) -> None:
+    intent = await till.open(order_id, capture_method="manual")
+    till.gateway.pay(intent.intent_id)
+    await till.payments.refresh(order_id)
+    till.gateway.lose_answer_after()
+    with pytest.raises(OutcomeUnknown):
+        await till.capture(order_id)
+    till.clock.move(hours=24)
+    till.gateway.reads_refused = 1
+    with pytest.raises(OutcomeUnknown):
+        await till.capture(order_id)
+    await till.capture(order_id)
+    payment = await till.payments.find(order_id)
+    assert payment is not None
+    assert (payment.status, payment.amount_captured) == ("succeeded", 6000)
+
+
+async def test_a_slow_answer_about_the_seller_does_not_use_up_the_lease(
+    till: Till, order_id: str
+) -> None:
+    """Else whoever planned it waits for a process that does not exist."""
+    began = till.clock()
+    till.clock.move(seconds=20)
+    async with transaction():
+        operation_id = await till.payments.plan_intent(
+            DestinationCharge(
+                order_id=order_id,
+                seller_id="sel_1",
+                generation=1,
+                amount=6000,
+                currency="eur",
+                application_fee=600,
+                destination="acct_1",
+                capture_method="automatic",
+                receipt_email="buyer@example.com",
+                description="an order",
+            ),
+            began,
+        )
+    await till.payments.open_intent(order_id, operation_id)
 
 
 async def test_nothing_is_captured_that_is_not_held(till: Till, order_id: str) -> None:

@@ -88,6 +88,21 @@ async def test_a_refund_whose_answer_got_lost_is_made_once(till: Till, order_id:
     assert payment.amount_refunded == 1000
 
 
+async def test_a_refund_that_was_made_is_not_refused_because_the_payment_cannot_be_read(
+    till: Till, order_id: str
+) -> None:
+    """Freed by mistake, the same money would have been given back twice."""
+    await till.paid(order_id)
+    till.gateway.reads_refused = 1
+    with pytest.raises(OutcomeUnknown):
+        await till.refund(order_id, key="unread")
+    with pytest.raises(RefundExceedsCaptured):
+        await till.refund(order_id, key="another")
+    assert await till.operations.resume_due(till.clock.move(seconds=10), 10) == 1
+    [refund] = await till.refunds.of_order(order_id)
+    assert (refund.status, refund.amount) == ("succeeded", 6000)
+
+
 async def test_money_on_its_way_back_cannot_be_refunded_again(till: Till, order_id: str) -> None:
     await till.paid(order_id)
     till.gateway.lose_answer_before()
