@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from marketplace.settings import Settings
-from payments.errors import DatabaseUnavailable
+from payments.database import LOST
 from payments.events import Clock
 
 _log = structlog.get_logger("marketplace.worker")
@@ -80,7 +80,7 @@ async def _run(sweep: Sweep, clock: Clock) -> int:
     """One pass; a failing pass is logged and tried again, it never ends the worker."""
     try:
         return await sweep.run_once(clock(), sweep.limit)
-    except (DatabaseUnavailable, asyncpg.PostgresError, OSError) as error:
+    except LOST as error:
         _log.warning("sweep could not run", sweep=sweep.name, error=type(error).__name__)
     except Exception:  # noqa: BLE001 - a bug in one sweep must not stop the others
         _log.exception("sweep failed", sweep=sweep.name, alarm=True)

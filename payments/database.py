@@ -35,6 +35,30 @@ async def _nothing_to_reset(_: object) -> None:
     server to reset one at each release would only cost a round trip. asyncpg itself still rolls back."""
 
 
+ACQUIRE_SECONDS = 3.0
+"""How long a statement waits for a free connection: longer means that none will come soon."""
+
+LOST = (
+    OSError,  # TimeoutError too, and whatever a socket can say
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's word for a connection that ends in the midst of an answer
+    DatabaseUnavailable,
+)
+"""What a statement may raise when the server or the way to it fails."""
+
+
+class Pool(asyncpg.Pool):
+    """A pool in whose line nobody waits for ever."""
+
+    def acquire(self, *, timeout: float | None = None) -> Any:
+        """A connection. Raises TimeoutError when none was free for ACQUIRE_SECONDS."""
+        # A deadline costs a task on older Pythons, so only who has to wait gets one.
+        if timeout is None and self.get_idle_size() == 0:
+            timeout = ACQUIRE_SECONDS
+        return super().acquire(timeout=timeout)
+
+
 class Transaction(PostgresTransaction):
     """Piccolo's transaction that always gives its connection back and never nests."""
 
@@ -83,10 +107,22 @@ class Engine(PostgresEngine):
 
         Raises DatabaseUnavailable when the server cannot be reached.
         """
+        assert self.pool is None, "already started"
         self.config = {"dsn": dsn, "server_settings": dict(_SESSION_SETTINGS)}
         try:
-            await self.start_connection_pool(
-                min_size=1, max_size=pool_size, timeout=10, reset=_nothing_to_reset
+            self.pool = await Pool(
+                min_size=1,
+                max_size=pool_size,
+                max_queries=50_000,
+                max_inactive_connection_lifetime=300,
+                setup=None,
+                init=None,
+                reset=_nothing_to_reset,
+                loop=None,
+                connection_class=asyncpg.Connection,
+                record_class=asyncpg.Record,
+                timeout=10,
+                **self.config,
             )
         except (OSError, asyncpg.PostgresError) as error:
             raise DatabaseUnavailable(type(error).__name__) from error

@@ -15,8 +15,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta
 
 from marketplace.api.policies import anyone
-from payments.database import rows
-from payments.errors import DatabaseUnavailable
+from payments.database import LOST, rows
 from piccolo_conf import APP_CONFIG
 
 # A load balancer asks again in seconds; a database that needs longer is not ready.
@@ -76,12 +75,7 @@ async def _readiness() -> ReadyAnswer:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             applied = await _applied_migrations()
-    except (
-        OSError,  # TimeoutError and ConnectionError are OSErrors
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        DatabaseUnavailable,
-    ):
+    except LOST:  # TimeoutError is among them
         return ReadyAnswer(
             status="not_ready",
             database=DatabaseHealth(status="unavailable"),

@@ -26,7 +26,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from marketplace.api.doorkeeper import client_address
 from marketplace.api.principal import Principal
 from marketplace.api.refusals import RequestRefused
-from payments.database import execute, row
+from payments.database import LOST, execute, row
 from payments.events import Clock
 from payments.ids import new_id
 
@@ -212,7 +212,7 @@ async def _conclude(claim: _Claim, answer: _Answer, handling: Handling, now: dat
             await _store(claim, answer.stored, handling, now)
         else:
             await _release(claim)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except LOST as error:
         _log.warning("answer not stored", claim=claim.id, error=type(error).__name__)
 
 

@@ -117,7 +117,8 @@ DATABASE: Table = {
     asyncpg.ReadOnlySQLTransactionError: DATABASE_AWAY,
     asyncpg.InternalClientError: DATABASE_AWAY,
     asyncpg.InterfaceError: _interface,
-    ConnectionError: DATABASE_AWAY,
+    # asyncpg lets a socket's own errors through: refused, no such file, no such host, no route.
+    OSError: DATABASE_AWAY,
     TimeoutError: _BUSY,
     asyncpg.QueryCanceledError: _BUSY,
     asyncpg.LockNotAvailableError: _BUSY,

@@ -2,10 +2,19 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
+import structlog
 
 from tests.faults.invariants import REST, broken, require_invariants
 from tests.stories.town import Person, Town, running_town
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """The pretty ones show every local variable and hold the event loop up for seconds."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
