@@ -69,10 +69,9 @@ def parent_of(process: int) -> int:
 
 def alive(process: int) -> bool:
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # the second: it ended while it was read
         return False
-    return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
 
 
 # ------------------------------------------------------------------------------------- the data
