@@ -3,7 +3,6 @@
 OrderError
 |-- OrderNotFound         no such order, or not this person's: the same answer
 |-- OrderStepRefused      the order's status does not allow this step
-|-- PaymentInTheWay       a payment that is moving must settle first (an operation is on its way)
 |-- PaidAlready           money was taken: it can be refunded, not canceled
 |-- HoldLapsing           the bank's hold ends too soon to capture safely
 |-- OrderKeyReused        the same idempotency key with another order's content

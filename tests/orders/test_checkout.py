@@ -256,7 +256,32 @@ async def test_money_that_was_faster_than_the_expiry_stays(shop: Shop) -> None:
     shop.stripe.pay(intent.intent_id)
     await expire(shop)
     assert await shop.status(order_id) == "paid"
-    assert await shop.steps(order_id) == ["placed", "checkout_begun", "expiry_asked", "captured"]
+    assert await shop.steps(order_id) == ["placed", "checkout_begun", "captured"]
+
+
+async def test_a_hold_made_in_time_survives_the_expiry_though_nobody_told_of_it(
+    shop: Shop,
+) -> None:
+    """Stripe cancels a held PaymentIntent as readily as an abandoned one."""
+    order_id, thing = await an_order(shop)
+    shop.stripe.pay((await shop.begin(order_id)).intent_id)
+    await expire(shop)
+    assert await shop.status(order_id) == "authorized"
+    assert await stock_of(thing) == (10, 2)
+    assert shop.asked("cancel_intent") == 0
+
+
+async def test_an_order_that_cannot_end_does_not_keep_the_others_open(shop: Shop) -> None:
+    stuck, _ = await an_order(shop)
+    shop.clock.move(seconds=1)
+    order_id, _ = await an_order(shop)
+    await shop.begin(stuck)
+    # Its stock cannot be given back: whatever the reason, it is a bug to be found by an alarm.
+    await execute("UPDATE stock_reservations SET quantity = 3 WHERE order_id = $1", stuck)
+    await expire(shop)
+    assert await shop.status(order_id) == "expired"
+    assert await shop.status(stuck) == "checkout"
+    assert await shop.checkout.expire_due(shop.clock()) == 0
 
 
 async def test_an_expiry_without_an_answer_comes_back_later(shop: Shop) -> None:
