@@ -14,7 +14,15 @@ import structlog
 from payments import states
 from payments.absorption import Absorption
 from payments.currencies import check_chargeable
-from payments.database import execute, lock_order, require_transaction, row, rows, transaction
+from payments.database import (
+    execute,
+    lock_order,
+    require_transaction,
+    row,
+    rows,
+    transaction,
+    value,
+)
 from payments.errors import (
     PaymentError,
     PaymentNotFound,
@@ -144,10 +152,12 @@ class Payments:
     ) -> OperationId:
         """Write the one final capture down. The caller holds the order's lock and asked the gate again.
 
-        Raises PaymentStepRefused unless money is held, and where more than the hold is asked.
+        Raises PaymentStepRefused unless money is held, while it is being released, and where more than the
+        hold is asked.
         """
         payment = await self._held(order_id, "capture")
-        if not 0 < amount <= payment.amount_capturable:
+        releasing = await _under_way(payment.id, CANCEL) is not None
+        if releasing or not 0 < amount <= payment.amount_capturable:
             raise PaymentStepRefused("capture", status=payment.status)
         operation_id = OperationId(new_id("op"))
         draft = CaptureDraft(
@@ -164,7 +174,8 @@ class Payments:
     ) -> OperationId | None:
         """Write the cancellation down; None when no PaymentIntent of the order is alive at Stripe.
 
-        Raises PaymentStepRefused when the money has already been taken, or while its creation is open.
+        One that is under way is joined, whatever its reason. Raises PaymentStepRefused when the money has
+        already been taken, or while its creation is open.
         """
         require_transaction()
         payment = await self.find_live(order_id)
@@ -172,6 +183,9 @@ class Payments:
             return None
         if payment.status == states.SUCCEEDED or payment.intent_id is None:
             raise PaymentStepRefused("cancel", status=payment.status)
+        under_way = await _under_way(payment.id, CANCEL)
+        if under_way is not None:
+            return under_way
         operation_id = OperationId(new_id("op"))
         draft = CancelDraft(
             operation_id=operation_id,
@@ -404,6 +418,16 @@ class _CancelIntent(_OnIntent):
     async def find(self, draft: CancelDraft) -> IntentSnapshot | None:
         snapshot = await self._gateway.retrieve_intent(draft.intent_id)
         return snapshot if snapshot.status == states.CANCELED else None
+
+
+async def _under_way(payment_id: str, kind: str) -> OperationId | None:
+    """The operation of that kind whose outcome is still open."""
+    found: str | None = await value(
+        "SELECT id FROM operations WHERE subject = $1 AND kind = $2 AND concluded_at IS NULL",
+        payment_id,
+        kind,
+    )
+    return None if found is None else OperationId(found)
 
 
 def _key(order_id: str, generation: int, what: str) -> IdempotencyKey:

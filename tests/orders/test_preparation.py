@@ -175,6 +175,30 @@ async def test_a_cancellation_without_an_answer_is_carried_out_later(shop: Shop)
     assert (await shop.steps(deal.id)).count("cancellation_asked") == 1
 
 
+async def test_a_cancellation_joins_the_expiry_that_is_under_way(shop: Shop) -> None:
+    deal = await a_deal(shop)
+    await shop.begin(deal.id)
+    shop.stripe.lose_answer_before()
+    await shop.checkout.expire_due(shop.clock.move(hours=24))
+    view = await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    assert view.order.status == "canceled"
+    last = (await shop.orders.history(deal.id, ADMIN))[-1]
+    assert last.actor == deal.buyer.account_id
+
+
+async def test_money_that_is_being_released_is_not_captured_meanwhile(shop: Shop) -> None:
+    """The buyer was told that the cancellation stands."""
+    deal = await a_held_deal(shop)
+    shop.stripe.lose_answer_before()
+    with pytest.raises(OutcomeUnknown):
+        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    with pytest.raises(PaymentStepRefused):
+        await shop.preparation.prepare(deal.id, deal.seller, shop.clock())
+    assert shop.asked("capture_intent") == 0
+    await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    assert await shop.status(deal.id) == "canceled"
+
+
 async def test_a_stranger_cancels_nothing(shop: Shop) -> None:
     deal = await a_held_deal(shop)
     with pytest.raises(OrderNotFound):
