@@ -64,9 +64,9 @@ class AmountNotChargeable(PaymentRefused):
 class PaymentStepRefused(PaymentRefused):
     """The payment's status does not allow `step`."""
 
-    def __init__(self, step: str, *, status: str) -> None:
-        self.step, self.status = step, status
-        super().__init__(step, status)
+    def __init__(self, step: str, *, payment_status: str) -> None:
+        self.step, self.payment_status = step, payment_status
+        super().__init__(step, payment_status)
 
 
 class RefundExceedsCaptured(PaymentRefused):

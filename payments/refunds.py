@@ -156,7 +156,7 @@ class Refunds:
             raise PaymentNotFound(order_id)
         payment = PaymentRecord(**found)
         if payment.amount_captured == 0:
-            raise PaymentStepRefused("refund", status=payment.status)
+            raise PaymentStepRefused("refund", payment_status=payment.status)
         return payment
 
 

@@ -103,7 +103,10 @@ CATALOG: Table = {
 ORDERS: Table = {
     orders.OrderNotFound: Answer(404, "order_not_found", NOT_FOUND),
     orders.OrderStepRefused: Answer(
-        409, "order_step_refused", "The order's status does not allow this", ("status", "step")
+        409,
+        "order_step_refused",
+        "The order's status does not allow this",
+        ("order_status", "step"),
     ),
     orders.PaidAlready: Answer(
         409, "order_paid", "The order is paid: refund it instead", ("order_id",)

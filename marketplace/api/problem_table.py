@@ -73,7 +73,10 @@ PAYMENTS: Table = {
     ),
     payments.PaymentRefused: Answer(409, "payment_refused", "The payment does not allow this"),
     payments.PaymentStepRefused: Answer(
-        409, "payment_step_refused", "The payment's status does not allow this", ("step", "status")
+        409,
+        "payment_step_refused",
+        "The payment's status does not allow this",
+        ("payment_status", "step"),
     ),
     payments.RefundExceedsCaptured: Answer(
         422,

@@ -41,16 +41,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     def encode(self) -> bytes:
         """The document's bytes."""
         document: dict[str, Any] = {
-            **self.data,
             "type": f"/problems/{self.code}",
             "title": self.title,
             "status": self.status,
+            **({"detail": self.detail} if self.detail else {}),
             "code": self.code,
             "request_id": REQUEST_ID.get(),
         }
-        if self.detail:
-            document["detail"] = self.detail
-        return msgspec.json.encode(document)
+        return msgspec.json.encode(document | self.data)
 
     def as_response(self) -> Response[bytes]:
         """The answer for Litestar to send."""

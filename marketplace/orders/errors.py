@@ -4,6 +4,8 @@ OrderError
 |-- OrderNotFound         no such order, or not this person's: the same answer
 |-- OrderStepRefused      the order's status does not allow this step
 |-- PaidAlready           money was taken: it can be refunded, not canceled
+|-- SellerOnly            only the order's seller, or an admin, may do this
+|-- CheckoutOver          the time to pay is over
 |-- HoldLapsing           the bank's hold ends too soon to capture safely
 |-- OrderKeyReused        the same idempotency key with another order's content
 `-- LinesRefused          what was asked for cannot be one order
@@ -33,11 +35,11 @@ class OrderNotFound(OrderError):
 
 
 class OrderStepRefused(OrderError):
-    """The order's `status` does not allow `step`."""
+    """The order's status does not allow `step`."""
 
-    def __init__(self, status: str, step: str) -> None:
-        self.status, self.step = status, step
-        super().__init__(status, step)
+    def __init__(self, order_status: str, step: str) -> None:
+        self.order_status, self.step = order_status, step
+        super().__init__(order_status, step)
 
 
 class PaidAlready(OrderError):

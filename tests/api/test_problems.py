@@ -68,6 +68,12 @@ def test_every_shown_field_exists_on_its_error() -> None:
             assert field in kind.__init__.__code__.co_varnames, (kind, field)
 
 
+def test_no_shown_field_takes_the_place_of_a_standard_member() -> None:
+    standard = {"type", "title", "status", "detail", "instance", "code", "request_id"}
+    shown = [field for entry in TABLE.values() for field in getattr(entry, "fields", ())]
+    assert standard & set(shown) == set()
+
+
 @pytest.mark.parametrize(
     ("name", "status", "code"),
     [

@@ -207,7 +207,7 @@ async def test_a_paid_order_has_no_checkout(shop: Shop) -> None:
     await shop.pay(order_id)
     with pytest.raises(OrderStepRefused) as refusal:
         await shop.begin(order_id)
-    assert refusal.value.status == "paid"
+    assert refusal.value.order_status == "paid"
 
 
 async def test_refresh_asks_stripe_when_the_webhook_is_late(shop: Shop) -> None:

@@ -214,7 +214,7 @@ async def test_a_cancel_that_lost_the_race_against_the_buyer_finds_the_order_pai
     assert operation_id is not None
     with pytest.raises(PaymentStepRefused) as refused:
         await till.payments.carry_out(operation_id)
-    assert refused.value.status == "succeeded"
+    assert refused.value.payment_status == "succeeded"
     assert till.heard() == ["PaymentCaptured"], "the money won, and is known"
 
 

@@ -30,7 +30,7 @@ def test_a_step_happens_as_the_table_says_or_raises(status: Status, step: Step) 
     assert not allows(status, step)
     with pytest.raises(OrderStepRefused) as refusal:
         after(status, step)
-    assert (refusal.value.status, refusal.value.step) == (status, step)
+    assert (refusal.value.order_status, refusal.value.step) == (status, step)
 
 
 def test_the_table_knows_no_other_words() -> None:
