@@ -13,7 +13,7 @@ from stripe_sandbox.config import Destination, SandboxConfig
 from stripe_sandbox.server import RunningSandbox, running_sandbox
 
 from .accounts import open_account
-from .conftest import SIGNING_SECRETS, Receiver
+from .conftest import SECRET, SIGNING_SECRETS, Receiver
 
 INTENT = {"amount": "1000", "currency": "usd"}
 
@@ -63,7 +63,9 @@ async def test_a_delivery_is_signed_by_the_clock_of_who_receives_it(
     )
     async with running_sandbox(config) as sandbox:
         sandbox.sandbox.advance(86_400)
-        sandbox.sandbox.world.emit("customer.created", {"id": "cus_1", "object": "customer"})
+        headers = {"Authorization": f"Bearer {SECRET}"}
+        async with httpx.AsyncClient(base_url=sandbox.base_url, headers=headers) as stripe:
+            await create(stripe)
         assert await sandbox.sandbox.deliveries.settled(5)
     [(_where, headers, _body)] = receiver.received
     signed_at = int(headers["stripe-signature"].split(",")[0].removeprefix("t="))
