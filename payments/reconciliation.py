@@ -6,7 +6,7 @@ Stripe's reporting categories (docs, reports/reporting-categories).
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Set
 from datetime import datetime
 
 import msgspec
@@ -65,17 +65,18 @@ class _Books(msgspec.Struct, frozen=True, kw_only=True):
 async def reconcile(gateway: PaymentGateway, *, since: datetime, until: datetime) -> Reconciled:
     """Compare all payments created in `[since, until)` with Stripe, reading Stripe up to `until`.
 
+    What moved meanwhile of an older payment is not compared: its earlier movements were not read.
     Raises PaymentsUnavailable when Stripe cannot be read to the end.
     """
     books = await _our_books(since, until)
     theirs, unknown, count = await _their_books(
-        gateway.balance_transactions(since=since, until=until), since
+        gateway.balance_transactions(since=since, until=until)
     )
     differences = list(unknown)
     by_charge = {one.charge_id: one for one in books if one.charge_id is not None}
     for one in books:
         differences += _compare(one, theirs.get(one.charge_id or "", {}))
-    for charge_id in theirs.keys() - by_charge.keys():
+    for charge_id in await _unknown_to_us(theirs.keys() - by_charge.keys()):
         differences += _missing_here(charge_id, theirs[charge_id])
     return Reconciled(
         since=since,
@@ -128,7 +129,7 @@ _Sums = dict[str, dict[str, int]]
 
 
 async def _their_books(
-    transactions: AsyncIterable[BalanceTransaction], since: datetime
+    transactions: AsyncIterable[BalanceTransaction],
 ) -> tuple[_Sums, list[Difference], int]:
     sums: _Sums = defaultdict(lambda: defaultdict(int))
     unknown: list[Difference] = []
@@ -143,6 +144,13 @@ async def _their_books(
         elif one.reporting_category not in _NOT_OF_PAYMENTS:
             unknown.append(_unknown(one))
     return sums, unknown, count
+
+
+async def _unknown_to_us(charge_ids: Set[str]) -> list[str]:
+    found = await rows(
+        "SELECT charge_id FROM payments WHERE charge_id = ANY($1::text[])", list(charge_ids)
+    )
+    return sorted(charge_ids - {record["charge_id"] for record in found})
 
 
 def _compare(ours: _Books, theirs: dict[str, int]) -> list[Difference]:

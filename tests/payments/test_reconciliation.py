@@ -47,6 +47,22 @@ async def test_a_day_of_payments_captures_and_refunds_has_no_difference(
     assert (found.payments, found.balance_transactions > 8) == (4, True)
 
 
+async def test_what_moves_of_an_older_payment_is_no_difference(till: Till) -> None:
+    """A refund of last week's order, a hold of Monday captured on Thursday."""
+    paid, held = new_id("ord"), new_id("ord")
+    await till.paid(paid)
+    intent = await till.open(held, capture_method="manual")
+    till.gateway.pay(intent.intent_id)
+    await till.payments.refresh(held)
+    since = till.clock.move(days=3)
+    till.clock.move(seconds=2)
+    await till.capture(held)
+    await till.refund(paid)
+    found = await reconciled(till, since)
+    assert found.differences == []
+    assert (found.payments, found.balance_transactions > 5) == (0, True)
+
+
 async def test_money_our_books_do_not_know_is_a_difference(till: Till, since: datetime) -> None:
     order_id = new_id("ord")
     intent = await till.open(order_id)
