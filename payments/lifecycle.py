@@ -158,7 +158,7 @@ class Payments:
         payment = await self._held(order_id, "capture")
         releasing = await _under_way(payment.id, CANCEL) is not None
         if releasing or not 0 < amount <= payment.amount_capturable:
-            raise PaymentStepRefused("capture", status=payment.status)
+            raise PaymentStepRefused("capture", payment_status=payment.status)
         operation_id = OperationId(new_id("op"))
         draft = CaptureDraft(
             operation_id=operation_id,
@@ -182,7 +182,7 @@ class Payments:
         if payment is None:
             return None
         if payment.status == states.SUCCEEDED or payment.intent_id is None:
-            raise PaymentStepRefused("cancel", status=payment.status)
+            raise PaymentStepRefused("cancel", payment_status=payment.status)
         under_way = await _under_way(payment.id, CANCEL)
         if under_way is not None:
             return under_way
@@ -259,7 +259,7 @@ class Payments:
             payment = await self.refresh(operation.order_id)
             if payment.status == _AIM[operation.kind]:
                 return  # somebody else (the Dashboard, an answer that got lost) did just that
-            raise PaymentStepRefused(operation.kind, status=payment.status) from rejection
+            raise PaymentStepRefused(operation.kind, payment_status=payment.status) from rejection
 
     async def refresh(self, order_id: str) -> PaymentRecord:
         """Ask Stripe how the order's latest PaymentIntent stands and absorb the answer.
@@ -333,7 +333,7 @@ class Payments:
         if payment is None:
             raise PaymentNotFound(order_id)
         if payment.status != states.REQUIRES_CAPTURE:
-            raise PaymentStepRefused(step, status=payment.status)
+            raise PaymentStepRefused(step, payment_status=payment.status)
         return payment
 
 
