@@ -51,7 +51,7 @@ def run(without_demo: bool, logs: bool) -> None:
     sandbox. Ctrl-C stops all of it.
     """
     env = settings.read()
-    given = configured_by(env, settings.NOTHING)
+    given = configured_by(env, _not_brought(env))
     _require_free_ports(given)
     folder = None if logs else given.data_directory / "logs"
     with _signals_stop(), ExitStack() as held:
@@ -69,6 +69,13 @@ def run(without_demo: bool, logs: bool) -> None:
             supervisor.watch()
         except ChildEnded as ended:
             raise _cannot_go_on(ended) from None
+
+
+def _not_brought(env: dict[str, str]) -> list[str]:
+    """What must be given because we do not bring it: a real Stripe has companions of its key."""
+    if "STRIPE_SECRET_KEY" not in env:
+        return []
+    return [name for name in settings.SERVING if name not in settings.DATABASE]
 
 
 def _require_free_ports(given: Settings) -> None:

@@ -85,6 +85,19 @@ def test_every_problem_of_a_configuration_is_told_and_no_secret() -> None:
     assert "hunter2" not in answer.stderr
 
 
+def test_run_asks_for_all_that_belongs_to_a_real_stripe_before_it_starts_anything(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    answer = marketplace(
+        "run", STRIPE_SECRET_KEY="sk_test_0123456789", MARKETPLACE_DATA_DIR=str(data)
+    )
+    assert answer.returncode == 3
+    assert "STRIPE_PUBLISHABLE_KEY is not set" in answer.stderr
+    assert "STRIPE_WEBHOOK_SECRETS_PLATFORM is not set" in answer.stderr
+    assert not data.exists()
+
+
 @pytest.mark.parametrize("name", ["serve", "work", "migrate"])
 def test_a_database_out_of_reach_ends_with_4(name: str) -> None:
     answer = marketplace(name, DATABASE_URL=NOWHERE, **stripe_env())
