@@ -14,8 +14,8 @@ from litestar.params import FromPath
 
 from marketplace.api.description import describe
 from marketplace.api.policies import anyone
-from marketplace.api.problem_table import known_codes
-from marketplace.api.refusals import REFUSALS, RequestRefused
+from marketplace.api.problem_table import require_meaning
+from marketplace.api.refusals import RequestRefused
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; "
@@ -62,13 +62,11 @@ def docs_script(name: FromPath[str], request: Request[Any, Any, Any]) -> Respons
 @get("/problems/{code:str}", **anyone(), include_in_schema=False, sync_to_thread=False)
 def problem(code: FromPath[str]) -> dict[str, object]:
     """What a problem document's `code` means: its `type` leads here."""
-    if code in REFUSALS:
-        status, title = REFUSALS[code]
-        return {"code": code, "status": int(status), "title": title}
-    answer = known_codes().get(code)
-    if answer is None:
-        raise RequestRefused("not_found")
-    return {"code": code, "status": answer.status, "title": answer.title}
+    try:
+        status, title = require_meaning(code)
+    except KeyError:
+        raise RequestRefused("not_found") from None
+    return {"code": code, "status": status, "title": title}
 
 
 @cache

@@ -11,6 +11,7 @@ import asyncpg
 from connect import errors as connect
 from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
 from marketplace.api.problem_entries import CATALOG, FEES, ORDERS, PEOPLE, SELLERS
+from marketplace.api.refusals import REFUSALS
 from payments import declines
 from payments import errors as payments
 
@@ -137,6 +138,15 @@ def known_codes() -> dict[str, Answer]:
     answers = [entry for entry in TABLE.values() if isinstance(entry, Answer)]
     declined = [Answer(402, reason, _DECLINED) for reason in declines.REASONS]
     return {each.code: each for each in (*declined, *answers, _REJECTED, INTERNAL)}
+
+
+def require_meaning(code: str) -> tuple[int, str]:
+    """The status and title of a problem's code. Raises KeyError for one that no answer has."""
+    if code in REFUSALS:
+        status, title = REFUSALS[code]
+        return int(status), title
+    answer = known_codes()[code]
+    return answer.status, answer.title
 
 
 def answer_to(error: BaseException) -> Answer | None:

@@ -52,6 +52,8 @@ REFUSALS: dict[str, tuple[HTTPStatus, str]] = {
         HTTPStatus.CONFLICT,
         "The request was done, and its answer held a secret that is not kept",
     ),
+    # Webhooks.
+    "not_stored": (HTTPStatus.SERVICE_UNAVAILABLE, "The event could not be stored: send it again"),
     # Routing.
     "malformed_request": (HTTPStatus.BAD_REQUEST, "The request is malformed"),
     "not_found": (HTTPStatus.NOT_FOUND, "There is nothing here"),

@@ -15,6 +15,8 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from marketplace.api.problem_table import require_meaning
+from marketplace.api.problems import MEDIA_TYPE
 from marketplace.settings import Settings
 from payments.errors import SignatureRefused
 from payments.events import Clock
@@ -28,6 +30,7 @@ LARGEST_BODY = 1024 * 1024
 BODY_SECONDS = 15
 """How long a delivery may take to arrive."""
 
+_PROBLEM = MEDIA_TYPE.encode()
 _log = structlog.get_logger("marketplace.webhooks")
 
 
@@ -36,16 +39,23 @@ class BodyTooLarge(Exception):
 
 
 class _Outcome(msgspec.Struct, frozen=True):
-    """How a delivery ended: the answer's status and code, and for our log the event or the reason."""
+    """How a delivery ended: the answer, and for our log the event or the reason."""
 
-    status: int
-    code: str | None = None
+    status: int = 200
+    body: bytes = b"{}"
+    media_type: bytes = b"application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     event_id: str | None = None
     why: str | None = None
-    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-_NOT_A_POST = _Outcome(405, code="method_not_allowed", headers=((b"allow", b"POST"),))
+def _refused(
+    code: str, *, why: str | None = None, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> _Outcome:
+    """A problem document without detail: whoever forges signatures is told nothing about why."""
+    status, title = require_meaning(code)
+    problem = {"type": f"/problems/{code}", "title": title, "status": status, "code": code}
+    return _Outcome(status, msgspec.json.encode(problem), _PROBLEM, headers, why=why)
 
 
 class WebhookDoors:
@@ -95,7 +105,7 @@ class WebhookDoors:
 
     async def _take(self, door: Door, scope: HTTPScope, receive: Receive) -> _Outcome:
         if scope["method"] != "POST":
-            return _NOT_A_POST
+            return _refused("method_not_allowed", headers=((b"allow", b"POST"),))
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _read(receive)
@@ -103,11 +113,11 @@ class WebhookDoors:
             verify(body, _header(scope, b"stripe-signature"), self._secrets[door], now)
             delivery = read_delivery(door, body, now)
         except TimeoutError:
-            return _Outcome(408, code="request_timeout")
+            return _refused("body_too_slow")
         except BodyTooLarge:
-            return _Outcome(413, code="payload_too_large")
+            return _refused("body_too_large")
         except SignatureRefused as refused:
-            return _Outcome(400, code="signature_refused", why=refused.why)
+            return _refused("signature_refused", why=refused.why)
         return await self._keep(delivery)
 
     async def _keep(self, delivery: Delivery) -> _Outcome:
@@ -116,8 +126,8 @@ class WebhookDoors:
         except Exception as error:  # noqa: BLE001 - whatever it is, the event is not on disk
             # Not stored, so not acknowledged: Stripe delivers it again.
             why = type(error).__name__
-            return _Outcome(503, code="not_stored", why=why, headers=((b"retry-after", b"5"),))
-        return _Outcome(200, event_id=delivery.event_id)
+            return _refused("not_stored", why=why, headers=((b"retry-after", b"5"),))
+        return _Outcome(event_id=delivery.event_id)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -143,18 +153,9 @@ def _header(scope: HTTPScope, name: bytes) -> str | None:
     return None
 
 
-_OK = ((b"content-type", b"application/json"), (b"content-length", b"2"))
-
-
 async def _answer(send: Send, outcome: _Outcome) -> None:
-    """200, or a problem document without detail: whoever forges signatures is told nothing about why."""
-    headers: tuple[tuple[bytes, bytes], ...] = _OK
-    body = b"{}"
-    if outcome.code is not None:
-        code = outcome.code
-        body = f'{{"type":"/problems/{code}","status":{outcome.status},"code":"{code}"}}'.encode()
-        kind = (b"content-type", b"application/problem+json")
-        headers = (kind, (b"content-length", str(len(body)).encode()), *outcome.headers)
-    start: Any = {"type": "http.response.start", "status": outcome.status, "headers": headers}
+    length = str(len(outcome.body)).encode()
+    about = ((b"content-type", outcome.media_type), (b"content-length", length), *outcome.headers)
+    start: Any = {"type": "http.response.start", "status": outcome.status, "headers": about}
     await send(start)
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send({"type": "http.response.body", "body": outcome.body, "more_body": False})

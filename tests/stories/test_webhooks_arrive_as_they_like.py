@@ -39,6 +39,16 @@ def an_event(**changes: Any) -> bytes:
     return json.dumps(facts | changes).encode()
 
 
+async def means_what_it_says(town: Town, answer: httpx.Response) -> None:
+    """The refusal is a problem document whose type leads to the same title and status."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    async with httpx.AsyncClient(base_url=town.base_url) as client:
+        meaning = (await client.get(problem["type"])).json()
+    assert meaning == {name: problem[name] for name in ("code", "status", "title")}
+    assert problem["status"] == answer.status_code
+
+
 async def test_every_event_fifty_times_and_shuffled_changes_nothing(
     town: Town, coach: Person, buyer: Person
 ) -> None:
@@ -114,6 +124,7 @@ async def test_a_wrong_or_stale_signature_is_refused_and_stores_nothing(
     answer = await deliver(town, body, **arguments)
     assert answer.status_code == 400
     assert answer.json()["code"] == "signature_refused"
+    await means_what_it_says(town, answer)
     event_id = json.loads(body)["id"]
     assert await value("SELECT count(*) FROM stripe_events WHERE event_id = $1", event_id) == 0
 
@@ -133,8 +144,11 @@ async def test_an_altered_body_is_refused(town: Town) -> None:
 async def test_a_body_larger_than_any_event_is_refused(town: Town) -> None:
     answer = await deliver(town, an_event(padding="x" * 1_100_000))
     assert answer.status_code == 413
+    await means_what_it_says(town, answer)
 
 
 async def test_only_posts_are_taken(town: Town) -> None:
     async with httpx.AsyncClient(base_url=town.base_url) as client:
-        assert (await client.get("/webhooks/stripe/platform")).status_code == 405
+        answer = await client.get("/webhooks/stripe/platform")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    await means_what_it_says(town, answer)
