@@ -114,6 +114,12 @@ def _with_database(env: dict[str, str], given: Settings, held: ExitStack) -> dic
         held.enter_context(server)
     except EmbeddedPostgresFailed as error:
         raise Ended(NO_DATABASE, error.message, error.hint) from None
+    except OSError as error:
+        raise Ended(
+            NO_DATABASE,
+            f"the data directory {given.data_directory} cannot be used: {error}.",
+            "Set MARKETPLACE_DATA_DIR to a folder of your own, or set DATABASE_URL.",
+        ) from None
     return {**env, "DATABASE_URL": server.dsn}
 
 

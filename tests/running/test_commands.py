@@ -85,6 +85,20 @@ def test_every_problem_of_a_configuration_is_told_and_no_secret() -> None:
     assert "hunter2" not in answer.stderr
 
 
+def test_run_says_when_its_data_has_no_place(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    answer = marketplace(
+        "run",
+        PORT=str(free_port()),
+        SANDBOX_PORT=str(free_port()),
+        MARKETPLACE_DATA_DIR=str(file / "data"),
+    )
+    assert answer.returncode == 4
+    assert "Set MARKETPLACE_DATA_DIR to a folder of your own" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
 def test_run_asks_for_all_that_belongs_to_a_real_stripe_before_it_starts_anything(
     tmp_path: Path,
 ) -> None:
