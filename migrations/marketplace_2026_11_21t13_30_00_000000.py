@@ -44,6 +44,8 @@ INDEXES = [
     "CREATE INDEX orders_checkout_expiry ON orders (checkout_expires_at) WHERE status = 'checkout'",
     "CREATE INDEX payments_to_check ON payments (checked_at) "
     "WHERE live AND status <> 'succeeded'",
+    "CREATE INDEX refunds_on_their_way ON refunds (payment_id) "
+    "WHERE status IN ('pending', 'requires_action')",
     "CREATE INDEX idempotent_requests_age ON idempotent_requests (started_at)",
     "CREATE INDEX sessions_expiry ON sessions (expires_at)",
     # Lists.

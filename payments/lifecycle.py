@@ -8,6 +8,7 @@ create leaves an object that nobody holds the secret of, so nobody can pay it.
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 import structlog
 
@@ -280,18 +281,11 @@ class Payments:
     async def refresh_due(self, now: datetime, limit: int = 50) -> int:
         """Read payments Stripe may have moved without our hearing of it; answers how many were read.
 
-        A young payment is read every minute, an older one after an eighth of its age: a lost webhook is
-        made good within minutes, and a checkout abandoned for a day costs some thirty reads.
+        Those that are open, and those with a refund on its way. A young payment is read every minute, an
+        older one after an eighth of its age, a few hours at most: a lost webhook is made good within
+        minutes, and a checkout abandoned for a day costs some thirty reads.
         """
-        due = await rows(
-            "UPDATE payments SET checked_at = $1 WHERE id IN ("
-            "  SELECT id FROM payments WHERE live AND status <> 'succeeded' AND intent_id IS NOT NULL "
-            "  AND checked_at < $1::timestamptz - greatest("
-            "    interval '1 minute', ($1::timestamptz - created_at) / 8) "
-            "  ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING order_id, intent_id",
-            now,
-            limit,
-        )
+        due = [*await _claim(_OPEN, now, limit), *await _claim(_REFUNDING, now, limit)]
         for record in due:
             try:
                 await self.refresh_intent(record["order_id"], IntentId(record["intent_id"]))
@@ -418,6 +412,25 @@ class _CancelIntent(_OnIntent):
     async def find(self, draft: CancelDraft) -> IntentSnapshot | None:
         snapshot = await self._gateway.retrieve_intent(draft.intent_id)
         return snapshot if snapshot.status == states.CANCELED else None
+
+
+_OPEN = "live AND status <> 'succeeded' AND intent_id IS NOT NULL"
+_REFUNDING = (
+    "id IN (SELECT payment_id FROM refunds WHERE status IN ('pending', 'requires_action')) "
+    "AND status = 'succeeded'"
+)
+
+
+async def _claim(which: str, now: datetime, limit: int) -> list[asyncpg.Record]:
+    """Payments of these that have not been read for long, each handed to one caller."""
+    return await rows(
+        "UPDATE payments SET checked_at = $1 WHERE id IN ("
+        f"  SELECT id FROM payments WHERE {which} AND checked_at < $1::timestamptz - greatest("
+        "    interval '1 minute', least(($1::timestamptz - created_at) / 8, interval '3 hours')) "
+        "  ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING order_id, intent_id",
+        now,
+        limit,
+    )
 
 
 async def _under_way(payment_id: str, kind: str) -> OperationId | None:

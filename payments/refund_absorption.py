@@ -42,7 +42,7 @@ async def absorb_refunds(
         _Refunding(
             refund_id=RefundId(before.id if before else new_id("rfd")), before=before, seen=seen
         )
-        for seen in charge.refunds
+        for seen in map(_believed, charge.refunds)
         if _news(before := known.get(seen.id) or known.get(seen.refund_id or ""), seen)
     ]
     if not changed:
@@ -78,10 +78,18 @@ async def _retotalled(payment: PaymentRecord, now: datetime) -> PaymentRecord:
     return msgspec.structs.replace(payment, amount_refunded=refunded, updated_at=now)
 
 
+def _believed(seen: RefundSnapshot) -> RefundSnapshot:
+    """The refund, still on its way where its money has not moved yet or its status is a new word."""
+    arrived = seen.status != "succeeded" or seen.moved
+    if seen.status in _RANK and arrived:
+        return seen
+    return msgspec.structs.replace(seen, status="pending")
+
+
 def _news(before: RefundRecord | None, seen: RefundSnapshot) -> bool:
     if before is None or before.stripe_refund_id is None:
         return True
-    return _RANK.get(seen.status, -1) > _RANK[before.status]
+    return _RANK[seen.status] > _RANK[before.status]
 
 
 async def _known(payment: PaymentRecord, seen: Sequence[RefundSnapshot]) -> dict[str, RefundRecord]:

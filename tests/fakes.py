@@ -77,6 +77,13 @@ class FakeGateway(AnsweredOnce):
         self._move("refund_failure", "refund_failure", refund.amount, intent, refund.id)
         self._keep(with_refunds(intent, refunds))
 
+    def show_refund(self, intent_id: str, refund: RefundSnapshot) -> None:
+        """Stripe shows this refund from now on: one made at its Dashboard, or one that moved on."""
+        intent = self._intents[intent_id]
+        assert intent.charge is not None
+        others = tuple(one for one in intent.charge.refunds if one.id != refund.id)
+        self._keep(with_refunds(intent, (refund, *others)))
+
     # ------------------------------------------------------------------------------- the port
 
     async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot:

@@ -1,8 +1,12 @@
 """Refunds: reserved before they are asked, exact to the unit, one per request whatever gets lost."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from payments import ledger
+from payments.database import execute
 from payments.errors import (
     OutcomeUnknown,
     PaymentNotFound,
@@ -10,6 +14,7 @@ from payments.errors import (
     RefundExceedsCaptured,
     RequestReused,
 )
+from payments.gateway import RefundSnapshot
 from payments.ids import new_id
 from tests.payments.conftest import Till, at_once, balances_of, postings
 
@@ -163,6 +168,78 @@ async def test_a_refund_that_fails_days_later_returns_the_money_to_the_books(
     assert (await till.refunds.require(refund.id)).status == "failed"
     assert (await balances_of(order_id))["buyers"] == -6000
     assert till.heard()[-1] == "RefundFailed"
+
+
+def _seen(till: Till, **changes: Any) -> RefundSnapshot:
+    """A refund of 10.00 that somebody made at Stripe's Dashboard."""
+    facts: dict[str, Any] = {
+        "id": new_id("re"),
+        "refund_id": None,
+        "amount": 1000,
+        "currency": "eur",
+        "status": "pending",
+        "reason": None,
+        "failure_reason": None,
+        "moved": False,
+        "transfer_reversal_id": "trr_1",
+        "created_at": till.clock(),
+    }
+    return RefundSnapshot(**(facts | changes))
+
+
+async def _nothing_else_is_due() -> None:
+    await execute("UPDATE payments SET checked_at = checked_at + interval '1 year'")
+
+
+async def test_a_refund_on_its_way_is_read_again_until_it_arrives(
+    till: Till, order_id: str
+) -> None:
+    """Its payment is settled, so nothing else would be looked at should the webhook be lost."""
+    await _nothing_else_is_due()
+    payment = await till.paid(order_id)
+    assert payment.intent_id is not None
+    pending = _seen(till)
+    till.gateway.show_refund(payment.intent_id, pending)
+    assert (await till.payments.refresh(order_id)).amount_refunded == 0
+    arrived = msgspec.structs.replace(pending, status="succeeded", moved=True)
+    till.gateway.show_refund(payment.intent_id, arrived)
+    assert await till.payments.refresh_due(till.clock.move(minutes=2), 50) == 1
+    [refund] = await till.refunds.of_order(order_id)
+    assert (refund.status, till.heard()) == ("succeeded", ["PaymentCaptured", "RefundSucceeded"])
+    assert await till.payments.refresh_due(till.clock.move(days=2), 50) == 0
+
+
+async def test_an_old_payment_whose_refund_is_on_its_way_is_read_every_few_hours(
+    till: Till, order_id: str
+) -> None:
+    await _nothing_else_is_due()
+    payment = await till.paid(order_id)
+    assert payment.intent_id is not None
+    till.clock.move(days=90)
+    pending = _seen(till)
+    till.gateway.show_refund(payment.intent_id, pending)
+    await till.payments.refresh(order_id)
+    reads = [await till.payments.refresh_due(till.clock.move(hours=1), 50) for _ in range(24)]
+    assert 4 < sum(reads) < 12
+    arrived = msgspec.structs.replace(pending, status="succeeded", moved=True)
+    till.gateway.show_refund(payment.intent_id, arrived)
+    await till.payments.refresh(order_id)
+
+
+@pytest.mark.parametrize(("status", "moved"), [("succeeded", False), ("on_holiday", True)])
+async def test_a_refund_is_believed_only_when_its_money_moved_and_its_status_is_known(
+    till: Till, order_id: str, status: str, moved: bool
+) -> None:
+    payment = await till.paid(order_id)
+    assert payment.intent_id is not None
+    seen = _seen(till, status=status, moved=moved)
+    till.gateway.show_refund(payment.intent_id, seen)
+    await till.payments.refresh(order_id)
+    [refund] = await till.refunds.of_order(order_id)
+    assert refund.status == "pending"
+    arrived = msgspec.structs.replace(seen, status="succeeded", moved=True)
+    till.gateway.show_refund(payment.intent_id, arrived)
+    assert (await till.payments.refresh(order_id)).amount_refunded == 1000
 
 
 async def test_the_books_of_everybody_sum_to_zero(till: Till, order_id: str) -> None:
