@@ -23,7 +23,7 @@ from stripe_sandbox.config import Destination, SandboxConfig
 from stripe_sandbox.server import running_sandbox
 from tests.clocks import MovedClock
 from tests.running.processes import bare_env, command, free_port
-from tests.stories.town import PUBLISHABLE_KEY, SECRET_KEY, SECRETS, Town
+from tests.stories.town import PUBLISHABLE_KEY, SECRET_KEY, SECRETS, Town, a_client
 
 
 class WallClock(MovedClock):
@@ -139,7 +139,7 @@ class Service:
         """Start a server and wait until it is ready."""
         self.server = server = self._start("serve")
         deadline = time.monotonic() + 30
-        async with httpx.AsyncClient() as client:
+        async with a_client() as client:
             while time.monotonic() < deadline:
                 assert server.poll() is None, "the server ended while starting"
                 with contextlib.suppress(httpx.TransportError):

@@ -18,7 +18,7 @@ from tests.faults.invariants import require_invariants
 from tests.faults.processes import MortalTown, mortal_town, time_passes
 from tests.faults.scenes import ACTS, Scene
 from tests.stories.test_webhooks_arrive_as_they_like import an_event, signed
-from tests.stories.town import SECRETS, Person
+from tests.stories.town import SECRETS, Person, a_client
 
 STRIPE_POSTS = (b"POST /v1/payment_intents", b"POST /v1/refunds")
 OUR_POSTS = tuple(f"/{act.what} ".encode() for act in ACTS.values())
@@ -119,7 +119,7 @@ async def test_a_webhook_that_was_acknowledged_is_never_lost(
             if len(acknowledged) >= 60:
                 enough.set()
 
-    async with httpx.AsyncClient(base_url=mortal.town.base_url, timeout=10) as stripe:
+    async with a_client(base_url=mortal.town.base_url, timeout=10) as stripe:
         senders = [asyncio.create_task(send(stripe)) for _ in range(20)]
         await enough.wait()
         await mortal.service.kill_server()

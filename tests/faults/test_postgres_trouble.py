@@ -17,7 +17,7 @@ from payments.database import engine, rows, value
 from payments.ids import new_id
 from tests.faults.conftest import at_rest
 from tests.stories.test_webhooks_arrive_as_they_like import an_event, deliver
-from tests.stories.town import Person, Town, running_town
+from tests.stories.town import Person, Town, a_client, running_town
 
 BACK_SECONDS = 5.0
 
@@ -89,7 +89,7 @@ def require_clear(answers: list[httpx.Response]) -> None:
 async def until_ready(town: Town) -> float:
     """Seconds until the program says that it is ready again."""
     started = time.monotonic()
-    async with httpx.AsyncClient(base_url=town.base_url) as client:
+    async with a_client(base_url=town.base_url) as client:
         for _ in range(200):
             if (await client.get("/health/ready")).status_code == 200:
                 return time.monotonic() - started
@@ -130,7 +130,7 @@ async def test_restarted_under_traffic_nothing_acknowledged_is_lost_and_no_order
     async def restart() -> None:
         await asyncio.to_thread(powered.postgres.stop, immediate=immediate)
         await asyncio.sleep(0.3)
-        async with httpx.AsyncClient(base_url=powered.town.base_url) as client:
+        async with a_client(base_url=powered.town.base_url) as client:
             assert (await client.get("/health/live")).status_code == 200
             ready = await client.get("/health/ready")
             assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
@@ -165,7 +165,7 @@ async def test_a_pool_without_a_free_connection_is_told_soon_and_recovers(powere
     assert pool is not None
     async with (
         AsyncExitStack() as held,
-        httpx.AsyncClient(base_url=powered.town.base_url) as client,
+        a_client(base_url=powered.town.base_url) as client,
     ):
         for _ in range(pool.get_max_size()):
             await held.enter_async_context(pool.acquire())

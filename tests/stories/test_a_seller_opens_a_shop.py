@@ -1,8 +1,6 @@
 """A coach becomes a seller: profile, onboarding at Stripe, approval; two facts, in either order."""
 
-import httpx
-
-from tests.stories.town import Person, Town
+from tests.stories.town import Person, Town, a_client
 
 
 async def test_a_coach_onboards_and_is_approved(town: Town, admin: Person) -> None:
@@ -41,7 +39,7 @@ async def test_an_onboarding_link_works_once(town: Town) -> None:
     link = await coach.post(f"/v1/sellers/{coach.seller_id}/onboarding-link")
     again = await coach.post(f"/v1/sellers/{coach.seller_id}/onboarding-link")
     assert link["url"] != again["url"], "one for each click"
-    async with httpx.AsyncClient() as browser:
+    async with a_client() as browser:
         await browser.post(link["url"], data={"outcome": "complete"})
         used = await browser.get(link["url"])
     assert used.status_code == 303

@@ -11,7 +11,7 @@ import pytest
 
 from payments.database import value
 from payments.ids import new_id
-from tests.stories.town import SECRETS, Person, Town
+from tests.stories.town import SECRETS, Person, Town, a_client
 
 
 def signed(body: bytes, secret: str, at: int) -> str:
@@ -24,7 +24,7 @@ async def deliver(
 ) -> httpx.Response:
     at = int(town.clock().timestamp()) - age
     headers = {"Stripe-Signature": signed(body, secret, at), **header}
-    async with httpx.AsyncClient(base_url=town.base_url) as stripe:
+    async with a_client(base_url=town.base_url) as stripe:
         return await stripe.post("/webhooks/stripe/platform", content=body, headers=headers)
 
 
@@ -43,7 +43,7 @@ async def means_what_it_says(town: Town, answer: httpx.Response) -> None:
     """The refusal is a problem document whose type leads to the same title and status."""
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
-    async with httpx.AsyncClient(base_url=town.base_url) as client:
+    async with a_client(base_url=town.base_url) as client:
         meaning = (await client.get(problem["type"])).json()
     assert meaning == {name: problem[name] for name in ("code", "status", "title")}
     assert problem["status"] == answer.status_code
@@ -132,7 +132,7 @@ async def test_a_wrong_or_stale_signature_is_refused_and_stores_nothing(
 async def test_an_altered_body_is_refused(town: Town) -> None:
     body = an_event()
     at = int(town.clock().timestamp())
-    async with httpx.AsyncClient(base_url=town.base_url) as forger:
+    async with a_client(base_url=town.base_url) as forger:
         answer = await forger.post(
             "/webhooks/stripe/platform",
             content=body.replace(b"cus_1", b"cus_2"),
@@ -148,7 +148,7 @@ async def test_a_body_larger_than_any_event_is_refused(town: Town) -> None:
 
 
 async def test_only_posts_are_taken(town: Town) -> None:
-    async with httpx.AsyncClient(base_url=town.base_url) as client:
+    async with a_client(base_url=town.base_url) as client:
         answer = await client.get("/webhooks/stripe/platform")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     await means_what_it_says(town, answer)
