@@ -8,6 +8,7 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
+from msgspec import Meta
 
 from marketplace.api.policies import admin
 from marketplace.oversight.audit import AuditFilter, AuditRecord, entries
@@ -19,13 +20,13 @@ _Filter = Annotated[str | None, QueryParameter(max_length=60)]
 class AuditEntryAnswer(msgspec.Struct, kw_only=True):
     """Who did what to which object, and why."""
 
-    id: str
+    id: Annotated[str, Meta(examples=["aud_01k9zc3v5m8q2r4t6w8y0abcde"])]
     actor: str
-    action: str
-    subject: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    reason: str | None
+    action: Annotated[str, Meta(examples=["seller.approved"])]
+    subject: Annotated[str, Meta(examples=["sel_01k9zc3v5m8q2r4t6w8y0abcde"])]
+    before: Annotated[dict[str, Any] | None, Meta(examples=[{"approval": "pending"}])]
+    after: Annotated[dict[str, Any] | None, Meta(examples=[{"approval": "approved"}])]
+    reason: Annotated[str | None, Meta(examples=["Identity and listings were checked by hand"])]
     request_id: str | None
     occurred_at: datetime
 

@@ -11,12 +11,13 @@ from typing import Any, get_args
 import msgspec
 from litestar import Litestar
 from litestar._openapi.plugin import OpenAPIPlugin
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Server
 from litestar.routes import HTTPRoute
 
 from marketplace.api.doorkeeper import COOKIE, CSRF_HEADER
+from marketplace.api.examples import give_examples, problem_example
 from marketplace.api.idempotency import HEADER as IDEMPOTENCY_HEADER
 from marketplace.api.idempotency import Handling, handling_of
 from marketplace.api.policies import Audience, Policy, handlers_of, policy_of
@@ -83,16 +84,6 @@ _PROBLEM_SCHEMA: dict[str, Any] = {
             },
         },
     },
-    "examples": [
-        {
-            "type": "/problems/not_signed_in",
-            "title": "Sign in, or send an API key",
-            "status": 401,
-            "code": "not_signed_in",
-            "request_id": "req_01k9zc3v5m8q2r4t6w8y0abcde",
-            "why": "missing",
-        }
-    ],
 }
 
 _SECURITY_SCHEMES: dict[str, Any] = {
@@ -124,6 +115,7 @@ def describe(app: Litestar) -> bytes:
         version=VERSION,
         description=files(__package__).joinpath("assets", "introduction.txt").read_text("utf-8"),
         servers=[Server(url="/")],
+        operation_id_creator=_operation_id,
         use_handler_docstrings=True,
     )
     # Litestar adds routes of its own to an application that has a configuration while it is built, and
@@ -134,11 +126,11 @@ def describe(app: Litestar) -> bytes:
     _explain_schemas(components["schemas"], app)
     components["schemas"]["Problem"] = _PROBLEM_SCHEMA
     components["securitySchemes"] = _SECURITY_SCHEMES
-    components["responses"] = {status: _problem(text) for status, text in _PROBLEMS.items()}
+    components["responses"] = {status: _problem(status, text) for status, text in _PROBLEMS.items()}
     for route in app.routes:
         if isinstance(route, HTTPRoute) and route.path_format in document["paths"]:
             _complete_path(document["paths"][route.path_format], route)
-    _give_examples(document)
+    give_examples(document)
     document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
     return msgspec.json.encode(document)
 
@@ -166,41 +158,6 @@ def _structures(annotation: Any) -> list[type[msgspec.Struct]]:
     inner = [each for argument in get_args(annotation) for each in _structures(argument)]
     is_structure = isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
     return [*inner, annotation] if is_structure else inner
-
-
-def _give_examples(document: dict[str, Any]) -> None:
-    """Every body gets an example with what it must have, so that it can be sent as it stands."""
-    schemas = document["components"]["schemas"]
-    for item in document["paths"].values():
-        for operation in item.values():
-            for media in operation.get("requestBody", {}).get("content", {}).values():
-                value = _example(media["schema"], schemas)
-                media.setdefault("examples", {"shortest": {"value": value}})
-
-
-def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    if "$ref" in schema:
-        return _example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
-    if schema.get("examples"):
-        return schema["examples"][0]
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "oneOf" in schema:
-        return _example(schema["oneOf"][0], schemas)
-    match schema.get("type"):
-        case "object":
-            known = schema.get("properties", {})
-            # Where nothing must be said, a first field shows what may.
-            named = schema.get("required") or list(known)[:1]
-            return {name: _example(known[name], schemas) for name in known if name in named}
-        case "array":
-            return [_example(schema["items"], schemas)]
-        case "integer":
-            return int(schema.get("minimum", 1))
-        case "boolean":
-            return True
-        case _:
-            return "text"
 
 
 def _complete_path(item: dict[str, Any], route: HTTPRoute) -> None:
@@ -257,7 +214,7 @@ def _statuses(method: str, policy: Policy, path: str) -> set[str]:
     found = {"400", "500", "503"}
     if policy.audience in {Audience.SIGNED_IN, Audience.ADMIN}:
         found |= {"401", "403"}
-    if "{" in path:
+    if "{" in path or path == "/v1/sellers/me":
         found |= {"404"}
     if method in {"POST", "PUT", "PATCH", "DELETE"}:
         found |= {"409", "413", "415", "422"}
@@ -286,6 +243,12 @@ def _tag(policy: Policy, path: str) -> str:
     return found or ("Everyone" if policy.scope is None else "Sellers")
 
 
-def _problem(text: str) -> dict[str, Any]:
+def _problem(status: str, text: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}
+    example = problem_example(status)
+    content = {"schema": schema, "examples": {example["code"]: {"value": example}}}
+    return {"description": text, "content": {MEDIA_TYPE: content}}
+
+
+def _operation_id(handler: HTTPRouteHandler, _method: object, _path: object) -> str:
+    return handler.handler_name

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -98,6 +98,43 @@ async def test_every_example_is_taken_as_it_stands() -> None:
                     msgspec.convert(example["value"], field.annotation)
                     checked += 1
     assert checked >= 10
+
+
+async def test_every_answer_has_an_example_that_is_one() -> None:
+    program = create_app(settings_for(""))
+    document = await description_of(program)
+    checked = 0
+    for route in program.routes:
+        for method, handler in handlers_of(route):
+            field = handler.parsed_return_field
+            described = document["paths"].get(getattr(route, "path_format", ""), {})
+            for status, answer in described.get(method.lower(), {}).get("responses", {}).items():
+                for kind, media in answer.get("content", {}).items():
+                    assert kind == "application/json", (route.path, status)
+                    [example] = media["examples"].values()
+                    annotation = get_args(field.annotation)[:1] or (field.annotation,)
+                    msgspec.convert(example["value"], annotation[0])
+                    assert '"text"' not in json.dumps(example), (route.path, status)
+                    checked += 1
+    assert checked >= 40
+
+
+async def test_every_problem_has_an_example_of_its_own_status() -> None:
+    document = await description_of(create_app(settings_for("")))
+    for status, answer in document["components"]["responses"].items():
+        [media] = answer["content"].values()
+        [(code, example)] = media["examples"].items()
+        problem = example["value"]
+        assert (str(problem["status"]), problem["code"]) == (status, code)
+        for member in document["components"]["schemas"]["Problem"]["required"]:
+            assert problem[member]
+
+
+async def test_every_operation_has_a_short_name_of_its_own() -> None:
+    document = await description_of(create_app(settings_for("")))
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+    assert {"sign_up", "place_order", "begin_checkout"} <= set(names)
 
 
 async def test_every_structure_sent_refuses_unknown_fields() -> None:

@@ -11,6 +11,11 @@ from marketplace.books.ledger_review import AccountBalance, PostingRecord
 from marketplace.fees.schedule import RULES_LIMIT, FeeRule
 from marketplace.fees.schedules import PublishedSchedule
 
+_RULES = [
+    {"id": "sessions", "basis_points": 1500, "when": {"kinds": ["session"]}},
+    {"id": "everything-else", "basis_points": 1000, "fixed": {"eur": 30}},
+]
+
 
 class FeeFiguresAnswer(msgspec.Struct, kw_only=True):
     """What moved, in minor units of `currency`."""
@@ -82,12 +87,7 @@ class ScheduleDraft(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         Meta(
             min_length=1,
             max_length=RULES_LIMIT,
-            examples=[
-                [
-                    {"id": "sessions", "basis_points": 1500, "when": {"kinds": ["session"]}},
-                    {"id": "everything-else", "basis_points": 1000, "fixed": {"eur": 30}},
-                ]
-            ],
+            examples=[_RULES],
         ),
     ]
     reason: Annotated[str, Meta(min_length=1, max_length=500, examples=["The price list of 2027"])]
@@ -96,9 +96,9 @@ class ScheduleDraft(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class ScheduleAnswer(msgspec.Struct, kw_only=True):
     """One version of the fee rules. It never changes: orders refer to it."""
 
-    id: str
+    id: Annotated[str, Meta(examples=["fsc_01k9zc3v5m8q2r4t6w8y0abcde"])]
     version: int
-    rules: list[FeeRule]
+    rules: Annotated[list[FeeRule], Meta(examples=[_RULES])]
     effective_from: datetime
     created_at: datetime
     created_by: str
@@ -119,8 +119,8 @@ class ScheduleList(msgspec.Struct, kw_only=True):
 class PostingAnswer(msgspec.Struct, kw_only=True):
     """An amount that moved from one account to another, once, because of `cause`."""
 
-    id: str
-    kind: str
+    id: Annotated[str, Meta(examples=["pst_01k9zc3v5m8q2r4t6w8y0abcde"])]
+    kind: Annotated[str, Meta(examples=["capture"])]
     source: Annotated[str, Meta(examples=["buyers"])]
     target: Annotated[str, Meta(examples=["seller:sel_01k9zc3v5m8q2r4t6w8y0abcde"])]
     amount: int

@@ -19,6 +19,42 @@ from payments.records import AttemptRecord
 
 _ORDER_ID = "ord_01k9zc3v5m8q2r4t6w8y0abcde"
 _LISTING_ID = "lst_01k9zc3v5m8q2r4t6w8y0abcde"
+_FEE = {
+    "schedule_id": "fsc_01k9zc3v5m8q2r4t6w8y0abcde",
+    "schedule_version": 1,
+    "inputs": {
+        "seller_id": "sel_01k9zc3v5m8q2r4t6w8y0abcde",
+        "currency": "eur",
+        "lines": [
+            {
+                "listing_id": _LISTING_ID,
+                "category": "coaching",
+                "kind": "session",
+                "amount": 6_000,
+            }
+        ],
+    },
+    "parts": [
+        {
+            "rule_id": "sessions",
+            "listing_ids": [_LISTING_ID],
+            "amount": 6_000,
+            "basis_points": 1_500,
+            "rate_amount": 900,
+            "fixed": 0,
+            "floor": 60,
+            "cap": 30_000,
+            "before_limits": 900,
+            "after_floor": 900,
+            "after_cap": 900,
+            "fee": 900,
+        }
+    ],
+    "total": 6_000,
+    "fee": 900,
+    "seller_amount": 5_100,
+    "format": 1,
+}
 
 
 class WantedLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -58,7 +94,7 @@ class OrderAnswer(msgspec.Struct, kw_only=True):
     """An order. `payment` is null before the first checkout."""
 
     id: Annotated[str, Meta(examples=[_ORDER_ID])]
-    status: Status
+    status: Annotated[Status, Meta(examples=["paid"])]
     buyer_id: str
     seller_id: str
     currency: str
@@ -126,7 +162,7 @@ class CheckoutAnswer(msgspec.Struct, kw_only=True):
 class AttemptAnswer(msgspec.Struct, kw_only=True):
     """What a bank said once. `reason` is our stable code for a decline, `advice` what to do about it."""
 
-    id: str
+    id: Annotated[str, Meta(examples=["att_01k9zc3v5m8q2r4t6w8y0abcde"])]
     outcome: Annotated[str, Meta(examples=["declined"])]
     reason: Annotated[str | None, Meta(examples=["insufficient_funds"])]
     advice: Annotated[
@@ -175,10 +211,10 @@ class StepAnswer(msgspec.Struct, kw_only=True):
     """One step of an order's history. `actor` is an account, `stripe`, or `platform`."""
 
     step: Annotated[str, Meta(examples=["prepared"])]
-    from_status: str | None
-    to_status: str
+    from_status: Annotated[str | None, Meta(examples=["authorized"])]
+    to_status: Annotated[str, Meta(examples=["paid"])]
     actor: str
-    reason: str | None
+    reason: Annotated[str | None, Meta(examples=[None])]
     occurred_at: datetime
 
     @classmethod
@@ -206,7 +242,8 @@ class AdminOrderAnswer(msgspec.Struct, kw_only=True):
     payment_intent: str | None
     processing_cost: int
     fee: Annotated[
-        dict[str, Any], Meta(description="The fee's inputs, rules and every integer on the way.")
+        dict[str, Any],
+        Meta(description="The fee's inputs, rules and every integer on the way.", examples=[_FEE]),
     ]
     steps: list[StepAnswer]
     attempts: list[AttemptAnswer]

@@ -30,7 +30,7 @@ class RefundAnswer(msgspec.Struct, kw_only=True):
     order_id: str
     amount: int
     currency: str
-    reason: str | None
+    reason: Annotated[str | None, Meta(examples=["requested_by_customer"])]
     status: Annotated[str, Meta(examples=["succeeded"])]
     failure_reason: str | None
     created_at: datetime

@@ -90,8 +90,10 @@ class SellerAnswer(msgspec.Struct, kw_only=True):
     display_name: _ShopName
     country: _Country
     currency: _Currency
-    approval: Approval
-    approval_reason: str | None
+    approval: Annotated[Approval, Meta(examples=["approved"])]
+    approval_reason: Annotated[
+        str | None, Meta(examples=["Identity and listings were checked by hand"])
+    ]
     approved_at: datetime | None
     suspended_at: datetime | None
     suspension_reason: str | None
@@ -108,7 +110,7 @@ class ListedSellerAnswer(msgspec.Struct, kw_only=True):
 
     seller: SellerAnswer
     account_id: Annotated[str, Meta(examples=["acc_01k9zc3v5m8q2r4t6w8y0abcde"])]
-    state: AccountState
+    state: Annotated[AccountState, Meta(examples=["ready"])]
     connected_account_id: Annotated[str | None, Meta(examples=["acct_1PgafTB7sFWwfAlM"])]
 
     @classmethod
@@ -157,13 +159,13 @@ class PayoutCapabilityAnswer(msgspec.Struct, kw_only=True):
     """
 
     seller_id: _SellerId
-    payable: bool
-    state: AccountState
+    payable: Annotated[bool, Meta(examples=[False])]
+    state: Annotated[AccountState, Meta(examples=["incomplete"])]
     reasons: Annotated[list[Reason], Meta(examples=[["transfers_inactive", "not_approved"]])]
-    approval: Approval
+    approval: Annotated[Approval, Meta(examples=["pending"])]
     suspended: bool
     missing: list[RequirementAnswer]
-    upcoming: list[RequirementAnswer]
+    upcoming: Annotated[list[RequirementAnswer], Meta(examples=[[]])]
     deadline: datetime | None
     checked_at: Annotated[datetime | None, Meta(description="When Stripe was last asked.")]
 
