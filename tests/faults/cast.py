@@ -1,0 +1,219 @@
+"""A town with somebody in every role, something of everybody's, and every door of the application.
+
+For what must hold at each route: who is let in, what is refused, and that a refusal changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import httpx
+from litestar.routes import HTTPRoute
+
+from marketplace.api.policies import Audience, Policy, handlers_of, policy_of
+from marketplace.app import app_of
+from marketplace.people.scopes import grantable_scopes
+from payments.database import rows
+from payments.ids import new_id
+from tests.stories.town import PASSWORD, Person, Town, a_client
+
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_NOISE = {"idempotent_requests", "limits", "sessions", "migration"}
+"""Tables that note who asked, whatever was answered."""
+
+
+class Door(NamedTuple):
+    """One method of one path, and what it asks of its caller."""
+
+    method: str
+    path: str
+    policy: Policy
+    takes_body: bool
+
+    @property
+    def closed(self) -> bool:
+        return self.policy.audience in {Audience.SIGNED_IN, Audience.ADMIN}
+
+
+def doors_of(town: Town) -> list[Door]:
+    """Every declared route, as the application itself knows them."""
+    return [
+        Door(method, route.path_format, policy, handler.parsed_data_field is not None)
+        for route in app_of(town.composition).routes
+        if isinstance(route, HTTPRoute)
+        for method, handler in handlers_of(route)
+        if (policy := policy_of(handler)) is not None
+    ]
+
+
+@dataclass
+class Cast:
+    """Everybody. `buyer` bought of `seller`; the others have an account, a shop, and nothing in common."""
+
+    town: Town
+    http: httpx.AsyncClient
+    doors: list[Door]
+    admin: Person
+    seller: Person
+    buyer: Person
+    other_seller: Person
+    other_buyer: Person
+    listing: str
+    product: str
+    ids: dict[str, str] = field(default_factory=dict)
+
+    async def ask(
+        self,
+        door: Door,
+        headers: Mapping[str, str],
+        *,
+        ids: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> httpx.Response:
+        """One request through a door, with ids in its path."""
+        path = door.path.format_map({**self.ids, **(ids or {})})
+        return await self.http.request(
+            door.method,
+            path,
+            headers={"Idempotency-Key": new_id("k"), **headers},
+            params=query_of(door),
+            **options,
+        )
+
+    async def held_order(self) -> str:
+        """A new order of the buyer's, whose money the bank holds."""
+        return await self.buyer.pays(self.product)
+
+    def body_of(self, door: Door) -> Any:
+        """A body that the door would take."""
+        return BODIES[door.method, door.path](self)
+
+
+def session_of(person: Person) -> dict[str, str]:
+    """What a person's browser sends on everything."""
+    return {"Cookie": person.http.headers["Cookie"]}
+
+
+def browser_of(person: Person) -> dict[str, str]:
+    """What it sends with something that changes something."""
+    return {**session_of(person), "X-CSRF-Token": person.csrf}
+
+
+def program(token: str) -> dict[str, str]:
+    """What a program with this key sends."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def key_of(person: Person, *scopes: str, lasts: timedelta | None = None) -> Any:
+    """A new API key of the person's: its token and its id. All the scopes there are, if none is named."""
+    wanted = scopes or sorted(grantable_scopes(is_admin=person.email.startswith("admin")))
+    body: dict[str, Any] = {"name": "A program", "scopes": list(wanted)}
+    if lasts is not None:
+        body["expires_at"] = (person.town.clock() + lasts).isoformat()
+    made = await person.post("/v1/api-keys", body)
+    return made["token"], made["api_key"]["id"]
+
+
+def query_of(door: Door) -> dict[str, str]:
+    """What a door's query cannot do without."""
+    return {"group_by": "day"} if door.path.endswith("/fees/summary") else {}
+
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/v1/accounts"): lambda cast: {
+        "email": f"{new_id('x')}@example.com",
+        "password": PASSWORD,
+        "display_name": "Somebody",
+    },
+    ("POST", "/v1/sessions"): lambda cast: {"email": cast.buyer.email, "password": PASSWORD},
+    ("POST", "/v1/me/password"): lambda cast: {
+        "current_password": PASSWORD,
+        "new_password": "eight-herons-dance-at-dusk",
+    },
+    ("POST", "/v1/api-keys"): lambda cast: {"name": "Another", "scopes": ["orders:read"]},
+    ("POST", "/v1/listings"): lambda cast: {
+        "kind": "product",
+        "title": "A cork block",
+        "description": "Two in a set.",
+        "category": "goods",
+        "unit_amount": 1900,
+        "currency": "eur",
+        "stock_on_hand": 4,
+    },
+    ("PATCH", "/v1/listings/{listing_id}"): lambda cast: {"unit_amount": 6100, "title": "An hour"},
+    ("POST", "/v1/orders"): lambda cast: {"lines": [{"listing_id": cast.listing, "quantity": 1}]},
+    ("POST", "/v1/orders/{order_id}/refunds"): lambda cast: {
+        "amount": 100,
+        "reason": "requested_by_customer",
+    },
+    ("POST", "/v1/sellers"): lambda cast: {
+        "display_name": "A shop",
+        "country": "DE",
+        "currency": "eur",
+    },
+    ("PATCH", "/v1/sellers/{seller_id}"): lambda cast: {"display_name": "A better name"},
+    ("POST", "/v1/admin/sellers/{seller_id}/approval"): lambda cast: {
+        "decision": "approve",
+        "reason": "looked at",
+    },
+    ("POST", "/v1/admin/sellers/{seller_id}/suspension"): lambda cast: {"reason": "complaints"},
+    ("POST", "/v1/admin/fee-schedules"): lambda cast: {
+        "rules": [{"id": "all", "basis_points": 1500, "fixed": {"eur": 30}}],
+        "reason": "the list of next year",
+    },
+}
+
+
+async def assembled(town: Town) -> Cast:
+    """Everybody arrives, opens what they have, and the buyer buys."""
+    admin = await town.admin()
+    seller, other_seller = await town.seller("seller", admin=admin), await town.arrives("rival")
+    await town.opens_shop(other_seller)
+    buyer, other_buyer = await town.arrives("buyer"), await town.arrives("stranger")
+    listing, product = await town.lists(seller), await town.product(seller, stock=1000)
+    cast = Cast(
+        town,
+        a_client(base_url=town.base_url, timeout=30),
+        doors_of(town),
+        admin,
+        seller,
+        buyer,
+        other_seller,
+        other_buyer,
+        listing,
+        product,
+    )
+    town.browsers.append(cast.http)
+    order_id = await buyer.pays(listing)
+    await seller.post(f"/v1/orders/{order_id}/refunds", {"amount": 700})
+    _, api_key_id = await key_of(buyer, "orders:read")
+    cast.ids = {
+        "order_id": order_id,
+        "listing_id": listing,
+        "seller_id": seller.seller_id,
+        "api_key_id": api_key_id,
+        "name": "docs.js",
+        "code": "not_found",
+    }
+    return cast
+
+
+async def everything_there_is(cast: Cast) -> dict[str, Any]:
+    """A hash of each table's rows, and how much Stripe was asked to do."""
+    tables = await rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    names = [each[0] for each in tables if each[0] not in _NOISE]
+    # When a key was last used is noted, whatever it was used for.
+    told = dict.fromkeys(names, "(t.*)::text") | {
+        "api_keys": "(t.id, t.scopes, t.revoked_at)::text"
+    }
+    hashes = " UNION ALL ".join(
+        f"SELECT '{name}', md5(coalesce(string_agg({told[name]}, '|' ORDER BY {told[name]}), '')) "
+        f'FROM "{name}" AS t'
+        for name in names
+    )
+    found: dict[str, Any] = {each[0]: each[1] for each in await rows(hashes)}
+    found["asked of Stripe"] = sum(
+        one["method"] != "GET" for one in cast.town.sandbox.sandbox.requests
+    )
+    return found
