@@ -1,7 +1,8 @@
 """A small living marketplace, played through the HTTP API as people would, on a sandbox only.
 
 Every step is repeatable: people, shops and listings are looked up before they are made, orders carry fixed
-idempotency keys. A run that was interrupted is finished by the next one.
+idempotency keys. A run that was interrupted is finished by the next one; once the story was played to its
+end nothing is done any more, whatever people have made of it since: a shop suspended, a listing archived.
 """
 
 import asyncio
@@ -23,6 +24,9 @@ WAIT_SECONDS = 30.0
 """How long a webhook and the worker may take before the demo gives up."""
 
 
+_LAST_ORDER = "session-declined"
+
+
 class DemoStuck(Exception):
     """Something that should have happened did not, and `what` tells it. Is a worker running?"""
 
@@ -38,6 +42,8 @@ async def fill(settings: Settings, address: str) -> str:
     """
     await engine().start(settings.database_url, pool_size=2)
     try:
+        if await _played_to_its_end():
+            return "The demo was filled already."
         before = await _census()
         await _cast_appears(settings)
         async with httpx.AsyncClient(base_url=address, timeout=30) as http:
@@ -48,6 +54,19 @@ async def fill(settings: Settings, address: str) -> str:
         raise DemoStuck(f"{where} does not answer ({type(error).__name__})") from error
     finally:
         await engine().stop()
+
+
+async def _played_to_its_end() -> bool:
+    """Whether the story's last line was spoken: the bank's no to the order that is left open."""
+    return bool(
+        await value(
+            "SELECT EXISTS (SELECT FROM attempts JOIN orders ON orders.id = attempts.order_id "
+            "JOIN accounts ON accounts.id = orders.buyer_id "
+            "WHERE accounts.email = $1 AND orders.idempotency_key = $2)",
+            BUYER.email,
+            f"demo-{_LAST_ORDER}",
+        )
+    )
 
 
 async def _census() -> dict[str, int]:
@@ -116,7 +135,7 @@ class _Play:
         prepared = await self._bought("mat-prepared", mat, 2)
         await self._prepared(prepared)
         await self._bought("mat-waiting", mat, 1)
-        await self._declined("session-declined", session)
+        await self._declined(_LAST_ORDER, session)
 
     async def _opens_shop(self, who: Character, country: str) -> None:
         """Profile, onboarding on Stripe's page, approval: until money can reach them."""

@@ -1,10 +1,12 @@
 """`marketplace run`: one command brings everything, and one signal ends everything."""
 
+import json
 import os
 import signal
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,25 @@ def status_of(url: str) -> int:
     with urllib.request.urlopen(url, timeout=5) as answer:
         status: int = answer.status
         return status
+
+
+def suspend_the_shop(port: int) -> None:
+    seller = ask(port, "mk_test_demo_shop", "/v1/sellers/me")
+    told = {"reason": "we are trying this out"}
+    answer = ask(port, "mk_test_demo_admin", f"/v1/admin/sellers/{seller['id']}/suspension", told)
+    assert answer["suspended_at"] is not None
+
+
+def ask(port: int, key: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}",
+        headers=headers,
+        data=None if body is None else json.dumps(body).encode(),
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
 
 
 def gone(process: int) -> bool:
@@ -41,6 +62,7 @@ def test_one_command_brings_everything_and_one_signal_ends_it(tmp_path: Path) ->
         assert "mk_test_demo_buyer" in first.said
         assert "{" not in first.said, "logs flood the terminal"
         assert '"event":"request"' in (tmp_path / "logs" / "serve.log").read_text()
+        suspend_the_shop(first.port)
         children = first.children()
         assert set(children) == {"sandbox", "serve", "work"}
         started = time.monotonic()
@@ -49,7 +71,7 @@ def test_one_command_brings_everything_and_one_signal_ends_it(tmp_path: Path) ->
         assert time.monotonic() - started < 10
         until_gone(list(children.values()))
     assert not (tmp_path / "postgres" / "postmaster.pid").exists()
-    # Again on the kept data: nothing to migrate, and the sandbox knows what it knew.
+    # Again on the kept data, whatever people made of it: nothing to migrate, nothing to fill.
     with running(tmp_path) as second:
         assert "applied" not in second.said
         assert "The demo was filled already." in second.said
