@@ -106,7 +106,8 @@ async def _locked() -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def _engine_at(dsn: str) -> AsyncIterator[None]:
     engine = database.engine()
-    await engine.start(dsn, pool_size=1)
+    # Building an index takes as long as it takes.
+    await engine.start(dsn, pool_size=1, answer_seconds=None)
     try:
         yield
     finally:

@@ -113,4 +113,5 @@ async def _listening(dsn: str, woken: asyncio.Event) -> AsyncIterator[None]:
         yield
     finally:
         if connection is not None:
-            await connection.close()
+            with contextlib.suppress(*LOST):
+                await connection.close(timeout=5)

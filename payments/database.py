@@ -38,6 +38,10 @@ async def _nothing_to_reset(_: object) -> None:
 ACQUIRE_SECONDS = 3.0
 """How long a statement waits for a free connection: longer means that none will come soon."""
 
+ANSWER_SECONDS = 7.0
+"""How long a statement may take as we see it: the server ends it sooner, unless it, or the way to it, is
+gone without a word. asyncpg by itself would wait for ever, even when the task is cancelled."""
+
 LOST = (
     OSError,  # TimeoutError too, and whatever a socket can say
     asyncpg.PostgresError,
@@ -102,13 +106,20 @@ class Engine(PostgresEngine):
     async def prep_database(self) -> None:
         """No extensions are needed."""
 
-    async def start(self, dsn: str, *, pool_size: int = 10) -> None:
+    async def start(
+        self, dsn: str, *, pool_size: int = 10, answer_seconds: float | None = ANSWER_SECONDS
+    ) -> None:
         """Point the engine at `dsn` and open a pool of `pool_size` connections.
 
-        Raises DatabaseUnavailable when the server cannot be reached.
+        A statement without an answer for `answer_seconds` raises TimeoutError and its connection is given
+        up; None waits as long as it takes. Raises DatabaseUnavailable when the server cannot be reached.
         """
         assert self.pool is None, "already started"
-        self.config = {"dsn": dsn, "server_settings": dict(_SESSION_SETTINGS)}
+        self.config = {
+            "dsn": dsn,
+            "server_settings": dict(_SESSION_SETTINGS),
+            "command_timeout": answer_seconds,
+        }
         try:
             self.pool = await Pool(
                 min_size=1,
