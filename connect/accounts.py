@@ -219,6 +219,8 @@ class Accounts:
                 await self.refresh(account_id)
             except (PaymentsUnavailable, StripeMisconfigured, ConnectError) as error:
                 _log.warning("account not refreshed", account=account_id, why=repr(error))
+            except Exception:  # noqa: BLE001 - one account must not keep the others from being read
+                _log.exception("account cannot be refreshed", account=account_id, alarm=True)
         return len(claimed)
 
     async def _require_of_seller(self, seller_id: SellerId) -> KnownAccount:

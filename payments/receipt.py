@@ -8,6 +8,7 @@ import asyncio
 import re
 from datetime import datetime
 
+import asyncpg
 import msgspec
 
 from payments.database import execute
@@ -50,6 +51,9 @@ class _Envelope(msgspec.Struct):
 
 _SECRET = re.compile(r'"client_secret"\s*:\s*"[^"]*"')
 """Whoever holds it can pay or read the PaymentIntent: it is stored nowhere, and no worker needs it."""
+
+_UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What the database raises about a row, not about itself."""
 
 _decoder = msgspec.json.Decoder(_Envelope)
 _named = msgspec.json.Decoder(_Named)
@@ -127,6 +131,11 @@ class Receipt:
         try:
             await _insert([delivery for delivery, _ in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, every sender in the batch is told
+            if len(batch) > 1 and isinstance(error, _UNSTORABLE):
+                # Written alone, only the sender of the one that cannot be stored is refused.
+                for one in batch:
+                    await self._write_batch([one])
+                return
             for _, done in batch:
                 if not done.done():
                     done.set_exception(error)

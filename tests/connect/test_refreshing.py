@@ -189,6 +189,22 @@ async def test_the_sweep_outlives_silence_and_tries_again_a_minute_later(
 
 
 @pytest.mark.usefixtures("nothing_due")
+async def test_an_account_that_cannot_be_kept_does_not_keep_the_others_from_being_read(
+    connect: Connect,
+) -> None:
+    marked = [(await connect.a_ready_seller())[1] for _ in range(4)]
+    for account_id in marked:
+        await connect.accounts.mark_stale(account_id)
+    for account_id in marked[:2]:
+        connect.gateway.change(account_id, country="a country of three words")
+    assert await connect.accounts.refresh_due(connect.clock()) == 4
+    stale = [(await records.require(account_id)).known.stale for account_id in marked]
+    assert stale == [True, True, False, False]
+    for account_id in marked[:2]:
+        connect.gateway.change(account_id, country="DE")
+
+
+@pytest.mark.usefixtures("nothing_due")
 async def test_two_sweeps_never_take_the_same_account(connect: Connect) -> None:
     marked = []
     for _ in range(6):

@@ -252,3 +252,15 @@ async def test_when_the_database_is_gone_every_sender_is_told(till: Till) -> Non
     assert [type(answer).__name__ for answer in answers] == ["CheckViolationError"] * 3
     await receipt.keep(wrong)
     assert await value("SELECT count(*) FROM stripe_events") == 1
+
+
+async def test_a_delivery_that_cannot_be_stored_is_refused_alone(till: Till) -> None:
+    receipt = Receipt()
+    bodies = [event("a.b", {"id": "x", "object": "x"}) for _ in range(5)]
+    bodies[2] = event("a.b", {"id": "x", "object": "x"}, account="acct_\x00")
+    bodies[3] = event("a.b", {"id": "x", "object": "x"}, account="acct_" + "x" * 100)
+    answers = await at_once(
+        *[receipt.keep(read_delivery("platform", body, till.clock())) for body in bodies]
+    )
+    assert [answer is None for answer in answers] == [True, True, False, False, True]
+    assert await value("SELECT count(*) FROM stripe_events") == 3
