@@ -6,11 +6,13 @@
 What nobody foresaw is a 500 that tells the caller nothing but the request's id; the log has the rest.
 """
 
+import re
 from typing import Any
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
 
 from marketplace.api.problem_answers import Answer
 from marketplace.api.problem_table import INTERNAL, answer_to
@@ -26,6 +28,7 @@ _OF_STATUS = {
     415: "media_type_unsupported",
 }
 _LONGEST_MESSAGE = 200
+_MISSING = re.compile(r"Missing required \w+ parameter '(?P<name>[^']+)'")
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +65,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 def answer_with_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's exception handler for every error of every route."""
-    problem = problem_of(error)
+    if isinstance(error, ValidationException):
+        problem = _of_parameters(error, request.route_handler)
+    else:
+        problem = problem_of(error)
     if problem.status >= 500:
         log_failure(error, expected=problem.code != INTERNAL.code)
     request.scope["state"][PROBLEM_CODE] = problem.code
@@ -73,8 +79,6 @@ def problem_of(error: BaseException) -> Problem:
     """The problem document that tells `error`."""
     if isinstance(error, RequestRefused):
         return _of_refusal(error)
-    if isinstance(error, ValidationException):
-        return _of_parameters(error)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _of_status(error)
     return _of_answer(error, answer_to(error) or INTERNAL)
@@ -104,18 +108,25 @@ def _of_answer(error: BaseException, answer: Answer) -> Problem:
     )
 
 
-def _of_parameters(error: ValidationException) -> Problem:
-    """Litestar's refusal of a path, query or header parameter."""
+def _of_parameters(error: ValidationException, handler: BaseRouteHandler) -> Problem:
+    """Litestar's refusal of a path, query or header parameter, by the name it has in the request."""
     extra = error.extra if isinstance(error.extra, list) else []
     errors = [
-        {"field": str(e.get("key", "")), "message": shown_message(str(e.get("message", "")))}
+        {"field": _as_sent(str(e["key"]), handler), "message": shown_message(str(e["message"]))}
         for e in extra
-        if isinstance(e, dict)
     ]
+    if missing := _MISSING.match(error.detail):
+        errors.append({"field": missing["name"], "message": "Required"})
     status, title = REFUSALS["invalid_parameter"]
     return Problem(
         status=int(status), code="invalid_parameter", title=title, data={"errors": errors}
     )
+
+
+def _as_sent(field: str, handler: BaseRouteHandler) -> str:
+    """`from` is no name for an argument of ours: what is `since` here is `from` to the caller."""
+    argument = handler.parsed_fn_signature.parameters.get(field)
+    return getattr(argument and argument.kwarg_definition, "name", None) or field
 
 
 def _of_status(error: HTTPException) -> Problem:

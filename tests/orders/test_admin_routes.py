@@ -130,3 +130,10 @@ async def test_bad_questions_are_refused(market: Market, query: str) -> None:
     name, _, given = query.partition("=")
     answer = await market.admin.get("/v1/admin/fees/summary", **{"group_by": "day", name: given})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    assert [each["field"] for each in answer.json()["errors"]] == [name]
+
+
+async def test_a_question_without_what_it_needs_is_told_what(market: Market) -> None:
+    answer = await market.admin.get("/v1/admin/fees/summary")
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"field": "group_by", "message": "Required"}]
