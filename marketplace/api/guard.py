@@ -31,7 +31,6 @@ from marketplace.api.problems import shown_message
 from marketplace.api.refusals import RequestRefused
 
 BODY_LIMIT = 64 * 1024
-WEBHOOK_LIMIT = 1024 * 1024
 _HEADERS_LIMIT = 16 * 1024
 # A phone on a bad line sends 64 KiB in less; a body that drips would hold its connection for ever.
 _BODY_SECONDS = 15

@@ -7,7 +7,6 @@ from importlib.resources import files
 from marketplace.people.errors import PasswordRefused
 
 SHORTEST = 8
-ADVISED = 15
 LONGEST = 128
 
 # Rows of keys and of the alphabet: any run of them is as easy as one letter repeated.
