@@ -50,11 +50,15 @@ class StrictRequest(Request[Any, Any, Any]):
         """The handler's `data`. Raises RequestRefused(invalid_body) naming the field."""
         decoder: msgspec.json.Decoder[Any] = self.route_handler.opt[_DECODER]
         try:
-            return decoder.decode(await self.body())
+            found = decoder.decode(await self.body())
         except msgspec.ValidationError as error:
             raise _invalid_body(str(error)) from None
         except msgspec.DecodeError:
             raise RequestRefused("body_not_json") from None
+        if found is None:
+            # A body that may be left out may not be null: that is more likely a mistake than a wish.
+            raise _invalid_body("Expected `object`, got `null`")
+        return found
 
 
 class Guard:

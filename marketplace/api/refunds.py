@@ -4,6 +4,7 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
+from msgspec import UNSET
 
 from marketplace.api.actors import deciding, reading
 from marketplace.api.idempotency import key_required
@@ -31,8 +32,8 @@ async def ask_for_refund(
     refund = await services.refunds.ask(
         order_id,
         deciding(principal),
-        amount=wanted.amount,
-        reason=wanted.reason,
+        amount=None if wanted.amount is UNSET else wanted.amount,
+        reason=None if wanted.reason is UNSET else wanted.reason,
         idempotency_key=idempotency_key,
         now=services.clock(),
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from payments.records import RefundRecord
 from payments.refunds import RefundReason
@@ -14,13 +14,18 @@ from payments.refunds import RefundReason
 class RefundRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """All that is left, or `amount` of it."""
 
+    # Null is no amount: a program that lost its number must not refund everything.
     amount: (
-        Annotated[int, Meta(gt=0, description="Absent: all that is left.", examples=[2_000])] | None
-    ) = None
-    reason: Annotated[
-        RefundReason | None,
-        Meta(description="`fraudulent` also puts the card on Stripe's block list."),
-    ] = None
+        Annotated[int, Meta(gt=0, description="Absent: all that is left.", examples=[2_000])]
+        | UnsetType
+    ) = UNSET
+    reason: (
+        Annotated[
+            RefundReason,
+            Meta(description="`fraudulent` also puts the card on Stripe's block list."),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class RefundAnswer(msgspec.Struct, kw_only=True):
