@@ -26,12 +26,16 @@ RunOnce = Callable[[datetime, int], Awaitable[int]]
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
-    """Work over due rows: how often to look when there is nothing (seconds), how many rows at a time."""
+    """Work over due rows: how often to look when there is nothing (seconds), how many rows at a time.
+
+    One whose rows each wait for Stripe has several `lanes`: as many passes at once, as if by as many workers.
+    """
 
     name: str
     run_once: RunOnce
     every_seconds: float
     limit: int = 100
+    lanes: int = 1
     woken: bool = False
 
 
@@ -40,7 +44,10 @@ async def work(sweeps: Sequence[Sweep], clock: Clock, stop: asyncio.Event, dsn: 
     woken = asyncio.Event()
     async with _listening(dsn, woken), asyncio.TaskGroup() as group:
         for sweep in sweeps:
-            group.create_task(_loop(sweep, clock, stop, woken if sweep.woken else asyncio.Event()))
+            for lane in range(sweep.lanes):
+                # One is woken; the others only find something when it cannot keep step.
+                wake = woken if sweep.woken and lane == 0 else asyncio.Event()
+                group.create_task(_loop(sweep, clock, stop, wake))
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
