@@ -56,7 +56,7 @@ with_parent: Callable[[Any], Any] = click.option(
 @click.command()
 @with_parent
 def serve() -> None:
-    """Serve the API and the pages. Any number may run, on one database."""
+    """Serve the API. Any number may run, on one database."""
     chosen = configured()
     from marketplace import logs
 
@@ -90,7 +90,7 @@ def serve() -> None:
 def work() -> None:
     """Work over due rows. Any number may run.
 
-    Webhook events, interrupted operations, expiries, reconciliation.
+    Webhook events, interrupted operations, payments and accounts to be read again, expiries.
     """
     chosen = configured(settings.WORKING)
     from marketplace import logs
