@@ -6,7 +6,6 @@ create leaves an object that nobody holds the secret of, so nobody can pay it.
 """
 
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -17,7 +16,6 @@ from payments.absorption import Absorption
 from payments.currencies import check_chargeable
 from payments.database import (
     execute,
-    lock_order,
     require_transaction,
     row,
     rows,
@@ -30,7 +28,7 @@ from payments.errors import (
     PaymentStepRefused,
     StripeRejected,
 )
-from payments.events import Announce, Clock, PaymentNotCreated
+from payments.events import Announce, Clock
 from payments.gateway import (
     CancelDraft,
     CancellationReason,
@@ -50,12 +48,19 @@ from payments.ids import (
     SellerId,
     new_id,
 )
-from payments.operations import Operation, Operations
+from payments.intent_operations import (
+    CANCEL,
+    CAPTURE,
+    CREATE,
+    CancelIntent,
+    CaptureIntent,
+    CreateIntent,
+)
+from payments.operations import Operations
 from payments.records import ATTEMPT_COLUMNS, COLUMNS, AttemptRecord, PaymentRecord
 
 _log = structlog.get_logger("payments.lifecycle")
 
-CREATE, CAPTURE, CANCEL = "create_intent", "capture_intent", "cancel_intent"
 _AIM = {CAPTURE: states.SUCCEEDED, CANCEL: states.CANCELED}
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 """Stripe's no when the PaymentIntent has moved on without us: read it, then decide anew."""
@@ -100,9 +105,9 @@ class Payments:
         self._operations = operations
         self._clock = clock
         self._absorption = Absorption(announce, clock)
-        operations.register(CREATE, _CreateIntent(gateway, self._absorption, announce, clock))
-        operations.register(CAPTURE, _CaptureIntent(gateway, self._absorption), standing=True)
-        operations.register(CANCEL, _CancelIntent(gateway, self._absorption), standing=True)
+        operations.register(CREATE, CreateIntent(gateway, self._absorption, announce, clock))
+        operations.register(CAPTURE, CaptureIntent(gateway, self._absorption), standing=True)
+        operations.register(CANCEL, CancelIntent(gateway, self._absorption), standing=True)
 
     async def plan_intent(self, charge: DestinationCharge, now: datetime) -> OperationId:
         """Write the payment and the creation of its PaymentIntent down.
@@ -329,89 +334,6 @@ class Payments:
         if payment.status != states.REQUIRES_CAPTURE:
             raise PaymentStepRefused(step, payment_status=payment.status)
         return payment
-
-
-class _CreateIntent:
-    """Performs the creation: the id is stored before anybody can pay."""
-
-    draft_type = IntentDraft
-
-    def __init__(
-        self, gateway: PaymentGateway, absorption: Absorption, announce: Announce, clock: Clock
-    ) -> None:
-        self._gateway, self._absorption = gateway, absorption
-        self._announce, self._clock = announce, clock
-
-    async def send(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot:
-        return await self._gateway.create_intent(draft, key)
-
-    async def find(self, draft: IntentDraft) -> IntentSnapshot | None:
-        return await self._gateway.find_intent(draft)
-
-    async def succeeded(
-        self, operation: Operation, draft: IntentDraft, result: IntentSnapshot
-    ) -> str:
-        await self._absorption.absorb(draft.order_id, result)
-        return result.id
-
-    async def rejected(
-        self, operation: Operation, draft: IntentDraft, rejection: StripeRejected
-    ) -> None:
-        """Stripe will not create it: the payment is dead and the order may try a new generation."""
-        await lock_order(draft.order_id)
-        now = self._clock()
-        changed = await execute(
-            "UPDATE payments SET status = 'refused', live = false, updated_at = $2 "
-            "WHERE id = $1 AND status = 'planned'",
-            draft.payment_id,
-            now,
-        )
-        if changed:
-            await self._announce(
-                PaymentNotCreated(
-                    order_id=draft.order_id,
-                    payment_id=draft.payment_id,
-                    occurred_at=now,
-                    code=rejection.code,
-                )
-            )
-
-
-class _OnIntent:
-    """What capture and cancel share: they act on a stored PaymentIntent, and its state tells the outcome."""
-
-    def __init__(self, gateway: PaymentGateway, absorption: Absorption) -> None:
-        self._gateway, self._absorption = gateway, absorption
-
-    async def succeeded(self, operation: Operation, draft: Any, result: IntentSnapshot) -> str:
-        await self._absorption.absorb(operation.order_id or "", result)
-        return result.id
-
-    async def rejected(self, operation: Operation, draft: Any, rejection: StripeRejected) -> None:
-        if isinstance(rejection.snapshot, IntentSnapshot):
-            await self._absorption.absorb(operation.order_id or "", rejection.snapshot)
-
-
-class _CaptureIntent(_OnIntent):
-    draft_type = CaptureDraft
-
-    async def send(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
-        return await self._gateway.capture_intent(draft, key)
-
-    async def find(self, draft: CaptureDraft) -> IntentSnapshot | None:
-        snapshot = await self._gateway.retrieve_intent(draft.intent_id)
-        return snapshot if snapshot.status == states.SUCCEEDED else None
-
-
-class _CancelIntent(_OnIntent):
-    draft_type = CancelDraft
-
-    async def send(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:
-        return await self._gateway.cancel_intent(draft, key)
-
-    async def find(self, draft: CancelDraft) -> IntentSnapshot | None:
-        snapshot = await self._gateway.retrieve_intent(draft.intent_id)
-        return snapshot if snapshot.status == states.CANCELED else None
 
 
 _OPEN = "live AND status <> 'succeeded' AND intent_id IS NOT NULL"

@@ -1,0 +1,105 @@
+"""What creating, capturing and canceling a PaymentIntent mean to the journal: the performers.
+
+Each asks the gateway, reads back what a lost answer may have done, and absorbs what Stripe said. The use
+cases that plan them are in `lifecycle.py`.
+"""
+
+from typing import Any
+
+from payments import states
+from payments.absorption import Absorption
+from payments.database import execute, lock_order
+from payments.errors import StripeRejected
+from payments.events import Announce, Clock, PaymentNotCreated
+from payments.gateway import CancelDraft, CaptureDraft, IntentDraft, IntentSnapshot, PaymentGateway
+from payments.ids import IdempotencyKey
+from payments.operations import Operation
+
+CREATE, CAPTURE, CANCEL = "create_intent", "capture_intent", "cancel_intent"
+
+
+class CreateIntent:
+    """Performs the creation: the id is stored before anybody can pay."""
+
+    draft_type = IntentDraft
+
+    def __init__(
+        self, gateway: PaymentGateway, absorption: Absorption, announce: Announce, clock: Clock
+    ) -> None:
+        self._gateway, self._absorption = gateway, absorption
+        self._announce, self._clock = announce, clock
+
+    async def send(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return await self._gateway.create_intent(draft, key)
+
+    async def find(self, draft: IntentDraft) -> IntentSnapshot | None:
+        return await self._gateway.find_intent(draft)
+
+    async def succeeded(
+        self, operation: Operation, draft: IntentDraft, result: IntentSnapshot
+    ) -> str:
+        await self._absorption.absorb(draft.order_id, result)
+        return result.id
+
+    async def rejected(
+        self, operation: Operation, draft: IntentDraft, rejection: StripeRejected
+    ) -> None:
+        """Stripe will not create it: the payment is dead and the order may try a new generation."""
+        await lock_order(draft.order_id)
+        now = self._clock()
+        changed = await execute(
+            "UPDATE payments SET status = 'refused', live = false, updated_at = $2 "
+            "WHERE id = $1 AND status = 'planned'",
+            draft.payment_id,
+            now,
+        )
+        if changed:
+            await self._announce(
+                PaymentNotCreated(
+                    order_id=draft.order_id,
+                    payment_id=draft.payment_id,
+                    occurred_at=now,
+                    code=rejection.code,
+                )
+            )
+
+
+class _OnIntent:
+    """What capture and cancel share: they act on a stored PaymentIntent, and its state tells the outcome."""
+
+    def __init__(self, gateway: PaymentGateway, absorption: Absorption) -> None:
+        self._gateway, self._absorption = gateway, absorption
+
+    async def succeeded(self, operation: Operation, draft: Any, result: IntentSnapshot) -> str:
+        await self._absorption.absorb(operation.order_id or "", result)
+        return result.id
+
+    async def rejected(self, operation: Operation, draft: Any, rejection: StripeRejected) -> None:
+        if isinstance(rejection.snapshot, IntentSnapshot):
+            await self._absorption.absorb(operation.order_id or "", rejection.snapshot)
+
+
+class CaptureIntent(_OnIntent):
+    """Performs the one final capture."""
+
+    draft_type = CaptureDraft
+
+    async def send(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return await self._gateway.capture_intent(draft, key)
+
+    async def find(self, draft: CaptureDraft) -> IntentSnapshot | None:
+        snapshot = await self._gateway.retrieve_intent(draft.intent_id)
+        return snapshot if snapshot.status == states.SUCCEEDED else None
+
+
+class CancelIntent(_OnIntent):
+    """Performs the cancellation; a hold on the card is released with it."""
+
+    draft_type = CancelDraft
+
+    async def send(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return await self._gateway.cancel_intent(draft, key)
+
+    async def find(self, draft: CancelDraft) -> IntentSnapshot | None:
+        snapshot = await self._gateway.retrieve_intent(draft.intent_id)
+        return snapshot if snapshot.status == states.CANCELED else None
