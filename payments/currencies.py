@@ -93,5 +93,11 @@ def check_chargeable(amount: int, code: str) -> None:
         raise AmountNotChargeable("too_small", amount=amount, currency=code, limit=rules.minimum)
     if amount > MAXIMUM_CHARGE:
         raise AmountNotChargeable("too_large", amount=amount, currency=code, limit=MAXIMUM_CHARGE)
-    if amount % rules.step:
-        raise AmountNotChargeable("not_whole", amount=amount, currency=code, limit=rules.step)
+    check_whole(amount, code)
+
+
+def check_whole(amount: int, code: str) -> None:
+    """Raise AmountNotChargeable unless the amount is one that exists in the currency: 1.50 ISK does not."""
+    step = currency(code).step
+    if amount % step:
+        raise AmountNotChargeable("not_whole", amount=amount, currency=code, limit=step)

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from payments.absorption import Absorption
+from payments.currencies import check_whole
 from payments.database import execute, lock_order, require_transaction, row, rows, value
 from payments.errors import (
     OutcomeUnknown,
@@ -68,7 +69,8 @@ class Refunds:
 
         Inside the caller's transaction; takes the order's lock. The same requester with the same key gets
         the same refund. Raises PaymentNotFound, PaymentStepRefused when nothing was captured,
-        RefundExceedsCaptured, RequestReused when the key stood for another refund.
+        RefundExceedsCaptured, AmountNotChargeable where the currency has no such amount, RequestReused when
+        the key stood for another refund.
         """
         require_transaction()
         await lock_order(order_id)
@@ -80,6 +82,7 @@ class Refunds:
         asked = left if amount is None else amount
         if not 0 < asked <= left:
             raise RefundExceedsCaptured(asked=asked, refundable=left, currency=payment.currency)
+        check_whole(asked, payment.currency)
         refund_id, operation_id = RefundId(new_id("rfd")), OperationId(new_id("op"))
         await _insert(refund_id, payment, asked, reason, requested_by, idempotency_key, now)
         draft = RefundDraft(

@@ -31,8 +31,8 @@ class OrderRefunds:
 
         The seller's transfer is reversed and the fee returned in proportion. The same key from the same
         person is the same refund. Raises OrderNotFound, SellerOnly, OrderStepRefused, RequestReused,
-        RefundExceedsCaptured, StripeRejected; after NotSent and OutcomeUnknown the refund stands and is
-        carried out later.
+        RefundExceedsCaptured, AmountNotChargeable, StripeRejected; after NotSent and OutcomeUnknown the
+        refund stands and is carried out later.
         """
         async with transaction():
             planned = await self._plan(order_id, actor, amount, reason, idempotency_key, now)

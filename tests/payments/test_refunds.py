@@ -8,6 +8,7 @@ import pytest
 from payments import ledger
 from payments.database import execute
 from payments.errors import (
+    AmountNotChargeable,
     OutcomeUnknown,
     PaymentNotFound,
     PaymentStepRefused,
@@ -142,6 +143,17 @@ async def test_an_amount_that_cannot_be_refunded_changes_nothing(
     with pytest.raises(RefundExceedsCaptured):
         await till.refund(order_id, amount)
     assert await postings(order_id) == before
+    assert await till.refunds.of_order(order_id) == []
+
+
+@pytest.mark.parametrize(("currency", "amount"), [("isk", 150), ("kwd", 1001)])
+async def test_an_amount_that_the_currency_does_not_have_is_not_asked_of_stripe(
+    till: Till, order_id: str, currency: str, amount: int
+) -> None:
+    await till.paid(order_id, currency=currency)
+    with pytest.raises(AmountNotChargeable) as refused:
+        await till.refund(order_id, amount)
+    assert refused.value.why == "not_whole"
     assert await till.refunds.of_order(order_id) == []
 
 
