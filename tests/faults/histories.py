@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from marketplace.worker import drain
 from payments.database import row, rows
 from payments.ids import new_id
 from stripe_sandbox.faults import REQUEST_FAULTS
@@ -28,7 +29,7 @@ CARDS = (
     "pm_card_visa_chargeDeclined",
     "pm_card_visa_chargeDeclinedInsufficientFunds",
 )
-STOCK = 6
+STOCK = 12
 STRIPE_PATHS = (
     "/v1/payment_intents",
     "/v1/payment_intents/*",
@@ -39,7 +40,7 @@ STRIPE_PATHS = (
     "*",
 )
 PAUSES_SECONDS = (1, 3, 20, 35, 70, 400, 25 * 3600)
-_PAUSE_WEIGHTS = (20, 20, 10, 20, 10, 5, 2)
+_PAUSE_WEIGHTS = (20, 20, 10, 20, 10, 5, 1)
 
 
 @dataclass
@@ -53,7 +54,7 @@ class History:
     buyers: tuple[Person, ...]
     listings: tuple[str, ...] = ()
     orders: dict[str, Person] = field(default_factory=dict)
-    checkouts: list[Any] = field(default_factory=list)
+    checkouts: dict[str, Any] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -62,10 +63,8 @@ class History:
     async def run(self, rounds: int) -> None:
         """Live through it, then come to rest."""
         await self._everybody_signs_in()
-        self.listings = (
-            await self.town.lists(self.seller),
-            await self.town.product(self.seller, stock=STOCK),
-        )
+        product = await self.town.product(self.seller, stock=STOCK)
+        self.listings = (await self.town.lists(self.seller), product, product)
         for _ in range(rounds):
             together = [self._deed() for _ in range(self.chance.randint(1, 4))]
             await asyncio.gather(*[deed() for deed in together])
@@ -78,13 +77,14 @@ class History:
 
     def _deed(self) -> Callable[[], Awaitable[None]]:
         deeds: list[tuple[Callable[[], Awaitable[None]], int]] = [
-            (self._order, 6),
-            (self._check_out, 5),
-            (self._pay, 8),
-            (self._prepare, 5),
+            (self._order, 5),
+            (self._check_out, 4),
+            (self._pay, 9),
+            (self._prepare, 7),
             (self._cancel, 2),
-            (self._refund, 4),
+            (self._refund, 7),
             (self._refresh, 2),
+            (self._work, 6),
             (self._break_stripe, 5),
             (self._break_webhooks, 3),
             (self._hang_up, 2),
@@ -103,41 +103,60 @@ class History:
             await self._check_out_order(placed.json()["id"])
 
     async def _check_out(self) -> None:
-        if self.orders:
-            await self._check_out_order(self.chance.choice(list(self.orders)))
+        order_id = await self._an_order("checkout")
+        if order_id is not None:
+            await self._check_out_order(order_id)
 
     async def _check_out_order(self, order_id: str) -> None:
         answer = await self._ask(self.orders[order_id], f"/v1/orders/{order_id}/checkout")
         if answer is not None and answer.status_code == 200:
-            self.checkouts.append(answer.json())
+            self.checkouts[order_id] = answer.json()
 
     async def _pay(self) -> None:
-        if not self.checkouts:
+        checkout = self.checkouts.get(await self._an_order("checkout") or "")
+        if checkout is None:
             return
-        checkout, card = self.chance.choice(self.checkouts[-4:]), self.chance.choice(CARDS)
         with contextlib.suppress(
             httpx.TransportError
         ):  # what goes wrong goes wrong for browsers too
-            await self.town.confirm(checkout, card)
+            await self.town.confirm(checkout, self.chance.choice(CARDS))
 
     async def _prepare(self) -> None:
-        await self._on_an_order(self.seller, "preparation")
+        await self._on_an_order("authorized", self.seller, "preparation")
 
     async def _cancel(self) -> None:
-        await self._on_an_order(None, "cancellation")
+        status = self.chance.choice(("checkout", "authorized"))
+        await self._on_an_order(status, None, "cancellation")
 
     async def _refresh(self) -> None:
-        await self._on_an_order(None, "refresh")
+        await self._on_an_order("checkout", None, "refresh")
 
     async def _refund(self) -> None:
         amount = self.chance.choice((1, 700, 2500, None))
         person = self.chance.choice((self.seller, self.admin))
-        await self._on_an_order(person, "refunds", {} if amount is None else {"amount": amount})
+        body = {} if amount is None else {"amount": amount}
+        await self._on_an_order("paid", person, "refunds", body)
 
-    async def _on_an_order(self, person: Person | None, what: str, body: Any = None) -> None:
-        if self.orders:
-            order_id = self.chance.choice(list(self.orders))
+    async def _work(self) -> None:
+        await drain(self.town.composition.sweeps, self.town.clock())
+
+    async def _on_an_order(
+        self, status: str, person: Person | None, what: str, body: Any = None
+    ) -> None:
+        order_id = await self._an_order(status)
+        if order_id is not None:
             await self._ask(person or self.orders[order_id], f"/v1/orders/{order_id}/{what}", body)
+
+    async def _an_order(self, status: str) -> str | None:
+        """One of this history's, mostly one in this status."""
+        wanted = None if self.chance.random() < 0.15 else status
+        found = await rows(
+            "SELECT id FROM orders WHERE id = ANY($1) AND ($2::text IS NULL OR status = $2) "
+            "ORDER BY id",
+            list(self.orders),
+            wanted,
+        )
+        return self.chance.choice(found)[0] if found else None
 
     async def _hang_up(self) -> None:
         """Somebody asks for something and is gone before the answer."""

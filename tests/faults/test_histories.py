@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests.faults.histories import History
 from tests.stories.town import Person, Town
 
-ROUNDS = 25
+ROUNDS = 35
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
