@@ -293,13 +293,24 @@ class Operations:
             raise
         async with transaction():
             result_id = await performer.succeeded(operation, draft, result)
-            await self._close(
+            closed = await self._close(
                 operation,
                 "succeeded",
                 result_id=result_id,
                 request_id=getattr(result, "request_id", None),
             )
+        if not closed:
+            self._require_not_rejected(await self.require(operation.id))
         return result
+
+    def _require_not_rejected(self, operation: Operation) -> None:
+        """Raise the no that another process (by a wrong clock, say) had concluded before our yes came.
+
+        What was made is known, but stands for nothing any more: nobody may be handed it to pay.
+        """
+        if operation.state == "rejected":
+            _log.error("a yes came after its operation was given up", id=operation.id, alarm=True)
+            raise _no_again(operation)
 
     async def _ask(self, operation: Operation, performer: Performer, draft: Any) -> Any:
         """Send under the frozen key, or read back where sending could do it twice."""

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from payments.database import execute, row
-from payments.errors import OutcomeUnknown
+from payments.errors import NotSent, OutcomeUnknown
 from payments.events import PaymentEvent
 from payments.ids import new_id
 from payments.operations import LEASE_SECONDS
@@ -99,3 +99,17 @@ async def test_a_payment_that_cannot_be_absorbed_does_not_hold_up_the_others(
     till.refused.update(orders[:2])
     assert await till.payments.refresh_due(till.clock.move(minutes=2), 50) == 5
     assert [await _captured(till, order_id) for order_id in orders] == [False] * 2 + [True] * 3
+
+
+async def test_nobody_is_handed_what_another_process_has_given_up(till: PickyTill) -> None:
+    """A process whose clock is a day ahead reads back what was not even sent."""
+    order_id = new_id("ord")
+    operation_id = await till.plan(order_id)
+    ahead = Till()
+    assert await ahead.operations.resume_due(ahead.clock.move(hours=24), 50) == 1
+    with pytest.raises(NotSent):
+        await till.payments.open_intent(order_id, operation_id)
+    again = await till.open(order_id, generation=2)
+    payment = await till.payments.find_live(order_id)
+    assert payment is not None
+    assert (payment.generation, payment.intent_id) == (2, again.intent_id)
