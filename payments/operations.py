@@ -31,6 +31,7 @@ from payments.errors import (
     OutcomeUnknown,
     PaymentError,
     RequestReused,
+    StripeMisconfigured,
     StripeRejected,
 )
 from payments.events import Clock
@@ -45,6 +46,8 @@ KEY_LIFETIME = timedelta(hours=23)
 """Stripe may forget a v1 key after 24 h; an hour before that we read instead of sending."""
 FIRST_RETRY_SECONDS = 2
 LAST_RETRY_SECONDS = 15 * 60
+ALARMING_ATTEMPTS = 10
+"""As many are made in about half an hour."""
 VISIBLE_AFTER = timedelta(seconds=60)
 """Stripe's lists may lag: what cannot be read sooner than this after the first send may still appear."""
 NO_EFFECT = "no_effect"
@@ -238,6 +241,7 @@ class Operations:
                     operation_id=operation.id,
                     kind=operation.kind,
                     outcome=type(error).__name__,
+                    alarm=_wants_a_person(operation, error),
                 )
             except Exception:  # noqa: BLE001 - what one order cannot take in must not stop the others
                 _log.exception(
@@ -412,6 +416,13 @@ class Operations:
             getattr(error, "request_id", None),
             operation.attempts,
         )
+
+
+def _wants_a_person(operation: Operation, error: PaymentError) -> bool:
+    """Whether trying again will not help by itself, or has not for half an hour."""
+    refused = isinstance(error, StripeRejected)
+    stuck = not refused and operation.attempts >= ALARMING_ATTEMPTS
+    return stuck or isinstance(error, StripeMisconfigured)
 
 
 def _word(error: Exception) -> str:

@@ -1,9 +1,11 @@
 """Sweeps over what was left open: one row that cannot be settled never holds up the others."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from payments.database import execute, row
 from payments.errors import NotSent, OutcomeUnknown
@@ -113,3 +115,17 @@ async def test_nobody_is_handed_what_another_process_has_given_up(till: PickyTil
     payment = await till.payments.find_live(order_id)
     assert payment is not None
     assert (payment.generation, payment.intent_id) == (2, again.intent_id)
+
+
+async def test_an_operation_that_stays_open_rings_the_alarm_after_half_an_hour(
+    till: PickyTill,
+) -> None:
+    till.gateway.lose_answer_before(times=100)
+    await till.plan(new_id("ord"))
+    began = till.clock()
+    with capture_logs() as logs:
+        for _ in range(400):
+            await till.operations.resume_due(till.clock.move(seconds=15), 10)
+            if any(line.get("alarm") for line in logs):
+                break
+    assert timedelta(minutes=10) < till.clock() - began < timedelta(hours=1)
