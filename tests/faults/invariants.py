@@ -105,10 +105,16 @@ BOOKS: Rules = {
         ON t.payment_id = r.payment_id AND t.cause = r.id || ':refunded'
         WHERE (r.status = 'succeeded') <> (t.id IS NOT NULL)
         AND r.status NOT IN ('failed', 'canceled')""",
-    "all accounts together hold nothing": """
-        SELECT currency FROM (
-            SELECT currency, amount FROM postings UNION ALL SELECT currency, -amount FROM postings
-        ) AS legs GROUP BY currency HAVING sum(amount) <> 0""",
+    "money moves between the accounts of its kind": """
+        SELECT id FROM postings WHERE NOT CASE kind
+            WHEN 'capture' THEN source = 'buyers' AND target = 'seller:' || seller_id
+            WHEN 'application_fee' THEN source = 'seller:' || seller_id AND target = 'platform:fees'
+            WHEN 'processing_cost' THEN source = 'platform:fees' AND target = 'stripe:processing'
+            WHEN 'fee_refund' THEN source = 'platform:fees' AND target = 'seller:' || seller_id
+            WHEN 'refund' THEN target = 'buyers'
+                AND source IN ('seller:' || seller_id, 'platform:refunds')
+            ELSE source = 'buyers' AND target IN ('seller:' || seller_id, 'platform:refunds')
+        END""",
     "what buyers gave is what sellers, fees and Stripe hold": """
         SELECT currency FROM (
             SELECT currency, -amount AS held FROM postings WHERE source = 'buyers'
