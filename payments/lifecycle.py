@@ -153,6 +153,11 @@ class Payments:
         )
         return None if found is None else OperationId(found["id"])
 
+    async def is_being_canceled(self, order_id: str) -> bool:
+        """Whether the order's live PaymentIntent is about to end: nobody should be asked to pay it."""
+        payment = await self.find_live(order_id)
+        return payment is not None and await _under_way(payment.id, CANCEL) is not None
+
     async def plan_capture(
         self, order_id: str, *, amount: int, application_fee: int, now: datetime
     ) -> OperationId:

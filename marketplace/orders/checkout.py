@@ -14,7 +14,12 @@ import structlog
 from marketplace.catalog import stock
 from marketplace.catalog.catalog import Catalog
 from marketplace.orders import records, steps
-from marketplace.orders.errors import CheckoutOver, ListingNotOffered, OrderNotFound
+from marketplace.orders.errors import (
+    CheckoutOver,
+    ListingNotOffered,
+    OrderNotFound,
+    OrderStepRefused,
+)
 from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
@@ -84,6 +89,8 @@ class Checkout:
         destination = await self._vouching.require_payable_now(order.seller_id, now)
         alive = await self._payments.creation_of_live(order_id)
         if alive is not None:
+            if await self._payments.is_being_canceled(order_id):
+                raise OrderStepRefused(order.status, "checkout_begun")
             return alive
         order = await self._make_ready(order, buyer, now)
         return await self._payments.plan_intent(

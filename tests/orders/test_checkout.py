@@ -296,6 +296,17 @@ async def test_an_expiry_without_an_answer_comes_back_later(shop: Shop) -> None:
     assert (await shop.steps(order_id)).count("expiry_asked") == 1
 
 
+async def test_nobody_is_asked_to_pay_what_is_about_to_end(shop: Shop) -> None:
+    """Paid now, the hold would be released by the cancellation that is under way."""
+    order_id, _ = await an_order(shop)
+    await shop.begin(order_id)
+    shop.stripe.lose_answer_before()
+    await expire(shop)
+    assert await shop.status(order_id) == "checkout"
+    with pytest.raises(OrderStepRefused):
+        await shop.begin(order_id)
+
+
 async def test_after_its_time_an_order_cannot_be_begun_even_before_the_sweep(shop: Shop) -> None:
     order_id, _ = await an_order(shop)
     shop.clock.move(seconds=(CHECKOUT_LASTS + timedelta(seconds=1)).total_seconds())
