@@ -9,7 +9,7 @@ UV ?= uv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format soak bench lock clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ check: setup ## lint, formatting, types and the rules of the architecture
 format: setup ## put the sources into the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+soak: setup ## live through many more faults, and kill the real processes: a quarter of an hour
+	@$(BIN)/pytest -m soak tests/faults
 
 bench: setup ## measure the two jobs that matter beside their bare limits
 	@$(BIN)/python -m tests.benchmarks
