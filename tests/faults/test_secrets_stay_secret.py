@@ -1,0 +1,69 @@
+"""What nobody may learn is stored nowhere and logged nowhere: each secret ever issued is looked for."""
+
+import contextlib
+import io
+import logging
+from collections.abc import Iterator
+
+import structlog
+
+from marketplace import logs
+from payments.database import rows
+from tests.faults.cast import key_of
+from tests.stories.town import PASSWORD, SECRET_KEY, SECRETS, Person, Town
+
+
+@contextlib.contextmanager
+def everything_logged() -> Iterator[io.StringIO]:
+    """What the program would write to its log, at its most talkative."""
+    kept = structlog.get_config(), logging.root.handlers, logging.root.level
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told):
+        logs.configure("DEBUG")
+        try:
+            yield told
+        finally:
+            structlog.configure(**kept[0])
+            logging.root.handlers, logging.root.level = kept[1], kept[2]
+
+
+async def test_no_secret_is_in_a_table_a_log_or_another_s_answer(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    with everything_logged() as told:
+        token, _ = await key_of(buyer, "orders:read")
+        order = await buyer.order((await town.lists(coach), 1))
+        checkout = await buyer.checkout(order["id"])
+        await town.confirm(checkout, "pm_card_visa_chargeDeclined")
+        await town.fault(fault="garbage", method="GET", path="/v1/payment_intents/*")
+        await town.settle()
+        await town.confirm(checkout)
+        await town.settle()
+        seen_by_others = [
+            (await person.call("GET", f"/v1/orders/{order['id']}{what}")).text
+            for person in (coach, admin, buyer)
+            for what in ("", "/attempts", "/history", "/refunds")
+        ]
+    secrets = {
+        "a client secret": checkout["client_secret"],
+        "an API key": token,
+        "a session": buyer.http.headers["Cookie"].partition("=")[2],
+        "a password": PASSWORD,
+        "Stripe's key": SECRET_KEY,
+        "a signing secret": SECRETS["platform"],
+    }
+    stored = await _everything_stored()
+    for name, secret in secrets.items():
+        assert [table for table, text in stored if secret in text] == [], name
+        assert secret not in told.getvalue(), name
+        assert not any(secret in text for text in seen_by_others), name
+    assert told.getvalue().count('"event"') > 10
+
+
+async def _everything_stored() -> list[tuple[str, str]]:
+    tables = await rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return [
+        (name, record[0])
+        for (name,) in tables
+        for record in await rows(f'SELECT t::text FROM "{name}" AS t')
+    ]
