@@ -62,7 +62,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def drain(sweeps: Sequence[Sweep], now: datetime, *, rounds: int = 50) -> int:
-    """Run the sweeps until none finds anything due: for the demo, for operators and for tests."""
+    """Run the sweeps until none finds anything due: for tests, which move the clock themselves."""
     total = 0
     for _ in range(rounds):
         found = 0
