@@ -54,6 +54,7 @@ async def worked_off(mortal: MortalTown) -> None:
             break
         await asyncio.sleep(0.05)
     await mortal.service.kill(worker)
+    await time_passes(120)  # it died with events in its hands
     await mortal.town.settle()
 
 

@@ -107,7 +107,7 @@ async def _books_of(order_id: str) -> list[tuple[Any, ...]]:
         "SELECT 'posting', cause, amount::text FROM postings WHERE order_id = $1 "
         "UNION ALL SELECT 'step', step, position::text FROM order_steps WHERE order_id = $1 "
         "UNION ALL SELECT 'attempt', reference, outcome FROM attempts WHERE order_id = $1 "
-        "UNION ALL SELECT 'refund', id, status FROM refunds WHERE order_id = $1 ORDER BY 1, 2",
+        "UNION ALL SELECT 'refund', id, status FROM refunds WHERE order_id = $1 ORDER BY 1, 2, 3",
         order_id,
     )
     return [tuple(record) for record in found]
