@@ -30,8 +30,10 @@ from marketplace.embedded_postgres.server import DURABLE
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Starts a server with the first argument as data directory, says where it is, and never stops it.
 ABANDON = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# Whoever started the tests may ignore it (a shell's background job does), and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from marketplace.embedded_postgres import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]), fast=True)
 print(server.start(), flush=True)
