@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import sys
 from collections.abc import Iterator
 
 import structlog
@@ -20,11 +21,24 @@ def everything_logged() -> Iterator[io.StringIO]:
     told = io.StringIO()
     with contextlib.redirect_stderr(told):
         logs.configure("DEBUG")
+        _forget_bound_loggers()
         try:
             yield told
         finally:
+            _forget_bound_loggers()
             structlog.configure(**kept[0])
             logging.root.handlers, logging.root.level = kept[1], kept[2]
+
+
+def _forget_bound_loggers() -> None:
+    """Loggers that earlier tests used keep the configuration of their first line: make them ask again."""
+    for module in list(sys.modules.values()):
+        logger = getattr(module, "_log", None)
+        if (
+            module.__name__.startswith(("payments", "connect", "marketplace"))
+            and logger is not None
+        ):
+            vars(logger).pop("bind", None)
 
 
 async def test_no_secret_is_in_a_table_a_log_or_another_s_answer(
