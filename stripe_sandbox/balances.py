@@ -2,14 +2,19 @@
 
 What Stripe leaves open and is decided here: the fee of a card payment is 2.9 % + 30 minor units,
 rounded half up, that of a bank debit 0.8 %, at most 5.00; money of a card is available after two
-days; a fee refund without a refund is
-booked for the connected account as an `adjustment` of category `fee`.
+days; a fee refund without a refund is booked for the connected account as an `adjustment` of
+category `fee`.
+
+A balance may go below zero, the platform's and a connected account's; what comes in next fills
+it. Of what Stripe does about a connected account below zero, for which the platform is liable,
+nothing is simulated: no reserve (`connect_reserved`), no debit of its bank account, and no
+collection from the platform after 180 days (`connect_collection_transfer`).
 """
 
 from dataclasses import dataclass
 
 from . import schedule
-from .errors import Json
+from .errors import Json, StripeError, refused
 from .routes import Call, list_of, route
 from .world import World
 
@@ -17,7 +22,10 @@ PROCESSING_BASIS_POINTS = 290
 PROCESSING_FIXED_MINOR = 30
 DEBIT_BASIS_POINTS = 80
 DEBIT_MOST_MINOR = 500
-AVAILABLE_AFTER_SECONDS = 2 * 86_400
+DAY_SECONDS = 86_400
+AVAILABLE_AFTER_SECONDS = 2 * DAY_SECONDS
+HOLDINGS, PLATFORM = "sandbox.balance", "platform"
+"""Beside the movements, what they come to is kept by owner, so that nobody has to add them up."""
 
 CATEGORIES = {
     "charge": "charge",
@@ -30,6 +38,9 @@ CATEGORIES = {
     "application_fee": "platform_earning",
     "application_fee_refund": "platform_earning_refund",
     "adjustment": "fee",
+    "payout": "payout",
+    "payout_cancel": "payout_reversal",
+    "payout_failure": "payout_reversal",
 }
 """Reporting category by type, where nothing else is said."""
 
@@ -76,6 +87,7 @@ def book(
     fee = sum(line.amount for line in fees)
     available_on = max(world.now(), available_on or 0)
     pending = available_on > world.now()
+    kept = holdings(world, account)
     transaction = world.put(
         {
             "id": world.mint("txn"),
@@ -97,8 +109,11 @@ def book(
         },
         account=account,
     )
+    _held(kept, currency)[transaction["status"]] += transaction["net"]
     if pending:
         schedule.at(world, available_on, "funds_available", transaction["id"])
+    else:
+        _have(world, kept, transaction)
     return transaction
 
 
@@ -115,25 +130,79 @@ def _line(fee: Fee, currency: str) -> Json:
 @schedule.action("funds_available")
 def _become_available(world: World, id: str) -> None:
     transaction = world.peek("balance_transaction", id)
-    if transaction is not None:
-        transaction["status"] = "available"
+    if transaction is None or transaction["status"] == "available":
+        return
+    transaction["status"] = "available"
+    kept = holdings(world, world.owner("balance_transaction", id))
+    held = _held(kept, transaction["currency"])
+    held["pending"] -= transaction["net"]
+    held["available"] += transaction["net"]
+    kept["told"] = kept["told"] and transaction["net"] <= 0
+    _have(world, kept, transaction)
+
+
+def _have(world: World, kept: Json, transaction: Json) -> None:
+    """Count available money into what the next payout brings, and have the day end once."""
+    if kept["id"] != PLATFORM:
+        _held(kept, transaction["currency"])["unpaid"].append(transaction["id"])
+    plan_day(world, kept)
+
+
+def plan_day(world: World, kept: Json) -> None:
+    """Have `day_turns` happen for the owner of these holdings at the next midnight (UTC)."""
+    midnight = (world.now() // DAY_SECONDS + 1) * DAY_SECONDS
+    if kept["turns_at"] != midnight:
+        kept["turns_at"] = midnight
+        schedule.at(world, midnight, "day_turns", kept["id"])
+
+
+def holdings(world: World, account: str | None) -> Json:
+    """What the platform or a connected account holds, and what is planned for it.
+
+    `currencies` holds `available` and `pending` in minor units and the ids of the `unpaid`
+    movements, which no payout has included yet; `told` is False when money became available that
+    no `balance.available` has told of.
+    """
+    id = account or PLATFORM
+    kept = world.peek(HOLDINGS, id)
+    if kept is None:
+        kept = {"object": HOLDINGS, "id": id, "currencies": {}, "turns_at": None, "told": True}
+        world.put(kept)
+        for transaction in reversed(world.all("balance_transaction", account=account)):
+            held = _held(kept, transaction["currency"])
+            held[transaction["status"]] += transaction["net"]
+            if transaction["status"] == "available":
+                held["unpaid"].append(transaction["id"])
+    return kept
+
+
+def _held(kept: Json, currency: str) -> Json:
+    empty = {"available": 0, "pending": 0, "unpaid": []}
+    held: Json = kept["currencies"].setdefault(currency, empty)
+    return held
 
 
 def funds(world: World, status: str, *, account: str | None = None) -> dict[str, int]:
     """Money by currency that is `available` or `pending`, in minor units."""
-    totals: dict[str, int] = {}
-    for transaction in world.all("balance_transaction", account=account):
-        if transaction["status"] == status:
-            currency = transaction["currency"]
-            totals[currency] = totals.get(currency, 0) + transaction["net"]
-    return totals
+    held = holdings(world, account)["currencies"]
+    return {currency: held[currency][status] for currency in held}
+
+
+def insufficient(message: str) -> StripeError:
+    """400 `balance_insufficient`."""
+    return refused(message, code="balance_insufficient")
 
 
 @route("GET", "/v1/balance")
 def retrieve_balance(call: Call) -> Json:
-    available = funds(call.world, "available", account=call.account)
-    pending = funds(call.world, "pending", account=call.account)
-    currencies = sorted(available.keys() | pending.keys()) or ["usd"]
+    return balance_of(call.world, call.account)
+
+
+def balance_of(world: World, account: str | None) -> Json:
+    """The Balance of the platform or of a connected account."""
+    available = funds(world, "available", account=account)
+    pending = funds(world, "pending", account=account)
+    currencies = sorted(available) or ["usd"]
     return {
         "object": "balance",
         "available": [_entry(currency, available) for currency in currencies],
@@ -152,8 +221,19 @@ def list_transactions(call: Call) -> Json:
     filters = {name: call.params.get(name) for name in ("type", "source", "currency")}
     kept = call.world.all("balance_transaction", account=call.account)
     if payout := call.params.get("payout"):
+        _require_automatic(call, payout)
         kept = [t for t in kept if t.get("_payout") == payout]
     return list_of(call, kept, "/v1/balance_transactions", filters=filters)
+
+
+def _require_automatic(call: Call, payout: str) -> None:
+    """Only an automatic payout knows which movements it pays out."""
+    found = call.world.find("payout", payout, account=call.account, param="payout", status=400)
+    if not found["automatic"]:
+        raise refused(
+            "Balance transaction history can only be filtered on automatic transfers, not manual.",
+            param="payout",
+        )
 
 
 @route("GET", "/v1/balance_transactions/{id}")

@@ -19,6 +19,9 @@ PREFIXES: dict[str, str] = {
     "txn": "balance_transaction",
     "cus": "customer",
     "pm": "payment_method",
+    "po": "payout",
+    "ba": "bank_account",
+    "du": "dispute",
     "acct": "account",
 }
 """Kinds by identifier prefix: a string with one of these prefixes can be expanded."""

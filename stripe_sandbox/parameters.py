@@ -9,7 +9,8 @@
     {"any": [node, ...]}
     {"shape": "a node kept under shapes"}
 
-and may say `"required": true` and `"clears": true` (an empty string, on v2 null, unsets it).
+and may say `"required": true`, `"clears": true` (an empty string, on v2 null, unsets it) and
+`"longest": characters` where that is not LONGEST_STRING.
 """
 
 import json
@@ -162,8 +163,8 @@ class _Reader:
                 value = self._boolean(value, path)
             case "string" if not isinstance(value, str):
                 raise _wrong_type(path, "string")
-            case "string" if not self.typed and len(value) > LONGEST_STRING:
-                raise _too_long_string(path, value)
+            case "string" if not self.typed and len(value) > node.get("longest", LONGEST_STRING):
+                raise _too_long_string(path, value, node.get("longest", LONGEST_STRING))
         values = node.get("values")
         if values is not None and value not in values:
             raise _not_one_of(path, values)
@@ -236,10 +237,10 @@ def _too_long(what: str, most: int, text: str, path: str) -> StripeError:
     )
 
 
-def _too_long_string(path: str, text: str) -> StripeError:
+def _too_long_string(path: str, text: str, most: int) -> StripeError:
     return StripeError(
         400,
-        f"Invalid string: {text[:10]}...{text[-4:]}; must be at most {LONGEST_STRING} characters",
+        f"Invalid string: {text[:10]}...{text[-4:]}; must be at most {most} characters",
         param=path,
         executed=False,
     )

@@ -145,16 +145,20 @@ def page_of(call: Call, objects: list[Json]) -> Json:
 def _passes(obj: Json, created: Any, filters: dict[str, Any]) -> bool:
     if any(value is not None and obj.get(name) != value for name, value in filters.items()):
         return False
-    if created is None:
+    return created is None or passes_when(obj["created"], created)
+
+
+def passes_when(moment: int, wanted: Any) -> bool:
+    """Whether a time is the wanted one, or within `gt`, `gte`, `lt`, `lte`; None wants any."""
+    if wanted is None:
         return True
-    moment = obj["created"]
-    if isinstance(created, int):
-        return bool(moment == created)
-    return (
-        moment > created.get("gt", -1)
-        and moment >= created.get("gte", 0)
-        and ("lt" not in created or moment < created["lt"])
-        and ("lte" not in created or moment <= created["lte"])
+    if isinstance(wanted, int):
+        return moment == wanted
+    return bool(
+        moment > wanted.get("gt", -1)
+        and moment >= wanted.get("gte", 0)
+        and ("lt" not in wanted or moment < wanted["lt"])
+        and ("lte" not in wanted or moment <= wanted["lte"])
     )
 
 

@@ -31,11 +31,15 @@ def at(world: World, moment: int, name: str, id: str) -> None:
 
 @on_clock
 def run_due(world: World) -> None:
-    """Do everything that is due by now, earliest first."""
+    """Do everything that is due by now, earliest first, each at its own moment."""
     queue: list[tuple[int, int, str, str]] = _memory(world)["queue"]
-    while queue and queue[0][0] <= world.now():
-        _moment, _count, name, id = heapq.heappop(queue)
-        _ACTIONS[name](world, id)
+    try:
+        while queue and queue[0][0] <= int(world.instant()):
+            moment, _count, name, id = heapq.heappop(queue)
+            world.moment = max(moment, world.moment or 0)
+            _ACTIONS[name](world, id)
+    finally:
+        world.moment = None
 
 
 def _memory(world: World) -> Json:

@@ -48,18 +48,22 @@ class World:
     """Everything this Stripe knows. Handlers are synchronous, so each of them is atomic.
 
     `on_event` is told of every emission, in order, and answers how many destinations it goes to.
+    `moment` is the time it is while something happens that was due: a clock moved by ten days
+    passes each of them.
     """
 
     on_event: Callable[[Emission], int] = lambda _emission: 0
     cause: Cause | None = None
     clock_offset_seconds: int = 0
+    moment: int | None = None
     _objects: dict[str, dict[str, Stored]] = field(default_factory=dict)
+    _owned: dict[tuple[str, str | None], dict[str, Stored]] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------------ the clock
 
     def now(self) -> int:
         """Unix seconds by the virtual clock: real time plus what was advanced."""
-        return int(self.instant())
+        return int(self.instant()) if self.moment is None else self.moment
 
     def instant(self) -> float:
         """The virtual clock with its fractions."""
@@ -96,13 +100,17 @@ class World:
 
         `account` is the connected account it belongs to. An object already kept keeps its owner.
         """
-        kind = self._objects.setdefault(obj["object"], {})
-        stored = kind.get(obj["id"])
+        stored = self._objects.get(obj["object"], {}).get(obj["id"])
         if stored is not None:
             stored.body = obj
         else:
-            kind[obj["id"]] = Stored(obj, account)
+            self._keep(Stored(obj, account))
         return obj
+
+    def _keep(self, stored: Stored) -> None:
+        kind, id = stored.body["object"], stored.body["id"]
+        self._objects.setdefault(kind, {})[id] = stored
+        self._owned.setdefault((kind, stored.account), {})[id] = stored
 
     def find(
         self,
@@ -119,6 +127,13 @@ class World:
             raise missing_resource(kind, id, param=param, status=status)
         return stored.body
 
+    def find_any(self, kind: str, id: str) -> Json:
+        """The object whoever it belongs to, or `resource_missing`."""
+        found = self.peek(kind, id)
+        if found is None:
+            raise missing_resource(kind, id)
+        return found
+
     def peek(self, kind: str, id: str) -> Json | None:
         """The object whoever it belongs to, or None."""
         stored = self._objects.get(kind, {}).get(id)
@@ -126,12 +141,16 @@ class World:
 
     def all(self, kind: str, *, account: str | None = None) -> list[Json]:
         """Every object of a kind that belongs to the platform (or the account), newest first."""
-        kept = reversed(self._objects.get(kind, {}).values())
-        return [stored.body for stored in kept if stored.account == account]
+        kept = self._owned.get((kind, account), {})
+        return [stored.body for stored in reversed(kept.values())]
 
     def owners(self, kind: str) -> set[str | None]:
         """Who owns objects of a kind: None is the platform."""
-        return {stored.account for stored in self._objects.get(kind, {}).values()}
+        return {account for (each, account) in self._owned if each == kind}
+
+    def owner(self, kind: str, id: str) -> str | None:
+        """The connected account an object belongs to; None is the platform. KeyError: unknown."""
+        return self._objects[kind][id].account
 
     def account(self, id: str, *, param: str = "account", status: int = 400) -> Json:
         """The connected account (v2 shape, every field filled), or `resource_missing`.
@@ -150,14 +169,15 @@ class World:
 
     def restore(self, stored: list[Stored], clock_offset_seconds: int) -> None:
         """Know these objects, in this order, and nothing else."""
-        self._objects = {}
+        self._objects, self._owned = {}, {}
         for each in stored:
-            self._objects.setdefault(each.body["object"], {})[each.body["id"]] = each
+            self._keep(each)
         self.clock_offset_seconds = clock_offset_seconds
 
     def reset(self) -> None:
         """Forget everything and set the clock right."""
         self._objects.clear()
+        self._owned.clear()
         self.clock_offset_seconds = 0
 
     # ----------------------------------------------------------------------------- the events
