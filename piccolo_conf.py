@@ -23,6 +23,7 @@ TABLE_MODULES = [
     "marketplace.orders.tables",
     "marketplace.fees.tables",
     "marketplace.oversight.tables",
+    "marketplace.messages.tables",
     "marketplace.api.tables",
 ]
 

@@ -79,9 +79,11 @@ class Absorption:
 
     def _require_same(self, payment: PaymentRecord, snapshot: IntentSnapshot) -> None:
         """What was asked for is what Stripe shows: an id mixed up elsewhere must not settle this order."""
+        # While an update is under way Stripe shows the earlier amount or the new one.
+        expected = payment.amount_next if snapshot.amount == payment.amount_next else payment.amount
         facts = (
             ("currency", payment.currency, snapshot.currency),
-            ("amount", payment.amount, snapshot.amount),
+            ("amount", expected, snapshot.amount),
             ("destination", payment.destination, snapshot.destination),
             ("order_id", payment.order_id, snapshot.order_id),
         )
@@ -104,8 +106,11 @@ class Absorption:
         charge = snapshot.charge
         captured = charge.amount_captured if charge is not None and charge.captured else 0
         news = snapshot.status == status
+        moved = payment.amount_next is not None and snapshot.amount == payment.amount_next
         return msgspec.structs.replace(
             payment,
+            amount=payment.amount_next if moved else payment.amount,
+            application_fee=payment.application_fee_next if moved else payment.application_fee,
             intent_id=snapshot.id,
             status=status,
             live=payment.live and not states.dead(status),
@@ -230,7 +235,8 @@ async def _store(payment: PaymentRecord) -> None:
         "UPDATE payments SET intent_id = $2, status = $3, live = $4, charge_id = $5, transfer_id = $6, "
         "application_fee_id = $7, amount_capturable = $8, amount_captured = $9, fee_captured = $10, "
         "fee_refunded = $11, processing_cost = $12, capture_before = $13, cancellation_reason = $14, "
-        "checked_at = $15, updated_at = $16 WHERE id = $1",
+        "checked_at = $15, updated_at = $16, amount = $17, application_fee = $18, amount_next = $19, "
+        "application_fee_next = $20, customer_id = $21 WHERE id = $1",
         payment.id,
         payment.intent_id,
         payment.status,
@@ -247,6 +253,11 @@ async def _store(payment: PaymentRecord) -> None:
         payment.cancellation_reason,
         payment.checked_at,
         payment.updated_at,
+        payment.amount,
+        payment.application_fee,
+        payment.amount_next,
+        payment.application_fee_next,
+        payment.customer_id,
     )
 
 

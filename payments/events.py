@@ -46,6 +46,68 @@ class PaymentCanceled(PaymentFact, frozen=True, kw_only=True):
     reason: str | None
 
 
+class PaymentProcessing(PaymentFact, frozen=True, kw_only=True):
+    """An asynchronous method is on its way: it settles or fails within days. Minor units."""
+
+    amount: int
+
+
+class PaymentAmended(PaymentFact, frozen=True, kw_only=True):
+    """Stripe took the amount and fee of cart `version`. Minor units."""
+
+    version: int
+    amount: int
+    application_fee: int
+
+
+class AmendmentRefused(PaymentFact, frozen=True, kw_only=True):
+    """Stripe refused the amount of cart `version`; the PaymentIntent still asks for the earlier one."""
+
+    version: int
+    code: str
+
+
+class AmountMismatched(PaymentFact, frozen=True, kw_only=True):
+    """Stripe holds or took `received` where the order asks for `expected`. Minor units."""
+
+    expected: int
+    received: int
+
+
+class DisputeOpened(PaymentFact, frozen=True, kw_only=True):
+    """The buyer's bank asks for `amount` (minor units) back; an `inquiry` takes no money yet."""
+
+    dispute_id: str
+    amount: int
+    reason: str
+    inquiry: bool
+    evidence_due_by: datetime | None
+
+
+class DisputeClosed(PaymentFact, frozen=True, kw_only=True):
+    """The bank has decided; `status` is Stripe's word: won, lost, warning_closed, prevented."""
+
+    dispute_id: str
+    amount: int
+    status: str
+
+
+class FraudWarned(PaymentFact, frozen=True, kw_only=True):
+    """The bank thinks that the payment was not the card owner's: refunding now avoids a dispute."""
+
+    warning_id: str
+    fraud_type: str
+    actionable: bool
+
+
+class DebtOpened(PaymentFact, frozen=True, kw_only=True):
+    """The seller owes the platform `amount` (minor units): their transfer could not be taken back."""
+
+    debt_id: str
+    seller_id: str
+    amount: int
+
+
 class RefundSucceeded(PaymentFact, frozen=True, kw_only=True):
     """Money went back to the buyer; `amount_refunded` is the payment's total so far."""
 
@@ -68,8 +130,16 @@ PaymentEvent = (
     | PaymentDeclined
     | PaymentNotCreated
     | PaymentCanceled
+    | PaymentProcessing
+    | PaymentAmended
+    | AmendmentRefused
+    | AmountMismatched
     | RefundSucceeded
     | RefundFailed
+    | DisputeOpened
+    | DisputeClosed
+    | FraudWarned
+    | DebtOpened
 )
 Announce = Callable[[PaymentEvent], Awaitable[None]]
 """Called inside the open transaction; whatever it raises undoes the whole step."""

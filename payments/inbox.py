@@ -71,7 +71,7 @@ class Inbox:
         notices = await self._claim(now, limit)
         groups: dict[tuple[str, str | None], list[Notice]] = {}
         for notice in notices:
-            groups.setdefault(_object(notice), []).append(notice)
+            groups.setdefault(self._object(notice), []).append(notice)
         for group in groups.values():
             await self._work(group)
         return len(notices)
@@ -118,16 +118,31 @@ class Inbox:
     async def _handle(self, group: Sequence[Notice]) -> bool:
         """Work on the group; False when nobody here has use for such events."""
         first = group[0]
-        for prefix, handler in self._families:
-            if first.type.startswith(prefix):
-                await handler(group)
-                return True
+        family = self._family(first)
+        if family is not None:
+            await family[1](group)
+            return True
         pointer = _payment_pointer(first) if first.door == "platform" else None
         if pointer is None:
             return False
         order_id, intent_id = await _locate(pointer)
         await self._payments.refresh_intent(order_id, intent_id)
         return True
+
+    def _family(self, notice: Notice) -> tuple[str, Handler] | None:
+        """Who works on such events instead of payments: the longest prefix that fits."""
+        fitting = [family for family in self._families if notice.type.startswith(family[0])]
+        return max(fitting, key=lambda family: len(family[0]), default=None)
+
+    def _object(self, notice: Notice) -> tuple[str, str | None]:
+        """What groups notices: the payment they lead to, else the object they name."""
+        family = self._family(notice)
+        if family is not None:
+            return family[0], f"{notice.account or ''}:{notice.object_id}"
+        pointer = _payment_pointer(notice) if notice.door == "platform" else None
+        if pointer is not None:
+            return "payment", pointer.intent_id or pointer.charge_id or pointer.fee_id
+        return notice.type, notice.object_id
 
     async def _conclude(self, group: Sequence[Notice], state: str, note: str | None) -> None:
         await execute(
@@ -242,11 +257,3 @@ async def _locate(pointer: _Pointer) -> tuple[str, IntentId]:
     if found is None or intent_id is None:
         raise PaymentNotFound(pointer.intent_id or pointer.charge_id or "")
     return found["order_id"], IntentId(intent_id)
-
-
-def _object(notice: Notice) -> tuple[str, str | None]:
-    """What groups notices: the payment they lead to, else the object they name."""
-    pointer = _payment_pointer(notice) if notice.door == "platform" else None
-    if pointer is not None:
-        return "payment", pointer.intent_id or pointer.charge_id or pointer.fee_id
-    return notice.type, notice.object_id

@@ -18,7 +18,10 @@ class PaymentRecord(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     amount: int
     application_fee: int
+    amount_next: int | None
+    application_fee_next: int | None
     capture_method: str
+    customer_id: str | None
     destination: str
     status: str
     intent_id: str | None
@@ -30,6 +33,8 @@ class PaymentRecord(msgspec.Struct, frozen=True, kw_only=True):
     fee_captured: int
     amount_refunded: int
     fee_refunded: int
+    transfer_reversed: int
+    transfer_restored: int
     processing_cost: int
     capture_before: datetime | None
     cancellation_reason: str | None
@@ -50,6 +55,10 @@ class RefundRecord(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     amount: int
     reason: str | None
+    reverse_transfer: bool | None
+    return_fee: bool | None
+    lines: str | None
+    pending_reason: str | None
     status: str
     stripe_refund_id: str | None
     requested_by: str | None

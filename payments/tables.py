@@ -1,6 +1,7 @@
 """Tables of payments. Amounts are minor units beside their currency; times are UTC.
 
-Every column says `default=None`: Piccolo would otherwise give the database zeros and empty strings.
+A column says `default=None` unless older rows need another value: Piccolo would otherwise give the
+database zeros and empty strings.
 Partial indexes and triggers (append-only postings, totals that never fall) are in the migrations.
 """
 
@@ -21,7 +22,12 @@ class Payment(Table, tablename="payments"):
     currency = Varchar(length=3, default=None)
     amount = BigInt(default=None)
     application_fee = BigInt(default=None)
+    # What an update under way asks for: until it is concluded Stripe may show the one or the other.
+    amount_next = BigInt(default=None, null=True)
+    application_fee_next = BigInt(default=None, null=True)
     capture_method = Varchar(length=10, default=None)
+    # Stripe's Customer of the buyer, where the card may be kept.
+    customer_id = Varchar(length=64, default=None, null=True)
     destination = Varchar(length=64, default=None)
     # Stripe's words, and `planned` before Stripe has answered for the first time.
     status = Varchar(length=32, default=None)
@@ -34,6 +40,9 @@ class Payment(Table, tablename="payments"):
     fee_captured = BigInt(default=None)
     amount_refunded = BigInt(default=None)
     fee_refunded = BigInt(default=None)
+    # What was taken back of the seller's transfer, and sent to them again, in total.
+    transfer_reversed = BigInt(default=0)
+    transfer_restored = BigInt(default=0)
     processing_cost = BigInt(default=None)
     capture_before = Timestamptz(default=None, null=True)
     cancellation_reason = Varchar(length=40, default=None, null=True)
@@ -44,6 +53,13 @@ class Payment(Table, tablename="payments"):
 
     payments_amount_positive = Check("amount > 0")
     payments_fee_within_amount = Check("application_fee BETWEEN 0 AND amount")
+    payments_next_amount_positive = Check("amount_next > 0")
+    payments_next_fee_within_amount = Check("application_fee_next BETWEEN 0 AND amount_next")
+    payments_next_together = Check("(amount_next IS NULL) = (application_fee_next IS NULL)")
+    payments_reversed_within_captured = Check(
+        "transfer_reversed BETWEEN 0 AND amount_captured + transfer_restored"
+    )
+    payments_restored_within_reversed = Check("transfer_restored BETWEEN 0 AND transfer_reversed")
     payments_captured_within_amount = Check("amount_captured BETWEEN 0 AND amount")
     payments_capturable_within_amount = Check("amount_capturable BETWEEN 0 AND amount")
     payments_fee_captured_within_captured = Check("fee_captured BETWEEN 0 AND amount_captured")
@@ -100,6 +116,13 @@ class Refund(Table, tablename="refunds"):
     currency = Varchar(length=3, default=None)
     amount = BigInt(default=None)
     reason = Varchar(length=40, default=None, null=True)
+    # Who bears it: the seller, by reversing their transfer, or the platform; and whether the platform
+    # returns its fee. Null for a refund made at Stripe.
+    reverse_transfer = Boolean(default=None, null=True)
+    return_fee = Boolean(default=None, null=True)
+    # JSON: the order's lines and quantities it is for, when it was asked for by lines.
+    lines = Text(default=None, null=True)
+    pending_reason = Varchar(length=40, default=None, null=True)
     # `planned` and `refused` are ours; the others are Stripe's words.
     status = Varchar(length=20, default=None)
     stripe_refund_id = Varchar(length=64, default=None, null=True, unique=True)
@@ -152,8 +175,9 @@ class Posting(Table, tablename="postings"):
     target = Varchar(length=64, default=None)
     amount = BigInt(default=None)
     currency = Varchar(length=3, default=None)
-    order_id = Varchar(length=40, default=None)
-    payment_id = Varchar(length=40, default=None)
+    # Null for what belongs to no single order: a payout, a debt written off.
+    order_id = Varchar(length=40, default=None, null=True)
+    payment_id = Varchar(length=40, default=None, null=True)
     seller_id = Varchar(length=40, default=None)
     # When Stripe says it happened, and when we learned of it.
     occurred_at = Timestamptz(default=None)
@@ -162,9 +186,12 @@ class Posting(Table, tablename="postings"):
     postings_amount_positive = Check("amount > 0")
     postings_accounts_differ = Check("source <> target")
     postings_kind_known = Check(
-        "kind IN ('capture', 'application_fee', 'processing_cost', "
-        "'refund', 'fee_refund', 'refund_failure')"
+        "kind IN ('capture', 'application_fee', 'processing_cost', 'refund', 'fee_refund', "
+        "'refund_failure', 'transfer_reversal', 'transfer', 'dispute', 'dispute_reinstated', "
+        "'dispute_cost', 'reserve', 'reserve_released', 'debt', 'debt_settled', 'debt_written_off', "
+        "'payout', 'payout_failure')"
     )
+    postings_order_with_payment = Check("(order_id IS NULL) = (payment_id IS NULL)")
 
 
 class StripeEvent(Table, tablename="stripe_events"):
@@ -189,3 +216,170 @@ class StripeEvent(Table, tablename="stripe_events"):
     stripe_events_state_known = Check("state IN ('due', 'waiting', 'done', 'ignored', 'dead')")
     stripe_events_concluded_or_due = Check("(concluded_at IS NULL) <> (due_at IS NULL)")
     stripe_events_door_known = Check("door IN ('platform', 'accounts', 'connect')")
+
+
+class TransferMovement(Table, tablename="transfer_movements"):
+    """Money taken back from a seller's transfer on its own, or sent to them again."""
+
+    id = Varchar(length=40, primary_key=True, default=None)
+    payment_id = Varchar(length=40, default=None)
+    order_id = Varchar(length=40, default=None)
+    seller_id = Varchar(length=40, default=None)
+    currency = Varchar(length=3, default=None)
+    # `reversal` takes from the order's own transfer, `transfer` sends to the seller anew.
+    kind = Varchar(length=10, default=None)
+    amount = BigInt(default=None)
+    # Why: `refund:rfd_...`, `dispute:dsp_...`, `debt:dbt_...`; one movement of a kind for each cause.
+    cause = Varchar(length=120, default=None)
+    status = Varchar(length=10, default=None)
+    stripe_id = Varchar(length=64, default=None, null=True, unique=True)
+    failure_code = Varchar(length=80, default=None, null=True)
+    created_at = Timestamptz(default=None)
+    updated_at = Timestamptz(default=None)
+
+    transfer_movements_kind_known = Check("kind IN ('reversal', 'transfer')")
+    transfer_movements_amount_positive = Check("amount > 0")
+    transfer_movements_status_known = Check("status IN ('planned', 'succeeded', 'refused')")
+    transfer_movements_once = Unique([cause, kind])
+
+
+class FeeReturn(Table, tablename="fee_returns"):
+    """A part of the application fee given back by our own number, where Stripe's proportion would drift."""
+
+    id = Varchar(length=40, primary_key=True, default=None)
+    payment_id = Varchar(length=40, default=None)
+    order_id = Varchar(length=40, default=None)
+    currency = Varchar(length=3, default=None)
+    amount = BigInt(default=None)
+    # `refund:rfd_...`; once for each cause.
+    cause = Varchar(length=120, default=None, unique=True)
+    status = Varchar(length=10, default=None)
+    stripe_id = Varchar(length=64, default=None, null=True, unique=True)
+    failure_code = Varchar(length=80, default=None, null=True)
+    created_at = Timestamptz(default=None)
+    updated_at = Timestamptz(default=None)
+
+    fee_returns_amount_positive = Check("amount > 0")
+    fee_returns_status_known = Check("status IN ('planned', 'succeeded', 'refused')")
+
+
+class Debt(Table, tablename="debts"):
+    """What a seller owes the platform because their transfer could not be taken back."""
+
+    id = Varchar(length=40, primary_key=True, default=None)
+    seller_id = Varchar(length=40, default=None)
+    order_id = Varchar(length=40, default=None, null=True)
+    payment_id = Varchar(length=40, default=None, null=True)
+    currency = Varchar(length=3, default=None)
+    amount = BigInt(default=None)
+    amount_settled = BigInt(default=None)
+    amount_written_off = BigInt(default=None)
+    # The refund or dispute behind it; one debt for each.
+    cause = Varchar(length=120, default=None, unique=True)
+    created_at = Timestamptz(default=None)
+    updated_at = Timestamptz(default=None)
+    closed_at = Timestamptz(default=None, null=True)
+
+    debts_amount_positive = Check("amount > 0")
+    debts_within_amount = Check(
+        "amount_settled >= 0 AND amount_written_off >= 0 "
+        "AND amount_settled + amount_written_off <= amount"
+    )
+    debts_closed_when_nothing_left = Check(
+        "(closed_at IS NOT NULL) = (amount_settled + amount_written_off = amount)"
+    )
+
+
+class Dispute(Table, tablename="disputes"):
+    """A buyer's bank asks for the money back. Stripe owns the status; amounts are minor units."""
+
+    id = Varchar(length=40, primary_key=True, default=None)
+    stripe_dispute_id = Varchar(length=64, default=None, unique=True)
+    payment_id = Varchar(length=40, default=None)
+    order_id = Varchar(length=40, default=None)
+    seller_id = Varchar(length=40, default=None)
+    currency = Varchar(length=3, default=None)
+    amount = BigInt(default=None)
+    reason = Varchar(length=60, default=None)
+    # Stripe's words: warning_needs_response, needs_response, under_review, won, lost, ...
+    status = Varchar(length=32, default=None)
+    # An inquiry takes no money (yet).
+    inquiry = Boolean(default=None)
+    # What Stripe took from and gave back to the platform's balance, and its price for it, in total.
+    amount_withdrawn = BigInt(default=None)
+    amount_reinstated = BigInt(default=None)
+    cost = BigInt(default=None)
+    # Who bears it while it is open: `reverse` takes the seller's transfer back, `reserve` only books it.
+    policy = Varchar(length=10, default=None)
+    refundable = Boolean(default=None)
+    evidence_due_by = Timestamptz(default=None, null=True)
+    evidence_submitted_at = Timestamptz(default=None, null=True)
+    opened_at = Timestamptz(default=None)
+    closed_at = Timestamptz(default=None, null=True)
+    checked_at = Timestamptz(default=None)
+    updated_at = Timestamptz(default=None)
+
+    disputes_amount_positive = Check("amount > 0")
+    disputes_money_known = Check(
+        "amount_withdrawn >= 0 AND amount_reinstated BETWEEN 0 AND amount_withdrawn AND cost >= 0"
+    )
+    disputes_policy_known = Check("policy IN ('reverse', 'reserve')")
+
+
+class DisputeEvidence(Table, tablename="dispute_evidence"):
+    """What is or was said to the bank: a draft that people may edit until it is submitted."""
+
+    dispute_id = Varchar(length=40, primary_key=True, default=None)
+    # JSON: Stripe's evidence fields as text.
+    fields = Text(default=None)
+    updated_by = Varchar(length=60, default=None)
+    updated_at = Timestamptz(default=None)
+    submitted_at = Timestamptz(default=None, null=True)
+
+
+class FraudWarning(Table, tablename="fraud_warnings"):
+    """An early fraud warning: the bank thinks the payment was not the card owner's."""
+
+    stripe_warning_id = Varchar(length=64, primary_key=True, default=None)
+    payment_id = Varchar(length=40, default=None)
+    order_id = Varchar(length=40, default=None)
+    fraud_type = Varchar(length=60, default=None)
+    actionable = Boolean(default=None)
+    created_at = Timestamptz(default=None)
+    updated_at = Timestamptz(default=None)
+
+
+class BuyerCustomer(Table, tablename="buyer_customers"):
+    """Stripe's Customer of one buyer, made when first needed."""
+
+    buyer_id = Varchar(length=40, primary_key=True, default=None)
+    # Null until Stripe has answered.
+    customer_id = Varchar(length=64, default=None, null=True, unique=True)
+    created_at = Timestamptz(default=None)
+
+
+class Card(Table, tablename="cards"):
+    """A buyer's saved card as Stripe shows it; only what may be kept and what people recognise it by."""
+
+    id = Varchar(length=40, primary_key=True, default=None)
+    buyer_id = Varchar(length=40, default=None)
+    payment_method_id = Varchar(length=64, default=None, unique=True)
+    brand = Varchar(length=24, default=None, null=True)
+    last4 = Varchar(length=4, default=None, null=True)
+    expiry_month = Integer(default=None, null=True)
+    expiry_year = Integer(default=None, null=True)
+    fingerprint = Varchar(length=64, default=None, null=True)
+    is_default = Boolean(default=None)
+    created_at = Timestamptz(default=None)
+    removed_at = Timestamptz(default=None, null=True)
+
+
+class CardSetup(Table, tablename="card_setups"):
+    """A SetupIntent: a card being saved without a payment. The client secret is kept nowhere."""
+
+    id = Varchar(length=40, primary_key=True, default=None)
+    buyer_id = Varchar(length=40, default=None)
+    stripe_setup_id = Varchar(length=64, default=None, null=True, unique=True)
+    status = Varchar(length=32, default=None)
+    created_at = Timestamptz(default=None)
+    updated_at = Timestamptz(default=None)

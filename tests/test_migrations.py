@@ -25,6 +25,18 @@ def _kind(column: Column) -> str:
     return "array" if isinstance(column, Array) else column.column_type.lower().split("(")[0]
 
 
+# Columns that came later, with what was true of the rows that were there before.
+_MEANT = {
+    "payments.transfer_reversed",
+    "payments.transfer_restored",
+    "sellers.at_deadline",
+    "fee_schedules.fee_on_refund",
+    "orders.cart_version",
+    "orders.again",
+    "orders.deadline_stage",
+    "order_lines.quantity_refunded",
+}
+
 _TYPES = {
     "bigint": "bigint",
     "boolean": "boolean",
@@ -77,12 +89,12 @@ async def test_every_constraint_of_a_table_is_in_the_database(
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table._meta.tablename)
 def test_no_column_has_an_invented_default(table: type[Table]) -> None:
     """Piccolo would give the database zeros, empty strings and random ids of its own."""
-    invented = [
-        column._meta.name
+    invented = {
+        f"{table._meta.tablename}.{column._meta.name}"
         for column in table._meta.columns
         if getattr(column, "default", None) is not None
-    ]
-    assert invented == []
+    }
+    assert invented <= _MEANT
 
 
 async def test_every_amount_is_a_bigint(connection: asyncpg.Connection) -> None:

@@ -11,17 +11,26 @@ import structlog
 
 from marketplace.catalog import stock
 from marketplace.catalog.errors import OutOfStock
-from marketplace.orders import records, steps
-from marketplace.orders.order_states import ENDED, Step
+from marketplace.orders import changes, disputes, records, steps
+from marketplace.orders.order_states import ENDED, PAID_FOR, Step
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.steps import STRIPE, StepRecord
+from payments.database import execute
 from payments.events import (
+    AmendmentRefused,
+    AmountMismatched,
+    DebtOpened,
+    DisputeClosed,
+    DisputeOpened,
+    FraudWarned,
+    PaymentAmended,
     PaymentAuthorized,
     PaymentCanceled,
     PaymentCaptured,
     PaymentDeclined,
     PaymentEvent,
     PaymentNotCreated,
+    PaymentProcessing,
     RefundFailed,
     RefundSucceeded,
 )
@@ -51,6 +60,16 @@ async def react(event: PaymentEvent) -> None:
             await _refund_settled(order, event, "refunded")
         case RefundFailed():
             await _refund_settled(order, event, "refund_failed")
+        case PaymentProcessing():
+            await _processing(order, event)
+        case PaymentAmended() | AmendmentRefused():
+            await changes.conclude(order, event)
+        case AmountMismatched():
+            await _mismatched(order, event)
+        case DisputeOpened() | DisputeClosed() | FraudWarned():
+            await disputes.note(order, event)
+        case DebtOpened():
+            pass  # the seller's affair, not the order's
         case PaymentDeclined():
             pass  # payments keeps the attempt; the order waits for the buyer's next one
         case _:
@@ -58,7 +77,7 @@ async def react(event: PaymentEvent) -> None:
 
 
 async def _authorized(order: OrderRecord, event: PaymentAuthorized) -> None:
-    if order.status in ("authorized", "paid"):
+    if order.status in ("authorized", *PAID_FOR):
         return
     if order.status not in ENDED:
         await steps.take(order, "authorized", actor=order.buyer_id, now=event.occurred_at)
@@ -71,7 +90,7 @@ async def _authorized(order: OrderRecord, event: PaymentAuthorized) -> None:
 
 
 async def _captured(order: OrderRecord, event: PaymentCaptured) -> None:
-    if order.status == "paid":
+    if order.status in PAID_FOR:
         return
     step, actor = await _how_captured(order)
     if order.status in ENDED:
@@ -120,6 +139,21 @@ async def _not_created(order: OrderRecord, event: PaymentNotCreated) -> None:
         return
     await stock.release(order.id)
     await steps.take(order, "payment_ended", actor=STRIPE, now=event.occurred_at, reason=event.code)
+
+
+async def _processing(order: OrderRecord, event: PaymentProcessing) -> None:
+    """The money is on its way: nothing is promised until it came."""
+    if order.status == "checkout":
+        await steps.take(order, "payment_processing", actor=order.buyer_id, now=event.occurred_at)
+
+
+async def _mismatched(order: OrderRecord, event: AmountMismatched) -> None:
+    """Stripe moved another amount than the order says: nothing goes out until people have looked."""
+    if order.status not in ("authorized", "paid") or order.held_reason is not None:
+        return
+    reason = f"Stripe has {event.received}, the order asks for {event.expected}"
+    await execute("UPDATE orders SET held_reason = $2 WHERE id = $1", order.id, reason)
+    await steps.take(order, "fulfilment_held", actor=STRIPE, now=event.occurred_at, reason=reason)
 
 
 async def _refund_settled(

@@ -28,12 +28,29 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     checkout_expires_at: datetime
+    expiry_due_at: datetime | None = None
+    # Counts the cart's changes; the frozen total is what the buyer was shown when they confirmed.
+    cart_version: int = 1
+    shipping: str | None = None
+    frozen_at: datetime | None = None
+    frozen_total: int | None = None
+    # Why nothing may be captured, shipped or completed; None when nothing is in the way.
+    held_reason: str | None = None
+    group_id: str | None = None
+    again: bool = False
+    session_at: datetime | None = None
+    cancellation_windows: str | None = None
+    deadline_stage: int = 0
+    deadline_due_at: datetime | None = None
+    completes_at: datetime | None = None
 
 
 SELECT = (
     "SELECT o.id, o.buyer_id, o.seller_id, s.account_id AS owner_id, o.currency, o.status, o.total, "
     "o.capture_method, o.application_fee, o.fee_schedule_id, o.fee_rule_id, o.generation, "
-    "o.created_at, o.updated_at, o.checkout_expires_at "
+    "o.created_at, o.updated_at, o.checkout_expires_at, o.expiry_due_at, o.cart_version, o.shipping, "
+    "o.frozen_at, o.frozen_total, o.held_reason, o.group_id, o.again, o.session_at, "
+    "o.cancellation_windows, o.deadline_stage, o.deadline_due_at, o.completes_at "
     "FROM orders o JOIN sellers s ON s.id = o.seller_id"
 )
 
@@ -79,8 +96,9 @@ async def lock(order_id: str) -> OrderRecord:
 async def lines_of(order_ids: list[str]) -> dict[str, tuple[Line, ...]]:
     """The lines of these orders, by order; one query however many there are."""
     found = await rows(
-        "SELECT order_id, position, listing_id, kind, title, category, unit_amount, quantity, amount "
-        "FROM order_lines WHERE order_id = ANY($1::text[]) ORDER BY order_id, position",
+        "SELECT order_id, position, listing_id, kind, title, category, unit_amount, quantity, amount, "
+        "quantity_prepared, quantity_refunded FROM order_lines WHERE order_id = ANY($1::text[]) "
+        "ORDER BY order_id, position",
         order_ids,
     )
     grouped: dict[str, list[Line]] = {order_id: [] for order_id in order_ids}

@@ -41,7 +41,10 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of an order: `amount` is `unit_amount` times `quantity`, exactly."""
+    """One line of an order: `amount` is `unit_amount` times `quantity`, exactly.
+
+    `quantity_prepared` is how many were captured, None before that.
+    """
 
     position: int
     listing_id: str
@@ -51,6 +54,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     unit_amount: int
     quantity: int
     amount: int
+    quantity_prepared: int | None = None
+    quantity_refunded: int = 0
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):

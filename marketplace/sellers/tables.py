@@ -1,6 +1,6 @@
 """Tables of sellers."""
 
-from piccolo.columns import Text, Timestamptz, Varchar
+from piccolo.columns import Integer, Text, Timestamptz, Varchar
 from piccolo.constraints import Check
 from piccolo.table import Table
 
@@ -20,7 +20,19 @@ class Seller(Table, tablename="sellers"):
     suspended_at = Timestamptz(default=None, null=True)
     suspension_reason = Text(default=None, null=True)
     created_at = Timestamptz(default=None)
+    # What happens to a hold that nobody prepared in time: `cancel` releases it, `capture` takes it.
+    at_deadline = Varchar(length=10, default="cancel")
+    # JSON: how much is refunded of a session canceled so many hours before it; null means the platform's.
+    cancellation_windows = Text(default=None, null=True)
+    # How much of each new order may be kept back for a debt, in basis points; null while not consented.
+    debt_consent_basis_points = Integer(default=None, null=True)
+    debt_consented_at = Timestamptz(default=None, null=True)
 
+    sellers_at_deadline_known = Check("at_deadline IN ('cancel', 'capture')")
+    sellers_debt_consent_within_whole = Check("debt_consent_basis_points BETWEEN 1 AND 10000")
+    sellers_debt_consent_dated = Check(
+        "(debt_consent_basis_points IS NULL) = (debt_consented_at IS NULL)"
+    )
     sellers_approval_known = Check("approval IN ('pending', 'approved', 'rejected')")
     sellers_country_shape = Check("country ~ '^[A-Z]{2}$'")
     sellers_currency_shape = Check("currency ~ '^[a-z]{3}$'")
