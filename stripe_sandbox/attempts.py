@@ -1,29 +1,40 @@
 """How an attempt to pay ends: approved, declined by the bank, or not authenticated."""
 
 from . import charges
-from .cards import Card, Decline
+from .cards import Card, Decline, decline_error
 from .errors import DOCUMENTATION, Json, StripeError
-from .intent_rules import seen_by
+from .intent_rules import future_usage, seen_by
 from .routes import Call
+from .saved_cards import remember, use_up
 from .settlement import settle
 from .world import World, public
 
 
 def attempt(
-    world: World, intent: Json, method: Json, card: Card, *, challenged: bool
+    world: World,
+    intent: Json,
+    method: Json,
+    card: Card,
+    *,
+    challenged: bool,
+    off_session: bool = False,
 ) -> Decline | None:
     """Charge the card now. Answers the bank's no, if that is what it says."""
     if card.decline is not None:
         fail(world, intent, method, card.decline, challenged=challenged)
         return card.decline
-    _approve(world, intent, method, challenged=challenged)
-    return None
-
-
-def _approve(world: World, intent: Json, method: Json, *, challenged: bool) -> None:
+    authenticated = challenged or not card.challenge
+    remember(world, method, intent["customer"], future_usage(intent), authenticated=authenticated)
     options = intent["payment_method_options"]["card"]
     hold = "manual" in (intent["capture_method"], options.get("capture_method"))
     charge = charges.authorize(world, intent, method, capture=not hold, challenged=challenged)
+    if hold:
+        charges.hold(world, charge, off_session=off_session)
+    _approve(world, intent, charge, hold=hold)
+    return None
+
+
+def _approve(world: World, intent: Json, charge: Json, *, hold: bool) -> None:
     intent.update({"last_payment_error": None, "latest_charge": charge["id"], "next_action": None})
     if hold:
         intent.update({"amount_capturable": intent["amount"], "status": "requires_capture"})
@@ -38,22 +49,8 @@ def fail(
 ) -> None:
     """The bank said no: back to `requires_payment_method`, with the reason."""
     charge = charges.decline(world, intent, method, decline, challenged=challenged)
-    error = {
-        "advice_code": decline.advice_code,
-        "charge": charge["id"],
-        "code": decline.code,
-        "decline_code": decline.decline_code,
-        "doc_url": f"{DOCUMENTATION}/{decline.code.replace('_', '-')}",
-        "message": decline.message,
-        "network_advice_code": decline.network_advice_code,
-        "network_decline_code": decline.network_decline_code,
-        "payment_method": public(method),
-        "type": "card_error",
-    }
-    if decline.code == "incorrect_cvc":
-        error["param"] = "cvc"
-    elif decline.code == "expired_card":
-        error["param"] = "exp_month"
+    use_up(method)
+    error = {**decline.told(), "charge": charge["id"], "payment_method": public(method)}
     end_without_payment(intent, error)
     intent["latest_charge"] = charge["id"]
     world.emit("payment_intent.payment_failed", intent)
@@ -63,6 +60,7 @@ def fail(
 def fail_authentication(world: World, intent: Json) -> None:
     """The buyer did not pass 3-D Secure: no charge was made."""
     method = world.find("payment_method", intent["payment_method"])
+    use_up(method)
     code = "payment_intent_authentication_failure"
     error = {
         "code": code,
@@ -91,11 +89,5 @@ def end_without_payment(intent: Json, error: Json) -> None:
 
 def card_error(call: Call, intent: Json) -> StripeError:
     """The 402 of the decline the PaymentIntent holds, with everything Stripe tells about it."""
-    told = dict(intent["last_payment_error"])
-    return StripeError(
-        402,
-        told.pop("message"),
-        type=told.pop("type"),
-        code=told.pop("code"),
-        extra={**told, "payment_intent": public(seen_by(call, intent))},
-    )
+    extra = {"payment_intent": public(seen_by(call, intent))}
+    return decline_error(intent["last_payment_error"], extra)

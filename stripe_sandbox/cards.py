@@ -9,6 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from .errors import DOCUMENTATION, Json, StripeError
+
 GENERIC_MESSAGE = "Your card was declined."
 
 
@@ -23,6 +25,39 @@ class Decline:
     network_decline_code: str = "01"
     network_advice_code: str = "02"
     cvc_check: str = "pass"
+    param: str | None = None
+
+    def told(self) -> Json:
+        """The error as a PaymentIntent, a SetupIntent or an answer carries it."""
+        error: Json = {
+            "advice_code": self.advice_code,
+            "code": self.code,
+            "decline_code": self.decline_code,
+            "doc_url": f"{DOCUMENTATION}/{self.code.replace('_', '-')}",
+            "message": self.message,
+            "network_advice_code": self.network_advice_code,
+            "network_decline_code": self.network_decline_code,
+            "type": "card_error",
+        }
+        if self.param is not None:
+            error["param"] = self.param
+        return error
+
+
+def decline_error(told: Json, extra: Json) -> StripeError:
+    """The 402 of a decline that was told, with the objects Stripe puts beside it."""
+    told = dict(told)
+    return StripeError(
+        402,
+        told.pop("message"),
+        type=told.pop("type"),
+        code=told.pop("code"),
+        extra={**told, **extra},
+    )
+
+
+Aftermath = Literal["dispute", "dispute_not_received", "inquiry", "fraud_warning"] | None
+"""What follows a payment by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +65,10 @@ class Card:
     """One test card.
 
     `challenge`: 3-D Secure is asked for when the buyer is present; `off_session` tells what
-    happens when the buyer is not. `decline` is the bank's answer after any challenge.
+    happens when the buyer is not. `decline` is the bank's answer after any challenge, to a
+    payment and to being saved, unless it `declines_only_payments`.
     `refund` is the fate of its refunds; `available_at_once` skips the pending balance.
+    `aftermath` is what follows its payments.
     """
 
     token: str
@@ -39,9 +76,11 @@ class Card:
     brand: str = "visa"
     decline: Decline | None = None
     challenge: bool = False
-    off_session: Literal["succeeds", "needs_authentication"] = "needs_authentication"
+    off_session: Literal["succeeds", "needs_setup", "needs_authentication"] = "needs_authentication"
+    declines_only_payments: bool = False
     refund: Literal["succeeds", "pending", "fails"] = "succeeds"
     available_at_once: bool = False
+    aftermath: Aftermath = None
 
     @property
     def last4(self) -> str:
@@ -51,6 +90,19 @@ class Card:
     def fingerprint(self) -> str:
         """The same for the same number, everywhere and always."""
         return hashlib.sha256(self.number.encode()).hexdigest()[:16]
+
+    @property
+    def setup_decline(self) -> Decline | None:
+        """The bank's answer to saving the card, after any challenge."""
+        return None if self.declines_only_payments else self.decline
+
+    def wants_buyer(self, *, set_up: bool, off_session: bool) -> bool:
+        """Whether the bank asks for 3-D Secure; `set_up` says that it was passed for later use."""
+        if not self.challenge or not off_session:
+            return self.challenge
+        if self.off_session == "needs_setup":
+            return not set_up
+        return self.off_session == "needs_authentication"
 
 
 INSUFFICIENT_FUNDS = Decline(
@@ -77,6 +129,7 @@ EXPIRED_CARD = Decline(
     advice_code="do_not_try_again",
     network_decline_code="54",
     network_advice_code="01",
+    param="exp_month",
 )
 INCORRECT_CVC = Decline(
     code="incorrect_cvc",
@@ -86,6 +139,7 @@ INCORRECT_CVC = Decline(
     network_decline_code="82",
     network_advice_code="01",
     cvc_check="fail",
+    param="cvc",
 )
 PROCESSING_ERROR = Decline(
     code="processing_error",
@@ -132,9 +186,19 @@ CARDS: tuple[Card, ...] = (
         "4000000000006975",
         decline=VELOCITY_EXCEEDED,
     ),
-    Card("pm_card_chargeCustomerFail", "4000000000000341", decline=DECLINED),
+    Card(
+        "pm_card_chargeCustomerFail",
+        "4000000000000341",
+        decline=DECLINED,
+        declines_only_payments=True,
+    ),
     Card("pm_card_authenticationRequired", "4000002760003184", challenge=True),
-    Card("pm_card_authenticationRequiredOnSetup", "4000002500003155", challenge=True),
+    Card(
+        "pm_card_authenticationRequiredOnSetup",
+        "4000002500003155",
+        challenge=True,
+        off_session="needs_setup",
+    ),
     Card(
         "pm_card_authenticationRequiredSetupForOffSession",
         "4000003800000446",
@@ -145,7 +209,9 @@ CARDS: tuple[Card, ...] = (
         "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
         "4000008260003178",
         challenge=True,
+        off_session="needs_setup",
         decline=INSUFFICIENT_FUNDS,
+        declines_only_payments=True,
     ),
     Card("pm_card_threeDSecure2Required", "4000000000003220", challenge=True),
     Card(
@@ -158,6 +224,14 @@ CARDS: tuple[Card, ...] = (
     Card("pm_card_threeDSecureRequiredProcessingError", "4000008400001280", decline=DECLINED),
     Card("pm_card_pendingRefund", "4000000000007726", refund="pending"),
     Card("pm_card_refundFail", "4000000000005126", refund="fails"),
+    Card("pm_card_createDispute", "4000000000000259", aftermath="dispute"),
+    Card(
+        "pm_card_createDisputeProductNotReceived",
+        "4000000000002685",
+        aftermath="dispute_not_received",
+    ),
+    Card("pm_card_createDisputeInquiry", "4000000000001976", aftermath="inquiry"),
+    Card("pm_card_createIssuerFraudRecord", "4000000000005423", aftermath="fraud_warning"),
 )
 
 ALIASES = {

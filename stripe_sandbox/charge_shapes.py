@@ -81,7 +81,7 @@ def card_details(world: World, intent: Json, method: Json, *, challenged: bool) 
         "network_transaction_id": world.token(15).upper(),
         "overcapture": {"maximum_amount_capturable": intent["amount"], **unavailable},
         "regulated_status": kept["regulated_status"],
-        "three_d_secure": _authenticated() if challenged else None,
+        "three_d_secure": authenticated() if challenged else None,
         "transaction_link_id": None,
         "wallet": None,
     }
@@ -98,7 +98,8 @@ def debit_details(method: Json) -> Json:
     }
 
 
-def _authenticated() -> Json:
+def authenticated() -> Json:
+    """What a passed challenge leaves in the details of a card."""
     return {
         "authentication_flow": "challenge",
         "electronic_commerce_indicator": "05",

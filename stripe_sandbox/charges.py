@@ -3,16 +3,19 @@
 from . import balances, schedule
 from .cards import Decline
 from .charge_shapes import approved, card_details, debit_details, declined, empty_charge
-from .errors import Json
+from .errors import Json, refused
 from .expansion import register_expandable
 from .parts import list_inside
 from .payment_methods import Instrument, checks, instrument_behind
 from .routes import Call, list_of, route
+from .saved_cards import require_customer
 from .updates import change, require_email, shipping, unset
 from .world import World, public
 
 HOLD_SECONDS = 7 * 86_400
 """How long a card's authorization lasts; told as `capture_before`."""
+VISA_OFF_SESSION_HOLD_SECONDS = 4 * 86_400 + 18 * 3_600
+"""How long Visa's lasts when the buyer was not there (a merchant-initiated transaction)."""
 
 DETAILS_COPIED = (
     "application_fee_amount",
@@ -29,7 +32,7 @@ DETAILS_COPIED = (
 
 
 def authorize(world: World, intent: Json, method: Json, *, capture: bool, challenged: bool) -> Json:
-    """Keep the charge of an approved card: captured in full, or held for seven days."""
+    """Keep the charge of an approved card: captured in full, or not at all."""
     charge = _new_charge(world, intent, method, challenged=challenged)
     amount = charge["amount"]
     charge.update(
@@ -44,10 +47,17 @@ def authorize(world: World, intent: Json, method: Json, *, capture: bool, challe
     card = charge["payment_method_details"]["card"]
     card["amount_authorized"] = amount
     card["authorization_code"] = world.token(6).upper()
-    if not capture:
-        card["capture_before"] = world.now() + HOLD_SECONDS
-        schedule.at(world, card["capture_before"], "hold_expires", intent["id"])
     return charge
+
+
+def hold(world: World, charge: Json, *, off_session: bool) -> None:
+    """Say until when the approved money can be captured; then the hold expires."""
+    card = charge["payment_method_details"]["card"]
+    short = off_session and card["brand"] == "visa"
+    card["capture_before"] = world.now() + (
+        VISA_OFF_SESSION_HOLD_SECONDS if short else HOLD_SECONDS
+    )
+    schedule.at(world, card["capture_before"], "hold_expires", charge["payment_intent"])
 
 
 def submit(world: World, intent: Json, method: Json) -> Json:
@@ -194,17 +204,26 @@ def retrieve(call: Call) -> Json:
     return call.world.find("charge", call.args["id"], account=call.account)
 
 
-UPDATABLE = ("description", "receipt_email", "fraud_details", "transfer_group")
+UPDATABLE = ("customer", "description", "receipt_email", "transfer_group")
+ONCE = ("customer", "transfer_group")
 
 
 @route("POST", "/v1/charges/{id}")
 def update(call: Call) -> Json:
     """Change what is said about a charge (a tracking number, for example), never its money."""
-    charge = call.world.find("charge", call.args["id"], account=call.account)
-    require_email(call.params, "receipt_email")
-    changes = {n: unset(call.params[n]) for n in UPDATABLE if n in call.params}
-    if "shipping" in call.params:
-        changes["shipping"] = shipping(call.params["shipping"])
+    charge, params = call.world.find("charge", call.args["id"], account=call.account), call.params
+    require_email(params, "receipt_email")
+    for name in ONCE:
+        if name in params and charge[name] not in (None, params[name]):
+            raise refused(f"You cannot change the {name} of a charge once it is set.", param=name)
+    if "customer" in params:
+        require_customer(call.world, params["customer"])
+    changes = {n: unset(params[n]) for n in UPDATABLE if n in params}
+    if "fraud_details" in params:
+        report = unset(params["fraud_details"]["user_report"])
+        changes["fraud_details"] = {"user_report": report} if report else {}
+    if "shipping" in params:
+        changes["shipping"] = shipping(params["shipping"])
     change(call, charge, changes, "charge.updated")
     return charge
 

@@ -19,6 +19,8 @@ PREFIXES: dict[str, str] = {
     "txn": "balance_transaction",
     "cus": "customer",
     "pm": "payment_method",
+    "seti": "setup_intent",
+    "setatt": "setup_attempt",
     "po": "payout",
     "ba": "bank_account",
     "du": "dispute",

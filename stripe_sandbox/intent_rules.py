@@ -1,7 +1,7 @@
 """What Stripe accepts for a PaymentIntent, in which status, and how it says no."""
 
 from .amounts import require_chargeable, require_not_negative, require_positive, too_large
-from .errors import Json, StripeError, refused
+from .errors import Json, StripeError, invalid, refused
 from .routes import Call
 from .transfers import require_destination
 from .world import World, public
@@ -156,6 +156,43 @@ CHOOSING = (
     "payment_method_configuration",
 )
 """The ways of choosing payment methods; at most one can be used."""
+
+
+def future_usage(intent: Json) -> str | None:
+    """`on_session` or `off_session` when the PaymentMethod is to be kept; a card's option wins."""
+    chosen = intent["payment_method_options"]["card"].get("setup_future_usage")
+    usage = intent["setup_future_usage"] if chosen is None else chosen
+    return None if usage == "none" else usage
+
+
+BUYERS_CARD_OPTIONS = ("cvc_token", "network", "setup_future_usage")
+"""What the buyer's browser may say about a card; how it is captured is not among it."""
+
+
+def require_buyers_options(params: Json) -> None:
+    """Refuses payment method options of a browser that only a server may choose."""
+    for kind, options in (params.get("payment_method_options") or {}).items():
+        for name in options or ():
+            if name not in BUYERS_CARD_OPTIONS:
+                path = f"payment_method_options[{kind}][{name}]"
+                raise invalid(
+                    f"Received unknown parameter: {path}", code="parameter_unknown", param=path
+                )
+
+
+CONFIRMING = ("error_on_requires_action", "mandate_data", "off_session", "return_url")
+"""What is said when a PaymentIntent is confirmed, and means nothing before."""
+
+
+def require_confirming(params: Json) -> None:
+    """Refuses what belongs to a confirmation in a creation that does not confirm."""
+    for name in CONFIRMING:
+        if name in params and not params.get("confirm"):
+            raise refused(
+                f"The parameter `{name}` cannot be passed when creating a PaymentIntent unless "
+                "`confirm` is set to true.",
+                param=name,
+            )
 
 
 UNSIMULATED = (

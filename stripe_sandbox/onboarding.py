@@ -16,31 +16,11 @@ from .accounts import (
 )
 from .errors import Json
 from .http import Answer, Request
+from .pages import facts, page
 from .sandbox import Sandbox
 from .world import World
 
 OUTCOMES = ("complete", "complete_payouts_pending", "nothing")
-
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 0; background: #f6f8fa; color: #1a1f36; }
-main { max-width: 34rem; margin: 3rem auto; padding: 2rem; background: #fff;
-  border-radius: .75rem; box-shadow: 0 1px 3px rgba(0, 0, 0, .15); }
-h1 { font-size: 1.5rem; margin: 0 0 1rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
-dt { color: #4f566b; } dd { margin: 0; overflow-wrap: anywhere; }
-form { display: grid; gap: .75rem; margin-top: 1.5rem; }
-button { font: inherit; padding: .75rem 1rem; border-radius: .5rem; border: 1px solid #635bff;
-  background: #635bff; color: #fff; cursor: pointer; text-align: left; }
-button.second { background: transparent; color: #4b45c6; }
-button:focus-visible { outline: 3px solid #1a1f36; outline-offset: 2px; }
-.note { color: #4f566b; font-size: .9rem; }
-@media (prefers-color-scheme: dark) {
-  body { background: #10131c; color: #e8eaf0; } main { background: #1c2030; }
-  dt, .note { color: #aab1c5; } button.second { color: #b8b4ff; }
-  button:focus-visible { outline-color: #fff; }
-}
-"""
 
 
 def answer_page(sandbox: Sandbox, request: Request) -> Answer:
@@ -119,7 +99,7 @@ def _dashboard(world: World, token: str) -> Answer:
         return _lost(404)
     link["opened"] = True
     account = world.account(link["account"])
-    return Answer.html(_page("Express dashboard", _facts(account) + _capabilities(account)))
+    return Answer.html(page("Express dashboard", _facts(account) + _capabilities(account)))
 
 
 # ------------------------------------------------------------------------------------- the HTML
@@ -136,7 +116,7 @@ account. The sandbox asks for none of them: choose how onboarding ends.</p>
     payouts pending</button>
   <button name="outcome" value="nothing" class="second">Provide nothing and return</button>
 </form>"""
-    return _page("Account onboarding", form)
+    return page("Account onboarding", form)
 
 
 def _facts(account: Json) -> str:
@@ -149,33 +129,16 @@ def _facts(account: Json) -> str:
         "Kind": identity.get("entity_type", "not given").replace("_", " "),
         "Used for": "receiving transfers from the platform (recipient)",
     }
-    return _list(rows)
+    return facts(rows)
 
 
 def _capabilities(account: Json) -> str:
     balance = account["configuration"]["recipient"]["capabilities"]["stripe_balance"]
     rows = {f"Capability {name}": balance[name]["status"] for name in CAPABILITIES}
     due = [e["description"] for e in account["requirements"]["entries"]]
-    return _list({**rows, "Asked for": ", ".join(due) or "nothing"})
-
-
-def _list(rows: dict[str, str]) -> str:
-    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items())
-    return f"<dl>{items}</dl>"
-
-
-def _page(title: str, body: str) -> str:
-    return f"""<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)} · Stripe sandbox</title><style>{STYLE}</style></head>
-<body><main><h1>{escape(title)}</h1>{body}
-<p class="note">This is a local stand-in for Stripe: no data leaves this machine and no money
-moves.</p></main></body>
-</html>
-"""
+    return facts({**rows, "Asked for": ", ".join(due) or "nothing"})
 
 
 def _lost(status: int) -> Answer:
     text = "<p>This link was used, has expired or never existed: ask for a new one.</p>"
-    return Answer.html(_page("Nothing here", text), status)
+    return Answer.html(page("Nothing here", text), status)

@@ -15,6 +15,8 @@ from . import (
     payouts,
     refunds,
     reversals,
+    saved_cards,
+    setup_intents,
     transfers,
 )
 
@@ -33,5 +35,7 @@ ALL = (
     payouts,
     refunds,
     reversals,
+    saved_cards,
+    setup_intents,
     transfers,
 )

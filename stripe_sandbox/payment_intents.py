@@ -16,6 +16,7 @@ from .intent_rules import (
     merged_options,
     payment_method_types,
     refuse_unsimulated,
+    require_confirming,
     require_money,
     require_one_choice,
     require_type,
@@ -25,9 +26,10 @@ from .intent_rules import (
 )
 from .payment_methods import require_payment_method
 from .routes import Call, list_of, route
+from .saved_cards import require_customer, require_usable
 from .search import search
 from .updates import merged, require_email, shipping, unset
-from .world import World
+from .world import World, public
 
 LABELS = (
     "description",
@@ -44,6 +46,7 @@ CARD_OPTIONS: Json = {
     "network": None,
     "request_three_d_secure": "automatic",
 }
+MONEY = ("amount", "currency", "application_fee_amount", "transfer_data")
 ANEW = ("amount", "currency", "payment_method", "capture_method")
 """A change of one of these makes a challenge under way worthless."""
 
@@ -53,13 +56,14 @@ def create(call: Call) -> Json:
     """Create a PaymentIntent, and confirm it at once when asked to."""
     world, params = call.world, call.params
     _require_platform_payment(call)
+    require_confirming(params)
     require_one_choice(params)
     intent = _new_intent(world, params)
     _apply(intent, params)
     intent["payment_method_types"] = payment_method_types(intent)
     require_money(world, intent)
     if params.get("payment_method"):
-        _attach(call, intent, params["payment_method"])
+        _attach(call, intent, params["payment_method"], {})
     if not params.get("confirm"):
         world.put(intent)
         world.emit("payment_intent.created", intent)
@@ -100,10 +104,12 @@ def update(call: Call) -> Json:
     changed = {**intent, "metadata": dict(intent["metadata"])}
     _apply(changed, call.params)
     _require_same_group(call, intent, changed)
+    _require_same_customer(call, intent)
     if call.params.get("payment_method"):
-        _attach(call, changed, call.params["payment_method"])
+        told = {"payment_intent": public(intent)}
+        _attach(call, changed, call.params["payment_method"], told)
     changed["payment_method_types"] = payment_method_types(changed)
-    if any(name in call.params for name in ("amount", "currency", "application_fee_amount")):
+    if any(name in call.params for name in MONEY):
         require_money(call.world, changed)
     changed["last_payment_error"] = None
     if intent["status"] == "requires_action" and any(name in call.params for name in ANEW):
@@ -121,13 +127,14 @@ def _require_platform_payment(call: Call) -> None:
     if call.account is not None:
         raise refused("The sandbox does not simulate direct charges: leave out Stripe-Account.")
     if customer := call.params.get("customer"):
-        call.world.find("customer", customer, param="customer", status=400)
+        require_customer(call.world, customer)
     refuse_unsimulated(call.params)
 
 
-def _attach(call: Call, intent: Json, payment_method: str) -> None:
+def _attach(call: Call, intent: Json, payment_method: str, told: Json) -> None:
     method = require_payment_method(call.world, payment_method)
     require_type(call, intent, method)
+    require_usable(method, intent, told)
     intent["payment_method"] = method["id"]
     intent["status"] = "requires_confirmation"
 
@@ -139,6 +146,17 @@ def _require_same_group(call: Call, before: Json, after: Json) -> None:
             before,
             "You cannot change the transfer_group of a PaymentIntent once it is set.",
             param="transfer_group",
+        )
+
+
+def _require_same_customer(call: Call, intent: Json) -> None:
+    """The customer is set once; sending the same one again is refused too."""
+    if "customer" in call.params and intent["customer"] is not None:
+        raise refused(
+            "You cannot modify `customer` on a PaymentIntent once it already has been set. To "
+            "fulfill a payment with a different Customer, cancel this PaymentIntent and create a "
+            "new one.",
+            param="customer",
         )
 
 

@@ -6,7 +6,7 @@ from .bank_debits import ROUTING_NUMBER, BankDebit, debit_of_fingerprint, debit_
 from .cards import Card, card_of_fingerprint, card_of_number, card_of_token
 from .errors import Json, StripeError, missing_resource, refused
 from .routes import Call, route
-from .updates import address
+from .updates import address, unset
 from .world import World
 
 Instrument = Card | BankDebit
@@ -23,11 +23,18 @@ def create(call: Call) -> Json:
         raise refused("The sandbox makes PaymentMethods of cards only.", param="type")
     card = _given_card(call)
     method = new_payment_method(call.world, card, account=call.account)
-    if given := call.params.get("billing_details"):
-        where = given.get("address")
-        method["billing_details"].update({**given, "address": where and address(where)})
+    method["billing_details"] = billed(method["billing_details"], call.params)
+    method["allow_redisplay"] = call.params.get("allow_redisplay", "unspecified")
     method["metadata"] = call.params.get("metadata") or {}
     return method
+
+
+def billed(kept: Json, params: Json) -> Json:
+    """Billing details after a request: what it gives replaces what was kept."""
+    given = {name: unset(value) for name, value in (params.get("billing_details") or {}).items()}
+    if given.get("address"):
+        given["address"] = address(given["address"])
+    return {**kept, **given}
 
 
 def _given_card(call: Call) -> Card:
@@ -52,7 +59,17 @@ def _given_card(call: Call) -> Card:
 
 @route("GET", "/v1/payment_methods/{id}")
 def retrieve(call: Call) -> Json:
-    return call.world.find("payment_method", call.args["id"], account=call.account)
+    return find_payment_method(call)
+
+
+def find_payment_method(call: Call) -> Json:
+    """The PaymentMethod of the path, whichever Customer keeps it, or `resource_missing`."""
+    id = call.args["id"]
+    kept = call.world.all("payment_method", account=call.account)
+    found = next((method for method in kept if method["id"] == id), None)
+    if found is None:
+        raise missing_resource("PaymentMethod", id, param="payment_method")
+    return found
 
 
 def new_payment_method(world: World, instrument: Instrument, *, account: str | None = None) -> Json:
@@ -73,22 +90,24 @@ def new_payment_method(world: World, instrument: Instrument, *, account: str | N
             "livemode": False,
             "metadata": {},
             **own,
+            "_set_up": False,  # for payments without the buyer
+            "_spent": False,  # it belonged to nobody and was used, or was detached
         },
         account=account,
     )
 
 
-def require_payment_method(world: World, id: str) -> Json:
+def require_payment_method(world: World, id: str, *, status: int = 400) -> Json:
     """The PaymentMethod of an id, or a new one for a test token such as `pm_card_visa`.
 
-    Raises `resource_missing` (400, param `payment_method`) for anything else.
+    Raises `resource_missing` (param `payment_method`) for anything else.
     """
     instrument = card_of_token(id) or debit_of_token(id)
     if instrument is not None:
         return new_payment_method(world, instrument)
     found = world.peek("payment_method", id)
     if found is None:
-        raise missing_resource("PaymentMethod", id, param="payment_method", status=400)
+        raise missing_resource("PaymentMethod", id, param="payment_method", status=status)
     return found
 
 
