@@ -20,6 +20,7 @@ class BankDebit:
     refund = "succeeds"
     available_at_once = True
     """By the time a debit has succeeded, its money is there."""
+    aftermath = None
 
     @property
     def last4(self) -> str:

@@ -3,12 +3,9 @@
 It answers JSON, takes JSON, needs no key, and is only as private as the loopback interface.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
-from urllib.parse import parse_qs
-
 import msgspec
 
+from . import control_money
 from .accounts import (
     CAPABILITIES,
     KIND,
@@ -18,22 +15,23 @@ from .accounts import (
     set_capability,
     set_requirements,
 )
+from .balances import funds
+from .banks import replace_bank_accounts
 from .config import Destination, Scope
+from .control_requests import Control, body_of, last_of, query_of
 from .errors import Json, StripeError
 from .faults import Fault
 from .http import Answer, Request
 from .sandbox import Sandbox
 from .world import public
 
-Control = Callable[[Sandbox, Request], Awaitable[Json]]
-T = TypeVar("T")
-
 INDEX = {
     "GET /_sandbox": "this list",
     "GET /_sandbox/clock": "the virtual time",
     "POST /_sandbox/clock": "{advance: seconds}: move it forward",
     "POST /_sandbox/accounts/{acct}": "{stripe_transfers?, payouts?: a v2 status word, "
-    "requirements?: [{description, deadline, awaiting_action_from?}], closed?: true}",
+    "requirements?: [{description, deadline, awaiting_action_from?}], closed?: true, "
+    "new_bank_account?: true}",
     "GET /_sandbox/faults": "the switches that are set",
     "POST /_sandbox/faults": "{fault, method?, path?, event?, destination?, times?, skip?, "
     "seconds?, copies?}: set one",
@@ -45,6 +43,7 @@ INDEX = {
     "GET /_sandbox/destinations": "where events go",
     "POST /_sandbox/destinations": "{destinations: [{scope, url, secrets}]}: send them elsewhere",
     "GET /_sandbox/balances": "what each account holds, by currency",
+    **control_money.INDEX,
     "POST /_sandbox/reset": "as on the first day",
 }
 
@@ -74,6 +73,7 @@ class AccountChange(msgspec.Struct, forbid_unknown_fields=True):
     payouts: str | None = None
     requirements: list[Requirement] | None = None
     closed: bool = False
+    new_bank_account: bool = False
 
     def __post_init__(self) -> None:
         if not {self.stripe_transfers, self.payouts} <= {*STATUSES, None}:
@@ -105,6 +105,7 @@ async def answer_control(sandbox: Sandbox, request: Request) -> Answer:
     control = CONTROLS.get((request.method, name, bool(id)))
     if control is None:
         return Answer.json({"error": {"message": "No such control", "controls": INDEX}}, 404)
+    sandbox.world.tick()
     try:
         return Answer.json(await control(sandbox, request))
     except StripeError as error:
@@ -127,19 +128,21 @@ async def show_clock(sandbox: Sandbox, _request: Request) -> Json:
 
 
 async def advance_clock(sandbox: Sandbox, request: Request) -> Json:
-    sandbox.advance(_body(request, Clock).advance)
+    sandbox.advance(body_of(request, Clock).advance)
     return await show_clock(sandbox, request)
 
 
 async def change_account(sandbox: Sandbox, request: Request) -> Json:
-    world, change = sandbox.world, _body(request, AccountChange)
-    account = world.find(KIND, _last(request))
+    world, change = sandbox.world, body_of(request, AccountChange)
+    account = world.find(KIND, last_of(request))
     require_recipient(account)
     for name in CAPABILITIES:
         if (status := getattr(change, name)) is not None:
             set_capability(world, account, name, status)
     if change.requirements is not None:
         set_requirements(world, account, [msgspec.to_builtins(r) for r in change.requirements])
+    if change.new_bank_account:
+        replace_bank_accounts(world, account)
     if change.closed and not account["closed"]:
         close_account(world, account)
     shown: Json = public(account)
@@ -151,31 +154,31 @@ async def list_faults(sandbox: Sandbox, _request: Request) -> Json:
 
 
 async def add_fault(sandbox: Sandbox, request: Request) -> Json:
-    added: Json = msgspec.to_builtins(sandbox.faults.add(_body(request, Fault)))
+    added: Json = msgspec.to_builtins(sandbox.faults.add(body_of(request, Fault)))
     return added
 
 
 async def remove_faults(sandbox: Sandbox, request: Request) -> Json:
-    id = _query(request, "id")
+    id = query_of(request, "id")
     return {"removed": sandbox.faults.clear(int(id) if id else None)}
 
 
 async def list_requests(sandbox: Sandbox, request: Request) -> Json:
-    prefix, id = _query(request, "path") or "", _query(request, "id")
+    prefix, id = query_of(request, "path") or "", query_of(request, "id")
     asked = [r for r in sandbox.requests if r["path"].startswith(prefix)]
     return {"requests": [r for r in asked if id in (None, r["request_id"])]}
 
 
 async def list_deliveries(sandbox: Sandbox, request: Request) -> Json:
-    settle = _query(request, "settle")
+    settle = query_of(request, "settle")
     deliveries = sandbox.deliveries
     settled = await deliveries.settled(min(float(settle), 60.0)) if settle else None
     return {"settled": settled, "deliveries": [d.record() for d in deliveries.records]}
 
 
 async def deliver_again(sandbox: Sandbox, request: Request) -> Json:
-    emission = sandbox.world.emission(_last(request))
-    copies = _body(request, Copies).copies
+    emission = sandbox.world.emission(last_of(request))
+    copies = body_of(request, Copies).copies
     again = sandbox.deliveries.send_again(emission, copies)
     return {"queued": len(again), "event": emission.event_id}
 
@@ -186,7 +189,7 @@ async def list_destinations(sandbox: Sandbox, _request: Request) -> Json:
 
 
 async def change_destinations(sandbox: Sandbox, request: Request) -> Json:
-    change = _body(request, DestinationsChange)
+    change = body_of(request, DestinationsChange)
     chosen = [Destination(d.scope, d.url, tuple(d.secrets)) for d in change.destinations]
     sandbox.deliveries.replace_destinations(chosen)
     return await list_destinations(sandbox, request)
@@ -195,15 +198,14 @@ async def change_destinations(sandbox: Sandbox, request: Request) -> Json:
 async def show_balances(sandbox: Sandbox, _request: Request) -> Json:
     world = sandbox.world
     owners = sorted(world.owners("balance_transaction"), key=lambda owner: owner or "")
-    balances: Json = {"platform": {}}
+    shown: Json = {"platform": {}}
     for owner in owners:
-        held: dict[str, dict[str, int]] = {}
-        for txn in world.all("balance_transaction", account=owner):
-            amounts = held.setdefault(txn["currency"], {"available": 0, "pending": 0})
-            ready = txn["available_on"] <= world.now()
-            amounts["available" if ready else "pending"] += txn["net"]
-        balances[owner or "platform"] = held
-    return {"balances": balances}
+        available, pending = (funds(world, s, account=owner) for s in ("available", "pending"))
+        shown[owner or "platform"] = {
+            currency: {"available": available[currency], "pending": pending[currency]}
+            for currency in available
+        }
+    return {"balances": shown}
 
 
 async def reset(sandbox: Sandbox, _request: Request) -> Json:
@@ -226,16 +228,5 @@ CONTROLS: dict[tuple[str, str, bool], Control] = {
     ("POST", "destinations", False): change_destinations,
     ("GET", "balances", False): show_balances,
     ("POST", "reset", False): reset,
+    **control_money.CONTROLS,
 }
-
-
-def _body(request: Request, shape: type[T]) -> T:
-    return msgspec.json.decode(request.body or b"{}", type=shape)
-
-
-def _last(request: Request) -> str:
-    return request.path.rsplit("/", 1)[-1]
-
-
-def _query(request: Request, name: str) -> Any:
-    return parse_qs(request.query.decode("latin-1")).get(name, [None])[0]

@@ -1,16 +1,15 @@
 """Refunds of charges, with the seller's money and the fee brought back in proportion."""
 
-from . import application_fees, balances, schedule
+from . import application_fees, refund_fates
 from .amounts import require_positive, written
-from .charges import instrument_of, new_refund
+from .charges import new_refund
+from .disputes import end_inquiries, is_refundable
 from .errors import Json, StripeError, refused
+from .fraud_warnings import no_longer_actionable
 from .reversals import part_of_transfer, reverse, reversed_before
 from .routes import Call, list_of, route
 from .updates import change, merged
 from .world import World
-
-SETTLED_AFTER_SECONDS = 3_600
-"""When a refund of the "pending" and "fails" test cards gets its final status."""
 
 
 @route("POST", "/v1/refunds")
@@ -22,16 +21,21 @@ def create(call: Call) -> Json:
     """
     world, params = call.world, call.params
     charge = _charge_of(call)
-    amount = _require_refundable(charge, params.get("amount"))
+    amount = _require_refundable(world, charge, params.get("amount"))
     transfer, fee = _to_bring_back(call, charge)
+    parts = _parts(charge, amount, transfer, fee)
     before = {name: charge[name] for name in ("amount_refunded", "refunded")}
     refund = new_refund(world, charge, amount, reason=params.get("reason"))
     refund["metadata"] = merged({}, params.get("metadata"))
-    _pay_back(world, charge, refund)
+    charge["amount_refunded"] += amount
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    refund_fates.begin(world, charge, refund, brought_back=parts[0] - parts[1])
     if transfer is None:
         _tell(world, charge, refund, before)
     else:
-        _bring_back(world, charge, refund, transfer, fee, before)
+        _bring_back(world, charge, refund, transfer, fee, parts, before)
+    end_inquiries(world, charge)
+    no_longer_actionable(world, charge)
     return refund
 
 
@@ -56,10 +60,10 @@ def _charge_of(call: Call) -> Json:
     return charge
 
 
-def _require_refundable(charge: Json, amount: int | None) -> int:
+def _require_refundable(world: World, charge: Json, amount: int | None) -> int:
     """The amount to refund; refuses uncaptured, disputed and fully refunded charges, and more."""
     id, unit = charge["id"], charge["currency"]
-    if charge["disputed"]:
+    if not is_refundable(world, charge):
         raise refused(
             f"Charge {id} has been charged back; cannot issue a refund.", code="charge_disputed"
         )
@@ -109,49 +113,27 @@ def _to_bring_back(call: Call, charge: Json) -> tuple[Json | None, Json | None]:
     return transfer, fee
 
 
-def _pay_back(world: World, charge: Json, refund: Json) -> None:
-    charge["amount_refunded"] += refund["amount"]
-    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
-    by_card = charge["payment_method_details"]["type"] == "card"
-    refund["balance_transaction"] = balances.book(
-        world,
-        "refund" if by_card else "payment_refund",
-        -refund["amount"],
-        refund["currency"],
-        refund["id"],
-        description=charge["description"],
-    )["id"]
-    refund["destination_details"] = _to_card(world) if by_card else _to_bank()
-    fate = instrument_of(world, charge).refund
-    if fate == "pending":
-        refund.update({"status": "pending", "pending_reason": "processing"})
-    if fate != "succeeds":
-        due = world.now() + SETTLED_AFTER_SECONDS
-        schedule.at(world, due, f"refund_{fate}", refund["id"])
-
-
-def _to_card(world: World) -> Json:
-    reference = {
-        "reference": world.token(23).upper(),
-        "reference_status": "available",
-        "reference_type": "acquirer_reference_number",
-        "type": "refund",
-    }
-    return {"card": reference, "type": "card"}
-
-
-def _to_bank() -> Json:
-    reference = {"reference": None, "reference_status": "pending"}
-    return {"type": "us_bank_transfer", "us_bank_transfer": reference}
+def _parts(charge: Json, amount: int, transfer: Json | None, fee: Json | None) -> tuple[int, int]:
+    """How much of the transfer, and of the fee, comes back with this amount."""
+    if transfer is None:
+        return 0, 0
+    captured = charge["amount_captured"]
+    reversed_part = part_of_transfer(transfer, amount, captured)
+    fee_part = application_fees.part_of(fee, amount, captured) if fee and reversed_part else 0
+    return reversed_part, fee_part
 
 
 def _bring_back(
-    world: World, charge: Json, refund: Json, transfer: Json, fee: Json | None, before: Json
+    world: World,
+    charge: Json,
+    refund: Json,
+    transfer: Json,
+    fee: Json | None,
+    parts: tuple[int, int],
+    before: Json,
 ) -> None:
     """Reverse the transfer's part of a refund, and the fee's, then tell of all of it in order."""
-    amount, captured = refund["amount"], charge["amount_captured"]
-    reversed_part = part_of_transfer(transfer, amount, captured)
-    fee_part = application_fees.part_of(fee, amount, captured) if fee else 0
+    amount, (reversed_part, fee_part) = refund["amount"], parts
     transfer_before = reversed_before(transfer)
     if reversed_part:
         reversal = reverse(world, transfer, reversed_part, fee_amount=fee_part, refund=refund)
@@ -168,38 +150,6 @@ def _bring_back(
 def _tell(world: World, charge: Json, refund: Json, before: Json) -> None:
     world.emit("refund.created", refund)
     world.emit("charge.refunded", charge, previous_attributes=before)
-
-
-# ---------------------------------------------------------------------------- what time brings
-
-
-@schedule.action("refund_pending")
-def _succeed(world: World, id: str) -> None:
-    refund = world.find("refund", id)
-    refund["status"] = "succeeded"
-    del refund["pending_reason"]
-    before = {"status": "pending", "pending_reason": "processing"}
-    world.emit("refund.updated", refund, previous_attributes=before)
-    world.emit("charge.refund.updated", refund, previous_attributes=before)
-
-
-@schedule.action("refund_fails")
-def _fail(world: World, id: str) -> None:
-    """The bank sent the money back: it is the platform's again, the reversal stays."""
-    refund = world.find("refund", id)
-    charge = world.find("charge", refund["charge"])
-    charge["amount_refunded"] -= refund["amount"]
-    charge["refunded"] = False
-    failure = balances.book(
-        world, "refund_failure", refund["amount"], refund["currency"], refund["id"]
-    )
-    refund["status"] = "failed"
-    refund["failure_reason"] = "expired_or_canceled_card"
-    refund["failure_balance_transaction"] = failure["id"]
-    before = {"status": "succeeded"}
-    world.emit("refund.failed", refund, previous_attributes=before)
-    world.emit("refund.updated", refund, previous_attributes=before)
-    world.emit("charge.refund.updated", refund, previous_attributes=before)
 
 
 # --------------------------------------------------------------------------------- the routes

@@ -1,6 +1,6 @@
 """What happens to the money once a charge is captured, and in which order it is told."""
 
-from . import charges, transfers
+from . import aftermath, charges, transfers
 from .errors import Json
 from .world import World
 
@@ -39,6 +39,7 @@ def settle(
         world.emit(
             "application_fee.created", world.find("application_fee", charge["application_fee"])
         )
+    aftermath.follow(world, charge)
 
 
 def _changed(before: Json, charge: Json) -> Json:

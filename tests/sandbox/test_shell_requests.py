@@ -52,7 +52,7 @@ async def test_no_key_is_kept_in_the_list_of_requests(
     assert "order:1" in listed
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/disputes", "/v1/refunds/", "/", "/v3"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/subscriptions", "/v1/refunds/", "/", "/v3"])
 async def test_an_unknown_path_is_stripes_404(stripe: httpx.AsyncClient, path: str) -> None:
     answer = await stripe.get(path)
     assert answer.status_code == 404
