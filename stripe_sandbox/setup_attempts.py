@@ -41,7 +41,9 @@ def end_attempt(
     attempt = world.find("setup_attempt", setup["latest_attempt"])
     attempt.update({"setup_error": error, "status": status})
     if challenged:
-        attempt["payment_method_details"]["card"]["three_d_secure"] = authenticated()
+        passed = authenticated()
+        del passed["exemption_indicator"]  # only a payment can be exempt
+        attempt["payment_method_details"]["card"]["three_d_secure"] = passed
 
 
 def _card(method: Json) -> Json:
