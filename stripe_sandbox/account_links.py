@@ -1,14 +1,10 @@
-"""Account links (v2) for onboarding, and login links (v1) to the Express dashboard.
-
-Both are used once and live for minutes of the virtual clock.
-"""
+"""Account links (v2) for onboarding: used once, and living for minutes of the virtual clock."""
 
 from .accounts import KIND, require_recipient
 from .errors import Json, refused
 from .routes import Call, route
 
 LINK_KIND = "sandbox.account_link"
-LOGIN_KIND = "sandbox.login_link"
 
 
 @route("POST", "/v2/core/account_links")
@@ -67,35 +63,3 @@ def _onboarding_of(use_case: Json) -> Json:
                 "Not a valid URL", code="url_invalid", param=f"use_case.account_onboarding.{name}"
             )
     return onboarding
-
-
-@route("POST", "/v1/accounts/{id}/login_links")
-def create_login_link(call: Call) -> Json:
-    """A link to the Express dashboard of an account that was onboarded."""
-    world = call.world
-    account = world.find(KIND, call.args["id"], param="account")
-    if account["dashboard"] != "express" or account["closed"]:
-        raise refused(
-            "Cannot create a login link for an account that is not an Express account.",
-            param="account",
-        )
-    if "_submitted" not in account:
-        raise refused(
-            "Cannot create a login link for an account that has not completed onboarding.",
-            param="account",
-        )
-    token = world.token(32)
-    world.put(
-        {
-            "object": LOGIN_KIND,
-            "id": token,
-            "account": account["id"],
-            "expires": world.now() + call.config.account_link_seconds,
-            "opened": False,
-        }
-    )
-    return {
-        "object": "login_link",
-        "created": world.now(),
-        "url": f"{call.base_url}/dashboard/{token}",
-    }

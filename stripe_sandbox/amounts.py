@@ -108,8 +108,8 @@ def written(amount: int, currency: str) -> str:
     digits = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
     if digits == 0:
         return f"{amount} {currency}"
-    whole, part = divmod(amount, 10**digits)
-    return f"{whole}.{part:0{digits}} {currency}"
+    whole, part = divmod(abs(amount), 10**digits)
+    return f"{'-' if amount < 0 else ''}{whole}.{part:0{digits}} {currency}"
 
 
 def share(amount: int, part: int, whole: int) -> int:

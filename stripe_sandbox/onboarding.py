@@ -1,4 +1,4 @@
-"""The pages Stripe hosts: onboarding of a connected account, and its Express dashboard.
+"""The pages of onboarding a connected account, which Stripe hosts.
 
 Plain HTML that works without scripts. Opening a link uses it up; the form it showed can be sent
 for as long as the link lives. A used or expired link leads to the platform's refresh URL.
@@ -7,13 +7,8 @@ for as long as the link lives. A used or expired link leads to the platform's re
 from html import escape
 from urllib.parse import parse_qs
 
-from .account_links import LINK_KIND, LOGIN_KIND
-from .accounts import (
-    CAPABILITIES,
-    ONBOARDING_REQUIREMENTS,
-    set_capability,
-    set_requirements,
-)
+from .account_links import LINK_KIND
+from .accounts import ONBOARDING_REQUIREMENTS, set_capability, set_requirements
 from .errors import Json
 from .http import Answer, Request
 from .pages import facts, page
@@ -24,24 +19,22 @@ OUTCOMES = ("complete", "complete_payouts_pending", "nothing")
 
 
 def answer_page(sandbox: Sandbox, request: Request) -> Answer:
-    """The hosted page of a path `/onboarding/{token}` or `/dashboard/{token}`."""
+    """The hosted page of a path `/onboarding/{token}`."""
     sandbox.world.tick()
-    area, _, token = request.path.strip("/").partition("/")
-    match (area, request.method):
-        case ("onboarding", "GET"):
+    _, _, token = request.path.strip("/").partition("/")
+    match request.method:
+        case "GET":
             return _open(sandbox.world, token)
-        case ("onboarding", "POST"):
+        case "POST":
             return _submit(sandbox.world, token, request.body)
-        case ("dashboard", "GET"):
-            return _dashboard(sandbox.world, token)
         case _:
-            return _lost(405)
+            return lost(405)
 
 
 def _open(world: World, token: str) -> Answer:
     link = world.peek(LINK_KIND, token)
     if link is None:
-        return _lost(404)
+        return lost(404)
     account = world.account(link["account"])
     if link["opened"] or link["expires"] <= world.now() or account["closed"]:
         return Answer.redirect(link["refresh_url"])
@@ -52,7 +45,7 @@ def _open(world: World, token: str) -> Answer:
 def _submit(world: World, token: str, body: bytes) -> Answer:
     link = world.peek(LINK_KIND, token)
     if link is None:
-        return _lost(404)
+        return lost(404)
     account = world.account(link["account"])
     if link["done"] or link["expires"] <= world.now() or account["closed"]:
         return Answer.redirect(link["refresh_url"])
@@ -93,15 +86,6 @@ def _verification() -> Json:
     }
 
 
-def _dashboard(world: World, token: str) -> Answer:
-    link = world.peek(LOGIN_KIND, token)
-    if link is None or link["opened"] or link["expires"] <= world.now():
-        return _lost(404)
-    link["opened"] = True
-    account = world.account(link["account"])
-    return Answer.html(page("Express dashboard", _facts(account) + _capabilities(account)))
-
-
 # ------------------------------------------------------------------------------------- the HTML
 
 
@@ -109,7 +93,7 @@ def _onboarding_page(account: Json, token: str) -> str:
     form = f"""
 <p>To be paid, this account needs details about the person or business behind it and a bank
 account. The sandbox asks for none of them: choose how onboarding ends.</p>
-{_facts(account)}
+{account_facts(account)}
 <form method="post" action="/onboarding/{escape(token)}">
   <button name="outcome" value="complete">Complete onboarding</button>
   <button name="outcome" value="complete_payouts_pending" class="second">Complete, but leave
@@ -119,7 +103,8 @@ account. The sandbox asks for none of them: choose how onboarding ends.</p>
     return page("Account onboarding", form)
 
 
-def _facts(account: Json) -> str:
+def account_facts(account: Json) -> str:
+    """Who the account belongs to."""
     identity = account["identity"]
     rows = {
         "Account": account["display_name"] or account["contact_email"] or account["id"],
@@ -132,13 +117,7 @@ def _facts(account: Json) -> str:
     return facts(rows)
 
 
-def _capabilities(account: Json) -> str:
-    balance = account["configuration"]["recipient"]["capabilities"]["stripe_balance"]
-    rows = {f"Capability {name}": balance[name]["status"] for name in CAPABILITIES}
-    due = [e["description"] for e in account["requirements"]["entries"]]
-    return facts({**rows, "Asked for": ", ".join(due) or "nothing"})
-
-
-def _lost(status: int) -> Answer:
+def lost(status: int) -> Answer:
+    """The page for a link that leads nowhere."""
     text = "<p>This link was used, has expired or never existed: ask for a new one.</p>"
     return Answer.html(page("Nothing here", text), status)

@@ -2,6 +2,7 @@
 
 from . import application_fees, balances
 from .amounts import require_positive, share, written
+from .balances import funds, insufficient
 from .errors import Json, refused
 from .parts import list_inside, parts_of
 from .routes import Call, list_of, route
@@ -113,6 +114,8 @@ def create_reversal(call: Call) -> Json:
             f"transfer ({written(left, unit)})",
             param="amount",
         )
+    if not transfer.get("_automatic", True):
+        _require_funds(world, transfer, amount)
     before = reversed_before(transfer)
     fee = application_fees.of_payment(world, transfer)
     fee_part = 0
@@ -129,6 +132,21 @@ def create_reversal(call: Call) -> Json:
     if fee is not None and call.params.get("refund_application_fee"):
         application_fees.give_back_with_reversal(world, fee, fee_part, amount)
     return reversal
+
+
+def _require_funds(world: World, transfer: Json, amount: int) -> None:
+    """Only the transfer of a destination charge may take its account below zero.
+
+    Money that is still pending counts, for a transfer out of a charge can be taken back at once.
+    """
+    account, currency = transfer["destination"], transfer["currency"]
+    statuses = ("available", "pending")
+    held = sum(funds(world, each, account=account).get(currency, 0) for each in statuses)
+    if held < amount:
+        raise insufficient(
+            f"The connected account {account} has insufficient funds to reverse this transfer: "
+            f"it holds {written(max(0, held), currency)}."
+        )
 
 
 def part_of_transfer(transfer: Json, amount: int, captured: int) -> int:

@@ -32,6 +32,7 @@ from .http import (
     write_answer,
 )
 from .keeping import keep_saving, open_sandbox, save
+from .login_links import answer_dashboard
 from .onboarding import answer_page
 from .sandbox import Sandbox
 
@@ -47,7 +48,7 @@ CORS = {
 
 PAGES: dict[str, Callable[[Sandbox, Request], Answer]] = {
     "3ds": answer_challenge,
-    "dashboard": answer_page,
+    "dashboard": answer_dashboard,
     "onboarding": answer_page,
 }
 """What people see of Stripe, by the first part of the path."""

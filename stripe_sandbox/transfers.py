@@ -1,10 +1,10 @@
 """Transfers to connected accounts, the payments they become there, and their reversals."""
 
 from . import application_fees, balances
-from .amounts import require_currency, require_positive
+from .amounts import require_currency, require_positive, written
 from .charge_shapes import empty_charge
 from .charges import funds_available_on
-from .errors import Json, StripeError, refused
+from .errors import Json, refused
 from .parts import list_inside
 from .routes import Call, list_of, route
 from .updates import change, merged, unset
@@ -45,6 +45,7 @@ def transfer_charge(world: World, intent: Json, charge: Json) -> None:
         fee=fee,
         labels=data,
     )
+    transfer["_automatic"] = True
     charge["transfer"] = transfer["id"]
     charge["application_fee_amount"] = fee or None
     payment = world.find("charge", transfer["destination_payment"], account=data["destination"])
@@ -69,6 +70,8 @@ def new_transfer(
     )
     payment = _payment(world, transfer, fee, labels.get("payment_data") or {})
     transfer["destination_payment"] = payment["id"]
+    if charge is not None:
+        charge.setdefault("_transfers", []).append(transfer["id"])
     if fee:
         taken = application_fees.take(world, transfer, payment, fee, available_on=available_on)
         payment["application_fee"] = taken["id"]
@@ -109,7 +112,8 @@ def _transfer(
         "reversed": False,
         "source_transaction": charge and charge["id"],
         "source_type": "card",
-        "transfer_group": (charge or labels).get("transfer_group"),
+        "transfer_group": (charge or {}).get("transfer_group") or labels.get("transfer_group"),
+        "_automatic": False,
         "_reversals": [],
         "_refunded": 0,
         "_returned": 0,
@@ -143,13 +147,14 @@ def create(call: Call) -> Json:
     params, world = call.params, call.world
     currency = require_currency(params["currency"])
     amount, destination = params.get("amount"), params["destination"]
+    if amount is not None:
+        require_positive(amount, "amount")
     charge = None
     if source := params.get("source_transaction"):
         charge = world.find("charge", source, param="source_transaction", status=400)
-        amount = amount or charge["amount_captured"]
+        amount = _amount_out_of(world, charge, amount, currency, params.get("transfer_group"))
     if amount is None:
         raise refused("Missing required param: amount.", code="parameter_missing", param="amount")
-    require_positive(amount, "amount")
     require_destination(world, destination, param="destination")
     if charge is None:
         _require_funds(world, amount, currency)
@@ -168,14 +173,48 @@ def create(call: Call) -> Json:
     return transfer
 
 
+def _amount_out_of(
+    world: World, charge: Json, amount: int | None, currency: str, group: str | None
+) -> int:
+    """How much of a charge's money to transfer: all that no transfer took, unless less is asked.
+
+    All transfers of a charge together, less what was reversed, never exceed what it took.
+    """
+    if not charge["captured"] or charge["status"] != "succeeded":
+        raise refused(
+            f"Charge {charge['id']} took no money that could be transferred.",
+            param="source_transaction",
+        )
+    if currency != charge["currency"]:
+        raise refused(
+            f"The currency of source_transaction's balance transaction ({charge['currency']}) "
+            f"must be the same as the transfer currency ({currency})",
+            param="currency",
+        )
+    if group not in (None, charge["transfer_group"]) and charge["transfer_group"] is not None:
+        raise refused(
+            f"The transfer_group ({group}) does not match that of the source_transaction "
+            f"({charge['transfer_group']}).",
+            param="transfer_group",
+        )
+    taken = (world.find("transfer", id) for id in charge.get("_transfers", ()))
+    left: int = charge["amount_captured"] - sum(t["amount"] - t["amount_reversed"] for t in taken)
+    if left <= 0 or (amount is not None and amount > left):
+        raise refused(
+            "Transfers using this transaction as a source must not exceed the source amount of "
+            f"{written(charge['amount_captured'], currency)}, of which {written(left, currency)} "
+            "is left.",
+            param="amount",
+        )
+    return left if amount is None else amount
+
+
 def _require_funds(world: World, amount: int, currency: str) -> None:
     if balances.funds(world, "available").get(currency, 0) < amount:
-        raise StripeError(
-            400,
+        raise balances.insufficient(
             "You have insufficient available funds in your Stripe account. Try adding funds "
             "directly to your available balance by creating Charges using the "
-            "4000000000000077 test card.",
-            code="balance_insufficient",
+            "4000000000000077 test card."
         )
 
 

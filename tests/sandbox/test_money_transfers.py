@@ -1,6 +1,7 @@
 """Transfers, reversals and fee refunds of the sandbox that are not part of a refund."""
 
 import httpx
+import pytest
 
 from tests.sandbox.money import (
     AMOUNT,
@@ -10,7 +11,10 @@ from tests.sandbox.money import (
     advance,
     booked,
     charge_of,
+    confirm,
+    create,
     event_types,
+    hold,
     movements,
     newest_event,
     open_seller,
@@ -114,20 +118,108 @@ async def test_a_transfer_of_its_own_needs_money_that_is_available(
 async def test_a_transfer_out_of_a_charge_waits_for_the_charges_money(
     stripe: httpx.AsyncClient,
 ) -> None:
-    seller, other = await open_seller(stripe), await open_seller(stripe)
-    intent = await pay(stripe, seller)
-    charge = await charge_of(stripe, intent)
-    transfer = await send(
-        stripe,
-        "/v1/transfers",
-        amount=300,
-        currency="usd",
-        destination=other,
-        source_transaction=charge["id"],
-    )
+    other = await open_seller(stripe)
+    plain = await send(stripe, "/v1/payment_intents", amount=AMOUNT, currency="usd")
+    charge = await charge_of(stripe, await confirm(stripe, plain))
+    asked = {"currency": "usd", "destination": other, "source_transaction": charge["id"]}
+    transfer = await send(stripe, "/v1/transfers", amount=300, transfer_group="order_1", **asked)
     assert transfer["source_transaction"] == charge["id"]
+    assert transfer["transfer_group"] == "order_1"
     (movement,) = await movements(stripe, other)
     assert movement["status"] == "pending"
+    rest = await send(stripe, "/v1/transfers", **asked)
+    assert rest["amount"] == AMOUNT - 300
+
+
+async def test_transfers_of_a_charge_never_exceed_what_it_took(stripe: httpx.AsyncClient) -> None:
+    seller = await open_seller(stripe)
+    charge = await charge_of(stripe, await pay(stripe, seller))
+    asked = {"currency": "usd", "destination": seller, "source_transaction": charge["id"]}
+    error = await refused(stripe, "/v1/transfers", amount=1, **asked)
+    assert (error["param"], "must not exceed" in error["message"]) == ("amount", True)
+    await send(stripe, f"/v1/transfers/{charge['transfer']}/reversals", amount=400)
+    error = await refused(stripe, "/v1/transfers", amount=401, **asked)
+    assert error["param"] == "amount"
+    again = await send(stripe, "/v1/transfers", amount=400, metadata={"refund": "rfd_1"}, **asked)
+    assert (again["transfer_group"], again["metadata"]) == ("order_ord_1", {"refund": "rfd_1"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [
+        ({"currency": "eur"}, "currency"),
+        ({"currency": "xxx"}, "currency"),
+        ({"amount": 0}, "amount"),
+        ({"transfer_group": "another"}, "transfer_group"),
+        ({"source_transaction": "ch_none"}, "source_transaction"),
+        ({"destination": "acct_none"}, "destination"),
+    ],
+)
+async def test_a_transfer_out_of_a_charge_fits_the_charge(
+    stripe: httpx.AsyncClient, wrong: dict[str, object], param: str
+) -> None:
+    seller = await open_seller(stripe)
+    charge = await charge_of(stripe, await pay(stripe, seller))
+    await send(stripe, f"/v1/transfers/{charge['transfer']}/reversals")
+    asked = {"currency": "usd", "destination": seller, "source_transaction": charge["id"]}
+    assert (await refused(stripe, "/v1/transfers", **{**asked, **wrong}))["param"] == param
+
+
+async def test_money_that_is_only_held_cannot_be_transferred(stripe: httpx.AsyncClient) -> None:
+    seller = await open_seller(stripe)
+    charge = await charge_of(stripe, await hold(stripe, seller))
+    error = await refused(
+        stripe,
+        "/v1/transfers",
+        currency="usd",
+        destination=seller,
+        source_transaction=charge["id"],
+    )
+    assert error["param"] == "source_transaction"
+    error = await refused(stripe, "/v1/transfers", currency="usd", destination=seller)
+    assert (error["code"], error["param"]) == ("parameter_missing", "amount")
+
+
+async def test_only_a_destination_charges_transfer_is_reversed_below_zero(
+    stripe: httpx.AsyncClient,
+) -> None:
+    seller = await open_seller(stripe)
+    intent = await confirm(stripe, await create(stripe, seller), "pm_card_bypassPending")
+    charge = await charge_of(stripe, intent)
+    answer = await stripe.post("/_sandbox/payouts", json={"account": seller, "outcome": "paid"})
+    assert answer.status_code == 200, answer.text
+    await send(stripe, f"/v1/transfers/{charge['transfer']}/reversals")
+    assert total(await movements(stripe, seller)) == -AMOUNT
+
+    again = await send(
+        stripe, "/v1/transfers", amount=AMOUNT - 1, currency="usd", destination=seller
+    )
+    error = await refused(stripe, f"/v1/transfers/{again['id']}/reversals")
+    assert error["code"] == "balance_insufficient"
+    assert total(await movements(stripe, seller)) == -1
+
+
+async def test_what_was_taken_back_can_be_transferred_again(stripe: httpx.AsyncClient) -> None:
+    """After a refund that failed, say: the money is the platform's, and goes to the seller."""
+    seller = await open_seller(stripe)
+    intent = await confirm(stripe, await create(stripe, seller), "pm_card_refundFail")
+    both = {"reverse_transfer": True, "refund_application_fee": True}
+    await send(stripe, "/v1/refunds", payment_intent=intent["id"], **both)
+    await advance(stripe, 3 * DAY_SECONDS)
+    again = await send(
+        stripe,
+        "/v1/transfers",
+        amount=AMOUNT - FEE,
+        currency="usd",
+        destination=seller,
+        transfer_group="order_ord_1",
+        description="The refund came back",
+    )
+    assert total(await movements(stripe, seller)) == AMOUNT - FEE
+    taken = await send(stripe, f"/v1/transfers/{again['id']}/reversals", amount=70)
+    assert taken["amount"] == 70
+    changed = await send(stripe, f"/v1/transfers/{again['id']}", metadata={"why": "mistake"})
+    assert (changed["metadata"], changed["amount_reversed"]) == ({"why": "mistake"}, 70)
 
 
 async def test_a_transfer_needs_a_destination_that_can_receive_it(
