@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from marketplace.catalog.errors import OutOfStock
 from payments.database import execute, require_transaction, rows
@@ -73,28 +74,71 @@ async def release(order_id: str) -> None:
     await _conclude(order_id, held, "released")
 
 
-async def sell(order_id: str) -> tuple[str, ...]:
+async def sell(order_id: str, quantities: Mapping[str, int] | None = None) -> tuple[str, ...]:
     """Turn what the order holds into sold; answers the listings that could not be served.
 
-    Those are only ever of an order whose money came after its stock was given back: what is still
-    there is taken, and the rest is for people to settle.
+    `quantities` by listing id are what was prepared of it: the rest is given back. Those that cannot be
+    served are only ever of an order whose money came after its stock was given back: what is still there
+    is taken, and the rest is for people to settle.
     """
     reserved = await _reserved(order_id, ["held", "released"])
-    available = await _lock([each["listing_id"] for each in reserved])
-    sold = [
-        each
+    wanted = {
+        each["listing_id"]: _sold_of(each, quantities)
         for each in reserved
-        if each["state"] == "held" or each["quantity"] <= available[each["listing_id"]]
+        if each["state"] == "held" or _sold_of(each, quantities)
+    }
+    available = await _lock([each["listing_id"] for each in reserved])
+    sales = [
+        _Sale(each["listing_id"], wanted[each["listing_id"]], _held(each))
+        for each in reserved
+        if each["listing_id"] in wanted
+        and (each["state"] == "held" or wanted[each["listing_id"]] <= available[each["listing_id"]])
     ]
-    await _move(
-        [
-            (each["listing_id"], -each["quantity"], -each["quantity"] * (each["state"] == "held"))
-            for each in sold
-        ]
-    )
-    await _conclude(order_id, sold, "sold")
-    served = {each["listing_id"] for each in sold}
-    return tuple(each["listing_id"] for each in reserved if each["listing_id"] not in served)
+    await _move([(sale.listing_id, -sale.quantity, -sale.held) for sale in sales])
+    await _conclude_sales(order_id, sales)
+    served = {sale.listing_id for sale in sales}
+    return tuple(listing_id for listing_id in wanted if listing_id not in served)
+
+
+async def put_back(order_id: str) -> None:
+    """What was sold but never left the shelf is on hand again; nothing when nothing was sold."""
+    sold = await _reserved(order_id, ["sold"])
+    await _lock([each["listing_id"] for each in sold])
+    await _move([(each["listing_id"], each["quantity"], 0) for each in sold])
+    await _conclude(order_id, sold, "released")
+
+
+class _Sale(msgspec.Struct, frozen=True):
+    """How many leave the shelf, and how many were set aside for it."""
+
+    listing_id: str
+    quantity: int
+    held: int
+
+
+def _sold_of(reserved: asyncpg.Record, quantities: Mapping[str, int] | None) -> int:
+    if quantities is None:
+        return int(reserved["quantity"])
+    return quantities.get(reserved["listing_id"], 0)
+
+
+def _held(reserved: asyncpg.Record) -> int:
+    return int(reserved["quantity"]) if reserved["state"] == "held" else 0
+
+
+async def _conclude_sales(order_id: str, sales: Sequence[_Sale]) -> None:
+    """Sold in the quantity that was prepared; what was left out altogether is released."""
+    if sales:
+        await execute(
+            "UPDATE stock_reservations r SET "
+            "state = CASE WHEN s.quantity > 0 THEN 'sold' ELSE 'released' END, "
+            "quantity = CASE WHEN s.quantity > 0 THEN s.quantity ELSE r.quantity END "
+            "FROM unnest($2::text[], $3::int[]) AS s (listing_id, quantity) "
+            "WHERE r.order_id = $1 AND r.listing_id = s.listing_id",
+            order_id,
+            [sale.listing_id for sale in sales],
+            [sale.quantity for sale in sales],
+        )
 
 
 async def _reserved(order_id: str, states: Sequence[str]) -> list[asyncpg.Record]:
