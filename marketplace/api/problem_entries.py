@@ -158,6 +158,57 @@ ORDERS: Table = {
     orders.CheckoutOver: Answer(
         409, "checkout_over", "The time to pay this order is over", ("order_id",)
     ),
+    orders.ChangeUnderWay: Answer(
+        409,
+        "change_under_way",
+        "A change of this cart waits for Stripe's answer",
+        ("order_id", "version"),
+        retry_after_seconds=2,
+    ),
+    orders.CartFrozen: Answer(
+        409,
+        "cart_frozen",
+        "This order is being paid: go back to the cart first",
+        ("order_id", "total"),
+    ),
+    orders.ConfirmationUnderWay: Answer(
+        409,
+        "confirmation_under_way",
+        "A payment is on its way: wait for its outcome",
+        ("order_id", "payment_status"),
+    ),
+    orders.TotalChanged: Answer(
+        409,
+        "total_changed",
+        "The order has another total now: look at it again",
+        ("order_id", "shown", "total", "currency"),
+    ),
+    orders.BoughtAlready: Answer(
+        409,
+        "bought_already",
+        "You just bought the same: say so if you want it again",
+        ("order_id", "bought_order_id"),
+        'Send {{"again": true}} to buy it once more.',
+    ),
+    orders.FulfilmentHeld: Answer(
+        409,
+        "fulfilment_held",
+        "The order's money does not match it: an admin has to look first",
+        ("order_id", "reason"),
+    ),
+    orders.FulfilmentNotHeld: Answer(
+        409, "fulfilment_not_held", "Nothing is in the way of this order", ("order_id",)
+    ),
+    orders.ShippingRefused: Answer(
+        422, "shipping_refused", "Nothing can be sent to this address", ("field",)
+    ),
+    orders.ShippingNotNeeded: Answer(
+        422, "shipping_not_needed", "Sessions are not shipped", ("order_id",)
+    ),
+    orders.GroupNotFound: Answer(404, "checkout_group_not_found", NOT_FOUND),
+    orders.GroupAbandoned: Answer(
+        409, "checkout_group_abandoned", "You gave this checkout up", ("group_id",)
+    ),
 }
 
 FEES: Table = {

@@ -8,6 +8,17 @@ OrderError
 |-- CheckoutOver          the time to pay is over
 |-- HoldLapsing           the bank's hold ends too soon to capture safely
 |-- OrderKeyReused        the same idempotency key with another order's content
+|-- ChangeUnderWay        a change of the cart waits for Stripe's answer
+|-- CartFrozen            the buyer is confirming: the cart may not change now
+|-- ConfirmationUnderWay  a payment is on its way: it cannot be gone back on
+|-- TotalChanged          the order costs something else than the buyer was shown
+|-- BoughtAlready         the buyer just bought the same: asked before money is taken again
+|-- FulfilmentHeld        the money does not match the order: people look first
+|-- FulfilmentNotHeld     there is nothing to release
+|-- ShippingRefused       this address cannot be sent to
+|-- ShippingNotNeeded     a session is not shipped
+|-- GroupNotFound         no such checkout group, or not this person's
+|-- GroupAbandoned        the buyer gave the checkout group up
 `-- LinesRefused          what was asked for cannot be one order
     |-- NoLines / TooManyLines / QuantityRefused / ListingRepeated
     |-- ListingNotOffered
@@ -80,6 +91,94 @@ class OrderKeyReused(OrderError):
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
         super().__init__(order_id)
+
+
+class ChangeUnderWay(OrderError):
+    """A change to cart `version` was asked of Stripe and is not answered yet: wait a moment."""
+
+    def __init__(self, order_id: str, version: int) -> None:
+        self.order_id, self.version = order_id, version
+        super().__init__(order_id, version)
+
+
+class CartFrozen(OrderError):
+    """The buyer began to confirm `total` (minor units): until that ended the cart stays as it is."""
+
+    def __init__(self, order_id: str, total: int) -> None:
+        self.order_id, self.total = order_id, total
+        super().__init__(order_id, total)
+
+
+class ConfirmationUnderWay(OrderError):
+    """Stripe says `payment_status`: the payment may succeed at any moment."""
+
+    def __init__(self, order_id: str, payment_status: str) -> None:
+        self.order_id, self.payment_status = order_id, payment_status
+        super().__init__(order_id, payment_status)
+
+
+class TotalChanged(OrderError):
+    """The buyer was shown `shown`; the order costs `total` (minor units of `currency`)."""
+
+    def __init__(self, order_id: str, *, shown: int, total: int, currency: str) -> None:
+        self.order_id, self.shown, self.total, self.currency = order_id, shown, total, currency
+        super().__init__(order_id, shown, total, currency)
+
+
+class BoughtAlready(OrderError):
+    """The buyer's order `bought_order_id` has the same lines, and is being or was just paid."""
+
+    def __init__(self, order_id: str, bought_order_id: str) -> None:
+        self.order_id, self.bought_order_id = order_id, bought_order_id
+        super().__init__(order_id, bought_order_id)
+
+
+class FulfilmentHeld(OrderError):
+    """Nothing may be captured, shipped or completed until an admin has looked: `reason`."""
+
+    def __init__(self, order_id: str, reason: str) -> None:
+        self.order_id, self.reason = order_id, reason
+        super().__init__(order_id, reason)
+
+
+class FulfilmentNotHeld(OrderError):
+    """Nothing is in the way of this order: there is nothing to release."""
+
+    def __init__(self, order_id: str) -> None:
+        self.order_id = order_id
+        super().__init__(order_id)
+
+
+class ShippingRefused(OrderError):
+    """`field` of a shipping address is missing or cannot be: nothing could be sent there."""
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+        super().__init__(field)
+
+
+class ShippingNotNeeded(OrderError):
+    """Sessions are not shipped: keep the address."""
+
+    def __init__(self, order_id: str) -> None:
+        self.order_id = order_id
+        super().__init__(order_id)
+
+
+class GroupNotFound(OrderError):
+    """No such checkout group, or it is somebody else's: nobody learns which."""
+
+    def __init__(self, group_id: str) -> None:
+        self.group_id = group_id
+        super().__init__(group_id)
+
+
+class GroupAbandoned(OrderError):
+    """The buyer gave this checkout group up: make another."""
+
+    def __init__(self, group_id: str) -> None:
+        self.group_id = group_id
+        super().__init__(group_id)
 
 
 class LinesRefused(OrderError):
