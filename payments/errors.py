@@ -7,9 +7,12 @@ PaymentError
 |   |-- CurrencyMismatch
 |   |-- PaymentStepRefused      the payment's status does not allow this
 |   |-- RefundExceedsCaptured
+|   |-- DisputeStepRefused      the dispute's status does not allow this
+|   |-- EvidenceRefused         Stripe would not take such evidence
 |   `-- RequestReused           the same idempotency key with other parameters
 |-- PaymentNotFound
 |-- RefundNotFound
+|-- DisputeNotFound
 |-- StripeRejected            Stripe gave a definite no
 |   |-- CardDeclined            the bank's no, or what the card form got wrong
 |   `-- SellerCannotReceive     Stripe's no to the destination
@@ -77,6 +80,22 @@ class RefundExceedsCaptured(PaymentRefused):
         super().__init__(asked, refundable, currency)
 
 
+class DisputeStepRefused(PaymentRefused):
+    """The dispute's status (Stripe's word, or `overdue`) does not allow `step`."""
+
+    def __init__(self, step: str, *, status: str) -> None:
+        self.step, self.status = step, status
+        super().__init__(step, status)
+
+
+class EvidenceRefused(PaymentRefused):
+    """Stripe would not take it: `why` is `unknown_field`, `nothing_said` or `too_long`."""
+
+    def __init__(self, why: str, field: str | None) -> None:
+        self.why, self.field = why, field
+        super().__init__(why, field)
+
+
 class RequestReused(PaymentRefused):
     """An idempotency key that froze other parameters: a programming error, never sent."""
 
@@ -95,6 +114,14 @@ class PaymentNotFound(PaymentError):
 
 class RefundNotFound(PaymentError):
     """No such refund."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(reference)
+
+
+class DisputeNotFound(PaymentError):
+    """No such dispute."""
 
     def __init__(self, reference: str) -> None:
         self.reference = reference

@@ -22,6 +22,7 @@ class PaymentRecord(msgspec.Struct, frozen=True, kw_only=True):
     application_fee_next: int | None
     capture_method: str
     customer_id: str | None
+    payment_method_id: str | None
     destination: str
     status: str
     intent_id: str | None

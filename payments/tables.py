@@ -28,6 +28,8 @@ class Payment(Table, tablename="payments"):
     capture_method = Varchar(length=10, default=None)
     # Stripe's Customer of the buyer, where the card may be kept.
     customer_id = Varchar(length=64, default=None, null=True)
+    # The card (Stripe's PaymentMethod) that paid or tried last.
+    payment_method_id = Varchar(length=64, default=None, null=True)
     destination = Varchar(length=64, default=None)
     # Stripe's words, and `planned` before Stripe has answered for the first time.
     status = Varchar(length=32, default=None)
@@ -309,6 +311,8 @@ class Dispute(Table, tablename="disputes"):
     amount_withdrawn = BigInt(default=None)
     amount_reinstated = BigInt(default=None)
     cost = BigInt(default=None)
+    # What of that price came back, as it does when a dispute is won.
+    cost_returned = BigInt(default=None)
     # Who bears it while it is open: `reverse` takes the seller's transfer back, `reserve` only books it.
     policy = Varchar(length=10, default=None)
     refundable = Boolean(default=None)
@@ -321,7 +325,8 @@ class Dispute(Table, tablename="disputes"):
 
     disputes_amount_positive = Check("amount > 0")
     disputes_money_known = Check(
-        "amount_withdrawn >= 0 AND amount_reinstated BETWEEN 0 AND amount_withdrawn AND cost >= 0"
+        "amount_withdrawn >= 0 AND amount_reinstated BETWEEN 0 AND amount_withdrawn "
+        "AND cost_returned BETWEEN 0 AND cost"
     )
     disputes_policy_known = Check("policy IN ('reverse', 'reserve')")
 

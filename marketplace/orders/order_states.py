@@ -98,6 +98,8 @@ _MOVES: Final[dict[tuple[Status, Step], Status]] = {
     ("paid", "seller_absent"): "paid",
     ("shipped", "tracking_corrected"): "shipped",
     ("shipped", "completed"): "completed",
+    # The buyer wants it after all: a new generation, its earlier PaymentIntent was canceled at Stripe.
+    ("expired", "checkout_begun"): "checkout",
     ("canceled", "authorized_late"): "authorized",
     ("canceled", "captured_late"): "paid",
     ("expired", "authorized_late"): "authorized",

@@ -39,6 +39,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     group_id: str | None = None
     again: bool = False
     session_at: datetime | None = None
+    session_ends_at: datetime | None = None
     cancellation_windows: str | None = None
     deadline_stage: int = 0
     deadline_due_at: datetime | None = None
@@ -49,7 +50,7 @@ SELECT = (
     "SELECT o.id, o.buyer_id, o.seller_id, s.account_id AS owner_id, o.currency, o.status, o.total, "
     "o.capture_method, o.application_fee, o.fee_schedule_id, o.fee_rule_id, o.generation, "
     "o.created_at, o.updated_at, o.checkout_expires_at, o.expiry_due_at, o.cart_version, o.shipping, "
-    "o.frozen_at, o.frozen_total, o.held_reason, o.group_id, o.again, o.session_at, "
+    "o.frozen_at, o.frozen_total, o.held_reason, o.group_id, o.again, o.session_at, o.session_ends_at, "
     "o.cancellation_windows, o.deadline_stage, o.deadline_due_at, o.completes_at "
     "FROM orders o JOIN sellers s ON s.id = o.seller_id"
 )

@@ -45,6 +45,7 @@ class Order(Table, tablename="orders"):
     again = Boolean(default=False)
     # When the session takes place; for sessions that have been scheduled.
     session_at = Timestamptz(default=None, null=True)
+    session_ends_at = Timestamptz(default=None, null=True)
     # JSON: the seller's cancellation windows as they were when the order was placed.
     cancellation_windows = Text(default=None, null=True)
     # How far it went as the hold lapses: 0 nobody told, 1 at 48 h, 2 at 24 h, 3 the admin too, 4 ended.
@@ -53,6 +54,10 @@ class Order(Table, tablename="orders"):
     deadline_due_at = Timestamptz(default=None, null=True)
     completes_at = Timestamptz(default=None, null=True)
 
+    orders_session_ends_after_it_begins = Check(
+        "(session_at IS NULL) = (session_ends_at IS NULL) "
+        "AND (session_at IS NULL OR session_ends_at > session_at)"
+    )
     orders_frozen_with_total = Check("(frozen_at IS NULL) = (frozen_total IS NULL)")
     orders_cart_version_positive = Check("cart_version > 0")
     orders_total_positive = Check("total > 0")

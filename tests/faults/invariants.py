@@ -33,7 +33,8 @@ MONEY: Rules = {
         LEFT JOIN refunds r ON r.payment_id = p.id LEFT JOIN postings t ON t.payment_id = p.id
         WHERE p.currency <> o.currency OR r.currency <> o.currency OR t.currency <> o.currency""",
     "a payment asks for what the order costs": """
-        SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id WHERE p.amount <> o.total""",
+        SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id 
+        WHERE p.live AND p.amount <> o.total""",
 }
 
 ONCE: Rules = {
@@ -77,7 +78,9 @@ STATES: Rules = {
             ORDER BY position DESC LIMIT 1)""",
     "a settled order settled once": """
         SELECT order_id FROM order_steps
-        WHERE step IN ('captured', 'prepared', 'canceled', 'expired', 'hold_lapsed')
+        WHERE step IN ('captured', 'prepared')
+        GROUP BY order_id HAVING count(*) > 1
+        UNION SELECT order_id FROM order_steps WHERE step IN ('canceled', 'hold_lapsed')
         GROUP BY order_id HAVING count(*) > 1""",
 }
 
