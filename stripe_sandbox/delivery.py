@@ -76,6 +76,7 @@ class Deliveries:
         self._queues: dict[Destination, asyncio.Queue[Delivery]] = {}
         self._held: dict[Destination, list[Delivery]] = {}
         self._due: list[tuple[float, int, Delivery]] = []
+        self._accepted: set[tuple[str, Destination]] = set()
         self._numbers = count()
         self._wake = asyncio.Event()
         self._era = 0  # counts resets: what was in the air during one is forgotten when it lands
@@ -123,6 +124,7 @@ class Deliveries:
         self._era += 1
         self.records.clear()
         self._due.clear()
+        self._accepted.clear()
         for held in self._held.values():
             self._busy -= len(held)
             held.clear()
@@ -236,8 +238,7 @@ class Deliveries:
         delivery.attempts.append(Attempt(self.clock(), status, error))
         if status is not None and 200 <= status < 300:
             delivery.state = "delivered"
-            if delivery.copy == 0 and delivery.event.body.get("pending_webhooks"):
-                delivery.event.body["pending_webhooks"] -= 1
+            self._count_accepted(delivery)
             return
         waits = self.config.retry_seconds
         wait = waits[min(len(delivery.attempts), len(waits)) - 1]
@@ -245,6 +246,13 @@ class Deliveries:
             delivery.state = "failed"
         else:
             self._postpone(delivery, "retrying", wait)
+
+    def _count_accepted(self, delivery: Delivery) -> None:
+        """An event has one webhook less to go when a destination takes it for the first time."""
+        taken = (delivery.event.event_id, delivery.destination)
+        if taken not in self._accepted and delivery.event.body.get("pending_webhooks"):
+            delivery.event.body["pending_webhooks"] -= 1
+        self._accepted.add(taken)
 
     async def _post(self, delivery: Delivery) -> tuple[int | None, str | None]:
         assert self._session is not None, "deliveries were not started"

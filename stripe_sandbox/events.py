@@ -14,15 +14,17 @@ KEPT_SECONDS = 30 * 24 * 3600
 def list_events(call: Call) -> Json:
     """Snapshot events of the last thirty days, newest first."""
     wanted = _wanted_types(call.params)
-    undelivered = call.params.get("delivery_success")
-    chosen = [
-        event
-        for event in call.world.all("event", account=call.account)
-        if not _forgotten(call, event)
-        and (wanted is None or any(fnmatchcase(event["type"], each) for each in wanted))
-        and (undelivered is None or undelivered == (event["pending_webhooks"] == 0))
-    ]
-    return list_of(call, chosen, "/v1/events")
+    delivered = call.params.get("delivery_success")
+
+    def passes(event: Json) -> bool:
+        return (
+            not _forgotten(call, event)
+            and (wanted is None or any(fnmatchcase(event["type"], each) for each in wanted))
+            and (delivered is None or delivered == (event["pending_webhooks"] == 0))
+        )
+
+    kept = call.world.all("event", account=call.account)
+    return list_of(call, kept, "/v1/events", only=passes)
 
 
 def _wanted_types(params: Json) -> list[str] | None:

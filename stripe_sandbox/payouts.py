@@ -231,12 +231,13 @@ def pay_out_by_hand(
 def list_payouts(call: Call) -> Json:
     filters = {name: call.params.get(name) for name in ("status", "destination")}
     arrival = call.params.get("arrival_date")
-    kept = [
-        payout
-        for payout in call.world.all("payout", account=call.account)
-        if passes_when(payout["arrival_date"], arrival)
-    ]
-    return list_of(call, kept, "/v1/payouts", filters=filters)
+    return list_of(
+        call,
+        call.world.all("payout", account=call.account),
+        "/v1/payouts",
+        filters=filters,
+        only=lambda payout: passes_when(payout["arrival_date"], arrival),
+    )
 
 
 @route("GET", "/v1/payouts/{id}")

@@ -100,13 +100,18 @@ def _match(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
 
 
 def list_of(
-    call: Call, objects: list[Json], url: str, *, filters: dict[str, Any] | None = None
+    call: Call,
+    objects: list[Json],
+    url: str,
+    *,
+    filters: dict[str, Any] | None = None,
+    only: Callable[[Json], bool] = lambda _object: True,
 ) -> Json:
     """Stripe's list envelope over objects that are newest first.
 
     Honours `limit` (1 to 100, 10 when absent), `starting_after`, `ending_before`, `created` (a
-    time or `gt`, `gte`, `lt`, `lte`) and equality `filters`. Raises `resource_missing` for an
-    unknown cursor.
+    time or `gt`, `gte`, `lt`, `lte`), equality `filters` and what `only` lets pass; a cursor may
+    have ceased to pass. Raises `resource_missing` for an unknown cursor.
     """
     limit = call.params.get("limit", 10)
     if not 1 <= limit <= 100:
@@ -119,7 +124,8 @@ def list_of(
         objects = objects[_position(objects, after, "starting_after") + 1 :]
     elif before:
         objects = objects[: _position(objects, before, "ending_before")]
-    chosen = [o for o in objects if _passes(o, call.params.get("created"), filters or {})]
+    created = call.params.get("created")
+    chosen = [o for o in objects if _passes(o, created, filters or {}) and only(o)]
     page = chosen[-limit:] if before and not after else chosen[:limit]
     return {"object": "list", "data": page, "has_more": len(chosen) > limit, "url": url}
 
