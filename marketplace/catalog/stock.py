@@ -33,6 +33,14 @@ ON CONFLICT (order_id, listing_id)
 DO UPDATE SET state = 'held', quantity = excluded.quantity
 WHERE stock_reservations.state = 'released'
 """
+_ADJUST = """
+INSERT INTO stock_reservations (id, order_id, listing_id, quantity, state, created_at)
+SELECT r.id, $3, r.listing_id, r.quantity, 'held', $5
+FROM unnest($1::text[], $2::text[], $4::int[]) AS r (id, listing_id, quantity)
+ON CONFLICT (order_id, listing_id)
+DO UPDATE SET state = 'held', quantity = excluded.quantity
+WHERE stock_reservations.state <> 'sold'
+"""
 
 
 async def reserve(order_id: str, quantities: Mapping[str, int], now: datetime) -> None:
@@ -64,6 +72,46 @@ async def reserve(order_id: str, quantities: Mapping[str, int], now: datetime) -
             [missing[listing_id] for listing_id in available],
             now,
         )
+
+
+async def adjust(order_id: str, quantities: Mapping[str, int], now: datetime) -> None:
+    """Make what the order holds exactly `quantities`, all of it or nothing.
+
+    Listings without stock are passed over; what is not among them is given back and forgotten. Raises
+    OutOfStock with nothing changed, NoTransaction outside a transaction.
+    """
+    held = {each["listing_id"]: each["quantity"] for each in await _reserved(order_id, ["held"])}
+    available = await _lock(sorted(held.keys() | quantities.keys()))
+    wanted = {each: quantities[each] for each in available if each in quantities}
+    more = {each: wanted.get(each, 0) - held.get(each, 0) for each in available}
+    for listing_id, missing in more.items():
+        if missing > max(available[listing_id], 0):
+            raise OutOfStock(listing_id, max(available[listing_id], 0) + held.get(listing_id, 0))
+    await _move([(each, 0, missing) for each, missing in more.items() if missing])
+    await forget(order_id, keep=list(wanted))
+    if wanted:
+        await execute(
+            _ADJUST,
+            [new_id("rsv") for _ in wanted],
+            list(wanted),
+            order_id,
+            list(wanted.values()),
+            now,
+        )
+
+
+async def forget(order_id: str, *, keep: Sequence[str] = ()) -> None:
+    """Drop reservations of listings that are no longer in the order's cart.
+
+    What they held is given back by then: a late payment must not take what the buyer had put back.
+    """
+    require_transaction()
+    await execute(
+        "DELETE FROM stock_reservations WHERE order_id = $1 AND state <> 'sold' "
+        "AND listing_id <> ALL($2::text[])",
+        order_id,
+        list(keep),
+    )
 
 
 async def release(order_id: str) -> None:

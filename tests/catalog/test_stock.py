@@ -142,3 +142,43 @@ async def test_orders_for_the_same_things_never_wait_in_a_circle(shelf: Shelf) -
     counts = [await counted(thing) for thing in things]
     assert all(reserved == 0 for _, reserved in counts)
     assert all(on_hand % 2 == 0 for on_hand, _ in counts)
+
+
+async def adjust(order_id: str, quantities: dict[str, int]) -> None:
+    async with transaction():
+        await lock_order(order_id)
+        await stock.adjust(order_id, quantities, NOON)
+
+
+async def test_a_cart_that_changes_holds_exactly_what_is_in_it(shelf: Shelf) -> None:
+    mat, block, hour = await shelf.listing(), await shelf.listing(), await shelf.listing(None)
+    order_id = await shelf.order()
+    await reserve(order_id, {mat: 2})
+    await adjust(order_id, {mat: 3, block: 1, hour: 1})
+    assert (await counted(mat), await counted(block)) == ((10, 3), (10, 1))
+    await adjust(order_id, {block: 4})
+    assert (await counted(mat), await counted(block)) == ((10, 0), (10, 4))
+
+
+async def test_a_change_beyond_the_stock_changes_nothing(shelf: Shelf) -> None:
+    mat, block = await shelf.listing(5), await shelf.listing(1)
+    order_id = await shelf.order()
+    await reserve(order_id, {mat: 2})
+    with pytest.raises(OutOfStock) as refusal:
+        await adjust(order_id, {mat: 6, block: 1})
+    assert (refusal.value.listing_id, refusal.value.available) == (mat, 5)
+    with pytest.raises(OutOfStock):
+        await adjust(order_id, {mat: 4, block: 2})
+    assert (await counted(mat), await counted(block)) == ((5, 2), (1, 0))
+
+
+async def test_what_was_put_back_is_not_sold_with_the_rest(shelf: Shelf) -> None:
+    mat, block = await shelf.listing(), await shelf.listing()
+    order_id = await shelf.order()
+    await reserve(order_id, {mat: 2})
+    await release(order_id)
+    async with transaction():
+        await stock.forget(order_id)
+    await reserve(order_id, {block: 1})
+    assert await sell(order_id) == ()
+    assert (await counted(mat), await counted(block)) == ((10, 0), (9, 0))
