@@ -47,6 +47,7 @@ PURE = (
     "connect/capability.py",
     "connect/snapshot.py",
     "marketplace/catalog/listings.py",
+    "marketplace/sellers/cancellation_windows.py",
     "marketplace/orders/order_states.py",
     "marketplace/orders/totals.py",
     "marketplace/fees/rules.py",

@@ -72,6 +72,14 @@ SELLERS: Table = {
         403, "own_seller_decision", "Nobody decides about their own shop"
     ),
     sellers.ReasonRequired: Answer(422, "reason_required", "Say why", ("limit",)),
+    sellers.CancellationWindowsRefused: Answer(
+        422,
+        "cancellation_windows_refused",
+        "These cancellation windows cannot be used",
+        ("why", "limit"),
+        "One to five, from the longest notice to the shortest, none of which refunds more than the one "
+        "before it.",
+    ),
     # What is missing on the account is the seller's business, not the buyer's.
     sellers.SellerNotPayable: Answer(
         409,

@@ -8,6 +8,7 @@ SellerError
 |-- SellerStepRefused       the platform's decision does not follow from the last one
 |-- OwnSellerDecision       nobody decides about their own shop
 |-- ReasonRequired          a decision says why
+|-- CancellationWindowsRefused   windows that nobody could read
 `-- SellerNotPayable        the gate: nothing was asked of Stripe
 """
 
@@ -77,6 +78,14 @@ class ReasonRequired(SellerError):
     def __init__(self, limit: int) -> None:
         self.limit = limit
         super().__init__(limit)
+
+
+class CancellationWindowsRefused(SellerError):
+    """`why`: count, hours_before or refund_basis_points outside `limit`; hours_rise or refund_rises."""
+
+    def __init__(self, why: str, *, limit: int) -> None:
+        self.why, self.limit = why, limit
+        super().__init__(why, limit)
 
 
 class SellerNotPayable(SellerError):

@@ -5,9 +5,12 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from connect.capability import PlatformStanding
 from marketplace.people.names import canonical_name
+from marketplace.sellers import cancellation_windows
+from marketplace.sellers.cancellation_windows import Windows
 from marketplace.sellers.countries import COUNTRIES
 from marketplace.sellers.errors import CountryUnknown, ReasonRequired, SellerStepRefused
 from payments.currencies import currency
@@ -15,6 +18,7 @@ from payments.ids import SellerId
 
 Approval = Literal["pending", "approved", "rejected"]
 Decision = Literal["approve", "reject"]
+AtDeadline = Literal["cancel", "capture"]
 REASON_LIMIT = 500
 
 _DECISIONS: dict[tuple[str, Decision], Approval] = {
@@ -39,6 +43,15 @@ class SellerProfile(msgspec.Struct, frozen=True, kw_only=True):
     suspended_at: datetime | None
     suspension_reason: str | None
     created_at: datetime
+    # What happens to a hold that nobody prepared in time.
+    at_deadline: AtDeadline = "cancel"
+    # JSON; None stands for the platform's.
+    cancellation_windows: str | None = None
+
+    @property
+    def windows(self) -> Windows:
+        """How much of a session is refunded when its buyer cancels."""
+        return cancellation_windows.decoded(self.cancellation_windows)
 
     @property
     def standing(self) -> PlatformStanding:
@@ -58,11 +71,13 @@ class NewSeller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SellerChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to change; None leaves as it is."""
+    """What is to change; None leaves as it is. For the windows None brings the platform's back."""
 
     display_name: str | None = None
     country: str | None = None
     currency: str | None = None
+    at_deadline: AtDeadline | None = None
+    cancellation_windows: Windows | UnsetType | None = UNSET
 
 
 def checked(new: NewSeller) -> NewSeller:
@@ -75,7 +90,10 @@ def checked(new: NewSeller) -> NewSeller:
 
 
 def changed(profile: SellerProfile, changes: SellerChanges) -> SellerProfile:
-    """The profile after the changes. Raises NameRefused, CountryUnknown, CurrencyUnknown."""
+    """The profile after the changes.
+
+    Raises NameRefused, CountryUnknown, CurrencyUnknown, CancellationWindowsRefused.
+    """
     wanted = checked(
         NewSeller(
             display_name=_or(changes.display_name, profile.display_name),
@@ -88,6 +106,16 @@ def changed(profile: SellerProfile, changes: SellerChanges) -> SellerProfile:
         display_name=wanted.display_name,
         country=wanted.country,
         currency=wanted.currency,
+        at_deadline=changes.at_deadline or profile.at_deadline,
+        cancellation_windows=_windows_after(profile, changes.cancellation_windows),
+    )
+
+
+def _windows_after(profile: SellerProfile, wanted: Windows | UnsetType | None) -> str | None:
+    if isinstance(wanted, UnsetType):
+        return profile.cancellation_windows
+    return cancellation_windows.encoded(
+        None if wanted is None else cancellation_windows.checked(wanted)
     )
 
 

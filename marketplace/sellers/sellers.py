@@ -71,12 +71,13 @@ class Sellers:
     async def update(
         self, seller_id: str, account_id: str, changes: SellerChanges, now: datetime
     ) -> SellerProfile:
-        """Change one's own profile.
+        """Change one's own profile. Orders that were placed keep the windows they were placed under.
 
         Country and currency are fixed once a connected account was asked for; the currency also
         once listings are priced in it.
 
-        Raises SellerNotFound, SellerFactFixed, NameRefused, CountryUnknown, CurrencyUnknown.
+        Raises SellerNotFound, SellerFactFixed, NameRefused, CountryUnknown, CurrencyUnknown,
+        CancellationWindowsRefused.
         """
         async with transaction():
             before = await records.require_locked(seller_id)
@@ -85,11 +86,14 @@ class Sellers:
             after = changed(before, changes)
             await self._require_free(before, after)
             await execute(
-                "UPDATE sellers SET display_name = $2, country = $3, currency = $4 WHERE id = $1",
+                "UPDATE sellers SET display_name = $2, country = $3, currency = $4, "
+                "at_deadline = $5, cancellation_windows = $6 WHERE id = $1",
                 after.id,
                 after.display_name,
                 after.country,
                 after.currency,
+                after.at_deadline,
+                after.cancellation_windows,
             )
             if after != before:
                 await _record(account_id, "seller.changed", before, after, None, now)

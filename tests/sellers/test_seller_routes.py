@@ -168,6 +168,46 @@ async def test_a_profile_is_read_and_changed_by_its_owner(program: Program) -> N
     assert code(await coach.post("/v1/sellers", OPENING)) == "seller_profile_exists"
 
 
+async def test_a_seller_says_how_cancellations_and_lapsing_holds_end(program: Program) -> None:
+    coach, seller_id = await program.a_seller()
+    path = f"/v1/sellers/{seller_id}"
+    platforms = [
+        {"hours_before": 24, "refund_basis_points": 10_000},
+        {"hours_before": 0, "refund_basis_points": 5_000},
+    ]
+    told = (await coach.get(path)).json()
+    assert (told["at_deadline"], told["cancellation_windows"]) == ("cancel", platforms)
+    strict = [{"hours_before": 72, "refund_basis_points": 8_000}]
+    changed = await coach.patch(path, {"at_deadline": "capture", "cancellation_windows": strict})
+    assert changed.json()["cancellation_windows"] == strict
+    assert changed.json()["at_deadline"] == "capture"
+    named = await coach.patch(path, {"display_name": "Same windows"})
+    assert named.json()["cancellation_windows"] == strict
+    back = await coach.patch(path, {"cancellation_windows": None})
+    assert back.json()["cancellation_windows"] == platforms
+    assert (await coach.get(path)).json() == back.json()
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        [],
+        [{"hours_before": 24, "refund_basis_points": 10_001}],
+        [{"hours_before": -1, "refund_basis_points": 1}],
+        [{"hours_before": h, "refund_basis_points": h} for h in range(6, 0, -1)],
+        [{"hours_before": h, "refund_basis_points": 1} for h in (1, 24)],
+        [{"hours_before": h, "refund_basis_points": 24 - h} for h in (24, 1)],
+    ],
+)
+async def test_windows_that_nobody_could_read_are_refused(
+    program: Program, windows: list[dict[str, int]]
+) -> None:
+    coach, seller_id = await program.a_seller()
+    refused = await coach.patch(f"/v1/sellers/{seller_id}", {"cancellation_windows": windows})
+    assert (refused.status_code, code(refused)) == (422, "cancellation_windows_refused")
+    assert len((await coach.get("/v1/sellers/me")).json()["cancellation_windows"]) == 2
+
+
 async def test_another_persons_seller_does_not_exist(program: Program) -> None:
     """The same answer as for an id that nobody has, on every route."""
     _, seller_id = await program.a_seller()
@@ -352,5 +392,11 @@ async def test_the_routes_describe_themselves(program: Program) -> None:
     assert "/v1/admin/sellers/{seller_id}/approval" in paths
     assert "/v1/sellers/{seller_id}/onboarding/return" not in paths
     patch = described["components"]["schemas"]["SellerPatch"]
-    assert set(patch["properties"]) == {"display_name", "country", "currency"}
+    assert set(patch["properties"]) == {
+        "display_name",
+        "country",
+        "currency",
+        "at_deadline",
+        "cancellation_windows",
+    }
     assert not patch.get("required")

@@ -8,8 +8,15 @@ from msgspec import UNSET, Meta, UnsetType
 
 from connect.capability import AccountState, Reason
 from connect.snapshot import Requirement
+from marketplace.sellers.cancellation_windows import CancellationWindow, Windows
 from marketplace.sellers.directory import ListedSeller
-from marketplace.sellers.profile import Approval, NewSeller, SellerChanges, SellerProfile
+from marketplace.sellers.profile import (
+    Approval,
+    AtDeadline,
+    NewSeller,
+    SellerChanges,
+    SellerProfile,
+)
 from marketplace.sellers.vouching import Vouched
 
 _ShopName = Annotated[str, Meta(max_length=480, examples=["Ada's coaching"])]
@@ -29,6 +36,12 @@ _Currency = Annotated[
         max_length=3,
         description="What the seller's listings are priced in: ISO 4217, three lower-case letters.",
         examples=["eur"],
+    ),
+]
+_AtDeadline = Annotated[
+    AtDeadline,
+    Meta(
+        description="What becomes of a hold that you did not prepare in time.", examples=["cancel"]
     ),
 ]
 _Reason = Annotated[
@@ -52,12 +65,39 @@ class SellerOpening(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
+class CancellationWindowBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Canceled by the buyer at least so many hours before a session: that share is refunded."""
+
+    hours_before: Annotated[int, Meta(examples=[24])]
+    refund_basis_points: Annotated[int, Meta(description="10000 is all.", examples=[10_000])]
+
+    @classmethod
+    def of(cls, window: CancellationWindow) -> "CancellationWindowBody":
+        """As it was kept."""
+        return cls(hours_before=window.hours_before, refund_basis_points=window.refund_basis_points)
+
+    def told(self) -> CancellationWindow:
+        """In the words of sellers."""
+        return CancellationWindow(
+            hours_before=self.hours_before, refund_basis_points=self.refund_basis_points
+        )
+
+
 class SellerPatch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What is to change; what is absent stays."""
 
     display_name: _ShopName | UnsetType = UNSET
     country: _Country | UnsetType = UNSET
     currency: _Currency | UnsetType = UNSET
+    at_deadline: _AtDeadline | UnsetType = UNSET
+    cancellation_windows: (
+        Annotated[
+            list[CancellationWindowBody],
+            Meta(description="Null brings the platform's back. Placed orders keep theirs."),
+        ]
+        | UnsetType
+        | None
+    ) = UNSET
 
     def told(self) -> SellerChanges:
         """In the words of sellers."""
@@ -65,7 +105,15 @@ class SellerPatch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             display_name=_given(self.display_name),
             country=_given(self.country),
             currency=_given(self.currency),
+            at_deadline=None if isinstance(self.at_deadline, UnsetType) else self.at_deadline,
+            cancellation_windows=self._windows(),
         )
+
+    def _windows(self) -> Windows | UnsetType | None:
+        wanted = self.cancellation_windows
+        if wanted is None or isinstance(wanted, UnsetType):
+            return wanted
+        return tuple(window.told() for window in wanted)
 
 
 class ApprovalDecision(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -98,11 +146,15 @@ class SellerAnswer(msgspec.Struct, kw_only=True):
     suspended_at: datetime | None
     suspension_reason: str | None
     created_at: datetime
+    at_deadline: _AtDeadline
+    cancellation_windows: list[CancellationWindowBody]
 
     @classmethod
     def of(cls, profile: SellerProfile) -> "SellerAnswer":
         """As `profile` stands."""
-        return cls(**{name: getattr(profile, name) for name in cls.__struct_fields__})
+        windows = [CancellationWindowBody.of(window) for window in profile.windows]
+        facts = {name: getattr(profile, name) for name in cls.__struct_fields__}
+        return cls(**facts | {"cancellation_windows": windows})
 
 
 class ListedSellerAnswer(msgspec.Struct, kw_only=True):
