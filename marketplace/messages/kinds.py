@@ -3,56 +3,63 @@
 from typing import Final, Literal, get_args
 
 Kind = Literal[
-    # A seller's account
+    # To a seller, about their account
     "onboarding_needed",
     "account_ready",
     "requirements_due",
     "account_restricted",
-    "seller_restricted",
     "seller_approved",
     "seller_rejected",
     "seller_suspended",
     "seller_reinstated",
-    # An order, from its payment to its end
+    # To a buyer, about an order
     "payment_processing",
     "payment_failed",
-    "order_to_prepare",
-    "order_paid",
     "order_prepared",
-    "order_revived",
-    "preparation_refused",
-    "deadline_reminded",
-    "deadline_escalated",
-    "deadline_reached",
-    "fulfilment_held",
-    "fulfilment_released",
+    "order_not_prepared",
     "session_scheduled",
     "order_shipped",
     "tracking_corrected",
-    "order_completed",
-    "session_missed_by_buyer",
-    "session_missed_by_seller",
+    "session_missed",
+    "session_failed",
     "order_canceled",
     "hold_lapsed",
-    # Money going back
-    "refunded",
+    "order_refunded",
     "refund_failed",
+    # To a seller, about a sale
+    "order_to_prepare",
+    "order_paid",
+    "sale_not_prepared",
+    "deadline_reminded",
+    "fulfilment_held",
+    "fulfilment_released",
+    "sale_missed",
+    "sale_canceled",
+    "sale_lapsed",
+    "sale_refunded",
+    "sale_refund_failed",
     "disputed",
     "dispute_evidence_due",
     "dispute_closed",
     "fraud_warned",
+    # To a seller, about money and programs
     "debt_opened",
     "debt_settled",
     "debt_written_off",
-    # A seller's money
     "payout_paid",
     "payout_failed",
     "statement_ready",
-    # The rest
-    "order_message",
+    "webhook_endpoint_disabled",
+    # To an admin
+    "seller_restricted",
+    "order_revived",
+    "capture_refused",
+    "deadline_escalated",
+    "refund_lost",
     "approval_asked",
     "approval_decided",
-    "webhook_endpoint_disabled",
+    # To the other party of an order
+    "order_message",
 ]
 EventType = Literal[
     "order.authorized",

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from marketplace.orders import telling
 from marketplace.orders.order_states import Step, after
 from marketplace.orders.records import OrderRecord
 from payments.database import execute, require_transaction, row, rows
@@ -42,16 +43,17 @@ class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
 async def take(
     order: OrderRecord, step: Step, *, actor: str, now: datetime, reason: str | None = None
 ) -> OrderRecord:
-    """Move the order by `step` and write its history; answers the order after it.
+    """Move the order by `step`, write its history and tell people; answers the order after it.
 
-    The generation that `order` says is written with it. The caller holds the order's lock. Raises
-    OrderStepRefused, NoTransaction.
+    What the step is about (a refund, a shipment) has been written by then. The generation that
+    `order` says is written with it. The caller holds the order's lock. Raises OrderStepRefused,
+    NoTransaction.
     """
     require_transaction()
-    status = after(order.status, step)
+    status, step_id = after(order.status, step), new_id("stp")
     moved = await execute(
         _TAKE,
-        new_id("stp"),
+        step_id,
         order.id,
         status,
         step,
@@ -62,6 +64,9 @@ async def take(
         order.generation,
     )
     assert moved == 1, f"{order.id} was moved by somebody who did not hold its lock"
+    await telling.tell_step(
+        order, step, step_id=step_id, from_status=order.status, reason=reason, now=now
+    )
     return msgspec.structs.replace(order, status=status, updated_at=now)
 
 

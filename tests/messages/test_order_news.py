@@ -1,0 +1,135 @@
+"""An order's steps are told to whom they concern, once, with what there is to know."""
+
+import json
+from typing import Any
+
+from marketplace.messages.order_news import NEWS, news_of
+from marketplace.orders import records, steps
+from marketplace.orders.order_states import STEPS, TRANSITIONS
+from marketplace.orders.steps import STRIPE
+from payments.database import execute, rows, transaction
+from payments.ids import new_id
+from tests.orders.deals import ADMIN, a_deal, a_held_deal, a_paid_deal
+from tests.orders.shop import Shop, account
+
+
+async def heard(account_id: str) -> list[tuple[str, dict[str, Any]]]:
+    found = await rows(
+        "SELECT kind, facts FROM messages WHERE account_id = $1 ORDER BY id", account_id
+    )
+    return [(one["kind"], json.loads(one["facts"])) for one in found]
+
+
+async def kinds(account_id: str) -> list[str]:
+    return sorted(kind for kind, _ in await heard(account_id))
+
+
+async def events_of(order_id: str) -> list[tuple[str, str, dict[str, Any]]]:
+    found = await rows(
+        "SELECT type, subject_id, data FROM seller_events WHERE data::json ->> 'order_id' = $1 "
+        "ORDER BY id",
+        order_id,
+    )
+    return [(one["type"], one["subject_id"], json.loads(one["data"])) for one in found]
+
+
+async def an_admin() -> str:
+    admin = await account()
+    await execute("UPDATE accounts SET is_admin = true WHERE id = $1", admin)
+    return admin
+
+
+def test_every_step_says_who_hears_of_it_even_if_nobody() -> None:
+    assert set(NEWS) == set(STEPS)
+
+
+def test_only_what_was_paid_for_is_news_when_it_is_canceled() -> None:
+    assert news_of("canceled", "checkout").silent
+    for status in ("authorized", "paid", "shipped"):
+        assert (status, "canceled") in TRANSITIONS
+        assert news_of("canceled", status).buyer == "order_canceled"
+
+
+async def test_a_hold_is_an_order_to_prepare_and_a_capture_its_payment(shop: Shop) -> None:
+    deal = await a_held_deal(shop)
+    assert await kinds(deal.buyer.account_id) == []
+    ((kind, facts),) = await heard(deal.seller.account_id)
+    assert kind == "order_to_prepare"
+    assert facts["total"] == 5_000
+    assert facts["items"] == "2 x A yoga mat"
+    assert facts["capture_before"]
+    await shop.preparation.prepare(deal.id, deal.seller, shop.clock())
+    ((kind, facts),) = await heard(deal.buyer.account_id)
+    assert (kind, facts["captured_amount"]) == ("order_prepared", 5_000)
+    assert [type for type, *_ in await events_of(deal.id)] == ["order.authorized", "order.paid"]
+    _, subject, data = (await events_of(deal.id))[-1]
+    assert subject == deal.id
+    assert (data["status"], data["captured_amount"]) == ("paid", 5_000)
+    assert "buyer" not in data
+
+
+async def test_a_paid_session_is_told_to_the_coach_once_however_often_stripe_says_it(
+    shop: Shop,
+) -> None:
+    deal = await a_paid_deal(shop)
+    await shop.hear(deal.id)
+    await shop.hear(deal.id)
+    assert await kinds(deal.seller.account_id) == ["order_paid"]
+    assert len(await events_of(deal.id)) == 1
+
+
+async def test_an_abandoned_checkout_is_nobodys_news(shop: Shop) -> None:
+    deal = await a_deal(shop)
+    await shop.begin(deal.id)
+    await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    assert await shop.status(deal.id) == "canceled"
+    assert await kinds(deal.buyer.account_id) == []
+    assert await kinds(deal.seller.account_id) == []
+    assert await events_of(deal.id) == []
+
+
+async def test_both_hear_that_a_held_order_was_canceled(shop: Shop) -> None:
+    deal = await a_held_deal(shop)
+    await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    assert await kinds(deal.buyer.account_id) == ["order_canceled"]
+    assert await kinds(deal.seller.account_id) == ["order_to_prepare", "sale_canceled"]
+
+
+async def test_a_refund_is_told_with_its_own_amount(shop: Shop) -> None:
+    deal = await a_paid_deal(shop)
+    refund = await shop.refunds.ask(
+        deal.id,
+        ADMIN,
+        amount=1_200,
+        reason=None,
+        idempotency_key=new_id("key"),
+        now=shop.clock(),
+    )
+    ((kind, facts),) = await heard(deal.buyer.account_id)
+    assert (kind, facts["amount"], facts["refund_id"]) == ("order_refunded", 1_200, refund.id)
+    assert "reason" not in facts
+    type, subject, data = (await events_of(deal.id))[-1]
+    assert (type, subject, data["amount"]) == ("order.refunded", refund.id, 1_200)
+
+
+async def test_a_late_payment_is_told_to_admins_too(shop: Shop) -> None:
+    admin = await an_admin()
+    deal = await a_deal(shop)
+    intent = await shop.begin(deal.id)
+    await execute("UPDATE orders SET status = 'canceled' WHERE id = $1", deal.id)
+    shop.stripe.pay(intent.intent_id)
+    await shop.hear(deal.id)
+    assert "order_revived" in await kinds(admin)
+    await execute("UPDATE accounts SET is_admin = false WHERE id = $1", admin)
+
+
+async def test_trying_the_same_again_is_not_told_again(shop: Shop) -> None:
+    deal = await a_held_deal(shop)
+    for reason in ("transfers_inactive", "transfers_inactive", "suspended"):
+        async with transaction():
+            order = await records.lock(deal.id)
+            await steps.take(
+                order, "preparation_refused", actor=STRIPE, now=shop.clock(), reason=reason
+            )
+    assert await kinds(deal.buyer.account_id) == ["order_not_prepared"] * 2
+    assert (await shop.steps(deal.id)).count("preparation_refused") == 3
