@@ -12,7 +12,7 @@ from .dispute_shapes import FILES
 from .disputes import UNANSWERED, escalate, lose, move, require_open, win
 from .errors import Json, missing_resource, refused
 from .routes import Call, list_of, route
-from .updates import change, merged, unset
+from .updates import change, merged
 from .world import World, public
 
 MOST_CHARACTERS = 150_000
@@ -78,13 +78,13 @@ def _require_answerable(dispute: Json) -> None:
 
 
 def _together(dispute: Json, given: Json) -> Json:
-    """The evidence that was staged, with what is given now; an empty text removes one."""
+    """The evidence that was staged, with what is given now."""
     for name in FILES:
         if given.get(name):
             raise missing_resource(
                 "file upload", given[name], param=f"evidence[{name}]", status=400
             )
-    evidence = {**dispute["evidence"], **{name: unset(text) for name, text in given.items()}}
+    evidence = {**dispute["evidence"], **given}
     if sum(len(text) for text in evidence.values() if isinstance(text, str)) > MOST_CHARACTERS:
         raise refused(
             f"The evidence of a dispute can have up to {MOST_CHARACTERS} characters in total.",
