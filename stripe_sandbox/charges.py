@@ -223,7 +223,7 @@ def update(call: Call) -> Json:
         report = unset(params["fraud_details"]["user_report"])
         changes["fraud_details"] = {"user_report": report} if report else {}
     if "shipping" in params:
-        changes["shipping"] = shipping(params["shipping"])
+        changes["shipping"] = shipping(params["shipping"], charge["shipping"])
     change(call, charge, changes, "charge.updated")
     return charge
 

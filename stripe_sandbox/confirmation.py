@@ -44,7 +44,7 @@ def try_to_pay(call: Call, intent: Json, method: Json) -> Json:
         debits.begin(call.world, intent, method)
         return intent
     off_session = bool(call.params.get("off_session"))
-    wants_buyer = card.wants_buyer(set_up=method["_set_up"], off_session=off_session)
+    wants_buyer = card.wants_buyer(set_up=method.get("_set_up", False), off_session=off_session)
     if wants_buyer and not challenged:
         if not (off_session or call.params.get("error_on_requires_action")):
             intent["last_payment_error"] = None
@@ -120,7 +120,7 @@ def prepare(call: Call, intent: Json, *, attached: str | None = None) -> Json:
     require_email(params, "receipt_email")
     intent.update({n: unset(params[n]) for n in TOLD_AT_CONFIRMATION if n in params})
     if "shipping" in params:
-        intent["shipping"] = shipping(params["shipping"])
+        intent["shipping"] = shipping(params["shipping"], intent["shipping"])
     if "payment_method_options" in params:
         intent["payment_method_options"] = merged_options(
             intent["payment_method_options"], params["payment_method_options"]

@@ -80,12 +80,14 @@ def require_status(call: Call, intent: Json, allowed: tuple[str, ...], done: str
     """Refuses unless the status allows that the PaymentIntent be canceled, captured, ..."""
     status = intent["status"]
     if status not in allowed:
+        refusal = f"This PaymentIntent could not be {done}"
+        if done == "canceled":
+            refusal = "You cannot cancel this PaymentIntent"
         raise unexpected_state(
             call,
             intent,
-            f"This PaymentIntent could not be {done} because it has a status of {status}. Only a "
-            f"PaymentIntent with one of the following statuses may be {done}: "
-            f"{', '.join(allowed)}.",
+            f"{refusal} because it has a status of {status}. Only a PaymentIntent with one of the "
+            f"following statuses may be {done}: {', '.join(allowed)}.",
         )
 
 

@@ -181,7 +181,7 @@ def _apply(intent: Json, params: Json) -> None:
     if "currency" in params:
         intent["currency"] = require_currency(params["currency"])
     if "shipping" in params:
-        intent["shipping"] = shipping(params["shipping"])
+        intent["shipping"] = shipping(params["shipping"], intent["shipping"])
     if "payment_details" in params:
         intent["payment_details"] = {
             "customer_reference": None,

@@ -38,7 +38,7 @@ def require_usable(method: Json, intent: Json, told: Json) -> None:
 
     `told` is what the error carries: the intent, unless it is only being created.
     """
-    if method["_spent"]:
+    if method.get("_spent"):
         raise _unusable(
             "The provided PaymentMethod was previously used with a PaymentIntent without Customer "
             "attachment, shared with a connected account without Customer attachment, or was "
@@ -102,7 +102,7 @@ def require_attachable(method: Json) -> None:
     """Refuses what another Customer has, what was used up, and a card whose bank says no (402)."""
     if method["customer"] is not None:
         raise refused("The payment method you provided has already been attached to a customer.")
-    if method["_spent"]:
+    if method.get("_spent"):
         raise refused(
             "This PaymentMethod was previously used without being attached to a Customer or was "
             "detached from a Customer, and may not be used again."

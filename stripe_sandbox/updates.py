@@ -39,20 +39,23 @@ def unset(value: Any) -> Any:
     return None if value == "" else value
 
 
-def shipping(given: Any) -> Json | None:
-    """Where goods go, with every field Stripe answers; `""` removes it."""
+def shipping(given: Any, kept: Json | None = None) -> Json | None:
+    """Where goods go, with every field Stripe answers; `""` removes it.
+
+    What is not given stays as it was `kept`, down to the lines of the address.
+    """
     if not given:
         return None
+    before = kept or {}
+    names = ("carrier", "name", "phone", "tracking_number")
     return {
-        "address": address(given.get("address") or {}),
-        "carrier": given.get("carrier"),
-        "name": given.get("name"),
-        "phone": given.get("phone"),
-        "tracking_number": given.get("tracking_number"),
+        "address": address(given.get("address") or {}, before.get("address")),
+        **{name: unset(given.get(name, before.get(name))) for name in names},
     }
 
 
-def address(given: Json) -> Json:
-    """An address with every field Stripe answers."""
+def address(given: Json, kept: Json | None = None) -> Json:
+    """An address with every field Stripe answers; what is not given stays as it was `kept`."""
+    before = kept or {}
     names = ("city", "country", "line1", "line2", "postal_code", "state")
-    return {name: unset(given.get(name)) for name in names}
+    return {name: unset(given.get(name, before.get(name))) for name in names}

@@ -44,6 +44,8 @@ async def test_the_page_says_what_is_paid_with_which_card_and_works_without_scri
     assert "3184" in page.text
     assert 'method="post"' in page.text
     assert "<script" not in page.text
+    assert "local stand-in for Stripe" in page.text
+    assert 'lang="en"' in page.text
     assert (await read_intent(stripe, intent))["status"] == "requires_action"
 
 
