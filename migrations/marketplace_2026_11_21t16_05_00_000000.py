@@ -63,7 +63,9 @@ INDEXES = [
     "CREATE INDEX orders_expiry_due ON orders (expiry_due_at) WHERE status = 'checkout'",
     "CREATE INDEX orders_deadline_due ON orders (deadline_due_at) WHERE status = 'authorized'",
     "CREATE INDEX orders_completion_due ON orders (completes_at) WHERE status IN ('paid', 'shipped')",
-    "CREATE INDEX payments_settled_to_check ON payments (checked_at) WHERE status = 'succeeded'",
+    "CREATE INDEX payments_to_recheck ON payments (recheck_at) WHERE recheck_at IS NOT NULL",
+    "CREATE INDEX buyer_customers_to_refresh ON buyer_customers (refresh_at) "
+    "WHERE refresh_at IS NOT NULL",
     "CREATE INDEX disputes_open ON disputes (checked_at) WHERE closed_at IS NULL",
     "CREATE INDEX debts_open ON debts (seller_id, currency, id) WHERE closed_at IS NULL",
     "CREATE INDEX payouts_to_refresh ON payouts (refresh_at) WHERE refresh_at IS NOT NULL",
@@ -100,6 +102,7 @@ INDEXES = [
 # What holds for orders and sellers that were there before.
 BACKFILL = [
     "UPDATE orders SET expiry_due_at = checkout_expires_at WHERE status = 'checkout'",
+    "UPDATE payments SET recheck_at = checked_at + interval '1 hour' WHERE status = 'succeeded'",
     "UPDATE order_lines l SET quantity_prepared = l.quantity FROM orders o "
     "WHERE o.id = l.order_id AND o.status = 'paid'",
 ]

@@ -52,6 +52,8 @@ class Payment(Table, tablename="payments"):
     updated_at = Timestamptz(default=None)
     # When Stripe was last asked how this payment stands; the sweep reads it.
     checked_at = Timestamptz(default=None)
+    # When a settled payment is read again, in case Stripe moved it without our hearing; null: never.
+    recheck_at = Timestamptz(default=None, null=True)
 
     payments_amount_positive = Check("amount > 0")
     payments_fee_within_amount = Check("application_fee BETWEEN 0 AND amount")
@@ -155,6 +157,9 @@ class Attempt(Table, tablename="attempts"):
     stripe_code = Varchar(length=80, default=None, null=True)
     decline_code = Varchar(length=80, default=None, null=True)
     advice_code = Varchar(length=40, default=None, null=True)
+    # Which card it was: "do not try again" is about one card.
+    payment_method_id = Varchar(length=64, default=None, null=True)
+    card_fingerprint = Varchar(length=64, default=None, null=True)
     card_brand = Varchar(length=24, default=None, null=True)
     card_last4 = Varchar(length=4, default=None, null=True)
     request_id = Varchar(length=64, default=None, null=True)
@@ -360,6 +365,8 @@ class BuyerCustomer(Table, tablename="buyer_customers"):
     buyer_id = Varchar(length=40, primary_key=True, default=None)
     # Null until Stripe has answered.
     customer_id = Varchar(length=64, default=None, null=True, unique=True)
+    # When Stripe's list of this buyer's cards is to be read again; the sweep reads it.
+    refresh_at = Timestamptz(default=None, null=True)
     created_at = Timestamptz(default=None)
 
 

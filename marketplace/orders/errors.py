@@ -7,6 +7,7 @@ OrderError
 |-- SellerOnly            only the order's seller, or an admin, may do this
 |-- CheckoutOver          the time to pay is over
 |-- HoldLapsing           the bank's hold ends too soon to capture safely
+|-- MessageRefused        an empty message, or one that is too long
 |-- OrderKeyReused        the same idempotency key with another order's content
 |-- ChangeUnderWay        a change of the cart waits for Stripe's answer
 |-- CartFrozen            the buyer is confirming: the cart may not change now
@@ -83,6 +84,14 @@ class HoldLapsing(OrderError):
     def __init__(self, order_id: str, capture_before: datetime) -> None:
         self.order_id, self.capture_before = order_id, capture_before
         super().__init__(order_id, capture_before)
+
+
+class MessageRefused(OrderError):
+    """A message about an order that is empty, or longer than `limit` characters."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        self.length, self.limit = length, limit
+        super().__init__(length, limit)
 
 
 class OrderKeyReused(OrderError):
