@@ -7,6 +7,11 @@ Stripe and the sandbox are swapped by configuration alone: API base, script URL,
 Start it with `python -m stripe_sandbox`, or inside a test with `server.running_sandbox`. Beside
 Stripe's paths it answers `/_sandbox` (a list of its controls: clock, faults, deliveries, ...).
 
+Buyers' cards are kept as at Stripe: attached to a Customer, set up by a SetupIntent or by paying
+with `setup_future_usage`, and then charged with the buyer or `off_session`, with 3-D Secure where
+the card's bank asks for it. SetupIntents take cards only; ConfirmationTokens, CustomerSessions
+and raw `payment_method_data` are refused or unknown.
+
 It is honest about what it does not simulate: disputes, payouts to banks, subscriptions, Checkout
 Sessions, Radar and v1 account creation are not here, and a call to one of them answers 404
 `unrecognized request URL` as Stripe answers for a path it does not know.

@@ -12,6 +12,7 @@ from .intent_rules import (
     merged_options,
     refuse_unsimulated,
     require_buyers_options,
+    require_buyers_usage,
     require_money,
     require_type,
     seen_by,
@@ -99,6 +100,7 @@ def prepare(call: Call, intent: Json, *, attached: str | None = None) -> Json:
     refuse_unsimulated(params)
     if call.publishable:
         require_buyers_options(params)
+        require_buyers_usage(intent, params)
     if (expected := params.get("amount_to_confirm")) not in (None, intent["amount"]):
         raise refused(
             f"The amount_to_confirm ({expected}) does not match the amount of this PaymentIntent "

@@ -182,6 +182,18 @@ def require_buyers_options(params: Json) -> None:
                 )
 
 
+def require_buyers_usage(intent: Json, params: Json) -> None:
+    """Refuses a browser that takes back what the platform asked for: `off_session` is the most."""
+    kept, given = intent["setup_future_usage"], params.get("setup_future_usage", "off_session")
+    if kept is not None and given not in (kept, "off_session"):
+        raise refused(
+            "When setup_future_usage is set already, a publishable key can only change it from "
+            "on_session to off_session.",
+            code="payment_intent_invalid_parameter",
+            param="setup_future_usage",
+        )
+
+
 CONFIRMING = ("error_on_requires_action", "mandate_data", "off_session", "return_url")
 """What is said when a PaymentIntent is confirmed, and means nothing before."""
 

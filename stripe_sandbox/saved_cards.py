@@ -86,7 +86,8 @@ def remember(
     if usage is None:
         use_up(method)
         return
-    if customer is not None and method["customer"] is None:
+    gone = customer is not None and world.find("customer", customer).get("deleted")
+    if customer is not None and not gone and method["customer"] is None:
         keep(world, method, customer)
     if usage == "off_session" and authenticated:
         method["_set_up"] = True

@@ -189,6 +189,53 @@ async def test_a_browser_may_ask_to_keep_the_card(
     assert await kept_by(stripe, customer) == [paid["payment_method"]]
 
 
+@pytest.mark.parametrize(
+    ("kept", "given", "refusal"),
+    [
+        ("off_session", "on_session", True),
+        ("off_session", "", True),
+        ("on_session", "off_session", False),
+        ("on_session", "on_session", False),
+    ],
+)
+async def test_a_browser_may_ask_for_more_than_the_platform_and_not_for_less(
+    stripe: httpx.AsyncClient, browser: httpx.AsyncClient, kept: str, given: str, refusal: bool
+) -> None:
+    customer = await open_customer(stripe)
+    intent = await create(
+        stripe, await open_seller(stripe), customer=customer, setup_future_usage=kept
+    )
+    answer = await browser.post(
+        f"/v1/payment_intents/{intent['id']}/confirm",
+        data={
+            "client_secret": intent["client_secret"],
+            "payment_method": "pm_card_visa",
+            "setup_future_usage": given,
+        },
+    )
+    if refusal:
+        assert answer.json()["error"]["param"] == "setup_future_usage"
+        assert await read_intent(stripe, intent) == intent
+    else:
+        assert answer.json()["setup_future_usage"] == given
+        assert len(await kept_by(stripe, customer)) == 1
+
+
+async def test_a_customer_deleted_during_a_challenge_keeps_no_card(
+    stripe: httpx.AsyncClient, browser: httpx.AsyncClient
+) -> None:
+    customer = await open_customer(stripe)
+    intent = await create(
+        stripe, await open_seller(stripe), customer=customer, setup_future_usage="off_session"
+    )
+    waiting = await confirm(stripe, intent, ALWAYS)
+    await stripe.delete(f"/v1/customers/{customer}")
+    assert (await pass_challenge(browser, waiting)).status_code == 303
+    paid = await read_intent(stripe, intent, "payment_method")
+    assert (paid["status"], paid["payment_method"]["customer"]) == ("succeeded", None)
+    assert "payment_method.attached" not in await event_types(stripe)
+
+
 async def test_a_card_is_kept_when_the_challenge_is_passed_and_not_before(
     stripe: httpx.AsyncClient, browser: httpx.AsyncClient
 ) -> None:

@@ -1,9 +1,13 @@
 """SetupIntents of the sandbox: a card is kept for later payments, without a payment now."""
 
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+
+from stripe_sandbox.keeping import restore, save
+from stripe_sandbox.server import RunningSandbox
 
 from .cards import ALWAYS, attached, open_customer, pass_challenge, set_up
 from .money import (
@@ -409,3 +413,19 @@ async def test_a_card_set_up_pays(stripe: httpx.AsyncClient) -> None:
     intent = await create(stripe, await open_seller(stripe), customer=customer)
     paid = await confirm(stripe, intent, setup["payment_method"])
     assert (paid["status"], paid["payment_method"]) == ("succeeded", setup["payment_method"])
+
+
+async def test_kept_cards_and_a_challenge_under_way_survive_a_restart(
+    stripe: httpx.AsyncClient,
+    browser: httpx.AsyncClient,
+    sandbox: RunningSandbox,
+    tmp_path: Path,
+) -> None:
+    customer = await open_customer(stripe)
+    setup = await set_up(stripe, customer, ALWAYS)
+    card = await attached(stripe, customer)
+    save(sandbox.sandbox, tmp_path / "state.json")
+    sandbox.sandbox.reset()
+    assert restore(sandbox.sandbox, tmp_path / "state.json")
+    await pass_challenge(browser, setup)
+    assert await cards_of(stripe, customer) == [card["id"], setup["payment_method"]]
