@@ -28,6 +28,8 @@ class ConnectedAccount(Table, tablename="connected_accounts"):
     nudges_absorbed = Integer(default=None)
     # When the sweep asks next; claiming moves it ahead, so it is the lease too.
     refresh_at = Timestamptz(default=None, index=True)
+    # When the sweep lists the account's payouts next; null: it never did.
+    payouts_due_at = Timestamptz(default=None, null=True)
     request_id = Varchar(length=64, default=None, null=True)
     created_at = Timestamptz(default=None)
 

@@ -20,8 +20,6 @@ DESCRIPTION = (
 async def forwards():
     manager = MigrationManager(migration_id=ID, app_name="marketplace", description=DESCRIPTION)
 
-    manager.add_table(class_name="Debt", tablename="debts", schema=None, columns=None)
-
     manager.add_table(
         class_name="WebhookDelivery",
         tablename="webhook_deliveries",
@@ -29,41 +27,14 @@ async def forwards():
         columns=None,
     )
 
+    manager.add_table(class_name="Shipment", tablename="shipments", schema=None, columns=None)
+
     manager.add_table(
-        class_name="CheckoutGroup",
-        tablename="checkout_groups",
+        class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
         schema=None,
         columns=None,
     )
-
-    manager.add_table(class_name="Approval", tablename="approvals", schema=None, columns=None)
-
-    manager.add_table(
-        class_name="OrderChange",
-        tablename="order_changes",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(class_name="Card", tablename="cards", schema=None, columns=None)
-
-    manager.add_table(
-        class_name="PayoutItem",
-        tablename="payout_items",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(class_name="Dispute", tablename="disputes", schema=None, columns=None)
-
-    manager.add_table(
-        class_name="Conversation",
-        tablename="order_messages",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(class_name="CardSetup", tablename="card_setups", schema=None, columns=None)
 
     manager.add_table(
         class_name="DisputeEvidence",
@@ -72,11 +43,60 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(class_name="Shipment", tablename="shipments", schema=None, columns=None)
+    manager.add_table(class_name="Debt", tablename="debts", schema=None, columns=None)
+
+    manager.add_table(class_name="Approval", tablename="approvals", schema=None, columns=None)
+
+    manager.add_table(class_name="CardSetup", tablename="card_setups", schema=None, columns=None)
+
+    manager.add_table(
+        class_name="TransferMovement",
+        tablename="transfer_movements",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="BuyerCustomer",
+        tablename="buyer_customers",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(class_name="Dispute", tablename="disputes", schema=None, columns=None)
+
+    manager.add_table(class_name="Message", tablename="messages", schema=None, columns=None)
+
+    manager.add_table(
+        class_name="OrderChange",
+        tablename="order_changes",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(class_name="Payout", tablename="payouts", schema=None, columns=None)
+
+    manager.add_table(
+        class_name="PayoutItem",
+        tablename="payout_items",
+        schema=None,
+        columns=None,
+    )
 
     manager.add_table(
         class_name="FraudWarning",
         tablename="fraud_warnings",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(class_name="FeeReturn", tablename="fee_returns", schema=None, columns=None)
+
+    manager.add_table(class_name="Card", tablename="cards", schema=None, columns=None)
+
+    manager.add_table(
+        class_name="Conversation",
+        tablename="order_messages",
         schema=None,
         columns=None,
     )
@@ -88,32 +108,691 @@ async def forwards():
         columns=None,
     )
 
-    manager.add_table(class_name="Payout", tablename="payouts", schema=None, columns=None)
-
     manager.add_table(
-        class_name="WebhookEndpoint",
+        class_name="CheckoutGroup",
+        tablename="checkout_groups",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="endpoint_id",
+        db_column_name="endpoint_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="event_id",
+        db_column_name="event_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="state",
+        db_column_name="state",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 10,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="attempts",
+        db_column_name="attempts",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="due_at",
+        db_column_name="due_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="last_status",
+        db_column_name="last_status",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="note",
+        db_column_name="note",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        column_name="concluded_at",
+        db_column_name="concluded_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="order_id",
+        db_column_name="order_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="carrier",
+        db_column_name="carrier",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="tracking_number",
+        db_column_name="tracking_number",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="shipped_at",
+        db_column_name="shipped_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Shipment",
+        tablename="shipments",
+        column_name="updated_at",
+        db_column_name="updated_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
         tablename="webhook_endpoints",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
         schema=None,
-        columns=None,
     )
 
-    manager.add_table(
-        class_name="TransferMovement",
-        tablename="transfer_movements",
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
         schema=None,
-        columns=None,
     )
 
-    manager.add_table(class_name="FeeReturn", tablename="fee_returns", schema=None, columns=None)
-
-    manager.add_table(
-        class_name="BuyerCustomer",
-        tablename="buyer_customers",
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="url",
+        db_column_name="url",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 2000,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
         schema=None,
-        columns=None,
     )
 
-    manager.add_table(class_name="Message", tablename="messages", schema=None, columns=None)
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="secret",
+        db_column_name="secret",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="secret_before",
+        db_column_name="secret_before",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="secret_before_until",
+        db_column_name="secret_before_until",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="types",
+        db_column_name="types",
+        column_class_name="Array",
+        column_class=Array,
+        params={
+            "default": None,
+            "base_column": Varchar(
+                length=255,
+                default="",
+                null=False,
+                primary_key=False,
+                unique=False,
+                index=False,
+                index_method=IndexMethod.btree,
+                choices=None,
+                db_column_name=None,
+                secret=False,
+            ),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="description",
+        db_column_name="description",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 200,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="disabled_at",
+        db_column_name="disabled_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="disabled_reason",
+        db_column_name="disabled_reason",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 200,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="WebhookEndpoint",
+        tablename="webhook_endpoints",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="DisputeEvidence",
+        tablename="dispute_evidence",
+        column_name="dispute_id",
+        db_column_name="dispute_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="DisputeEvidence",
+        tablename="dispute_evidence",
+        column_name="fields",
+        db_column_name="fields",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="DisputeEvidence",
+        tablename="dispute_evidence",
+        column_name="updated_by",
+        db_column_name="updated_by",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="DisputeEvidence",
+        tablename="dispute_evidence",
+        column_name="updated_at",
+        db_column_name="updated_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="DisputeEvidence",
+        tablename="dispute_evidence",
+        column_name="submitted_at",
+        db_column_name="submitted_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
 
     manager.add_column(
         table_class_name="Debt",
@@ -374,350 +1053,6 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="endpoint_id",
-        db_column_name="endpoint_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="event_id",
-        db_column_name="event_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="state",
-        db_column_name="state",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 10,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="attempts",
-        db_column_name="attempts",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="due_at",
-        db_column_name="due_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="last_status",
-        db_column_name="last_status",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="note",
-        db_column_name="note",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        column_name="concluded_at",
-        db_column_name="concluded_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CheckoutGroup",
-        tablename="checkout_groups",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CheckoutGroup",
-        tablename="checkout_groups",
-        column_name="buyer_id",
-        db_column_name="buyer_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CheckoutGroup",
-        tablename="checkout_groups",
-        column_name="idempotency_key",
-        db_column_name="idempotency_key",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 255,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CheckoutGroup",
-        tablename="checkout_groups",
-        column_name="payment_method_id",
-        db_column_name="payment_method_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CheckoutGroup",
-        tablename="checkout_groups",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CheckoutGroup",
-        tablename="checkout_groups",
-        column_name="abandoned_at",
-        db_column_name="abandoned_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
         table_class_name="Approval",
         tablename="approvals",
         column_name="id",
@@ -955,8 +1290,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
+        table_class_name="CardSetup",
+        tablename="card_setups",
         column_name="id",
         db_column_name="id",
         column_class_name="Varchar",
@@ -977,244 +1312,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="order_id",
-        db_column_name="order_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="version",
-        db_column_name="version",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="cart",
-        db_column_name="cart",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="total",
-        db_column_name="total",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="application_fee",
-        db_column_name="application_fee",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="state",
-        db_column_name="state",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 10,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="reason",
-        db_column_name="reason",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="asked_by",
-        db_column_name="asked_by",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        column_name="concluded_at",
-        db_column_name="concluded_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
+        table_class_name="CardSetup",
+        tablename="card_setups",
         column_name="buyer_id",
         db_column_name="buyer_id",
         column_class_name="Varchar",
@@ -1235,16 +1334,16 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="payment_method_id",
-        db_column_name="payment_method_id",
+        table_class_name="CardSetup",
+        tablename="card_setups",
+        column_name="stripe_setup_id",
+        db_column_name="stripe_setup_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
             "length": 64,
             "default": None,
-            "null": False,
+            "null": True,
             "primary_key": False,
             "unique": True,
             "index": False,
@@ -1257,121 +1356,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="brand",
-        db_column_name="brand",
+        table_class_name="CardSetup",
+        tablename="card_setups",
+        column_name="status",
+        db_column_name="status",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 24,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="last4",
-        db_column_name="last4",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 4,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="expiry_month",
-        db_column_name="expiry_month",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="expiry_year",
-        db_column_name="expiry_year",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="fingerprint",
-        db_column_name="fingerprint",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="is_default",
-        db_column_name="is_default",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
+            "length": 32,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -1386,8 +1378,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
+        table_class_name="CardSetup",
+        tablename="card_setups",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -1407,15 +1399,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Card",
-        tablename="cards",
-        column_name="removed_at",
-        db_column_name="removed_at",
+        table_class_name="CardSetup",
+        tablename="card_setups",
+        column_name="updated_at",
+        db_column_name="updated_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
             "default": None,
-            "null": True,
+            "null": False,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -1428,14 +1420,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
         column_name="id",
         db_column_name="id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 64,
+            "length": 40,
             "default": None,
             "null": False,
             "primary_key": True,
@@ -1450,76 +1442,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
-        column_name="payout_id",
-        db_column_name="payout_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
-        column_name="source_id",
-        db_column_name="source_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
-        column_name="transfer_id",
-        db_column_name="transfer_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
-        column_name="kind",
-        db_column_name="kind",
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="payment_id",
+        db_column_name="payment_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
@@ -1538,13 +1464,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
-        column_name="amount",
-        db_column_name="amount",
-        column_class_name="BigInt",
-        column_class=BigInt,
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="order_id",
+        db_column_name="order_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
         params={
+            "length": 40,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -1559,13 +1486,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
-        column_name="fee",
-        db_column_name="fee",
-        column_class_name="BigInt",
-        column_class=BigInt,
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
         params={
+            "length": 40,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -1580,29 +1508,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
-        column_name="net",
-        db_column_name="net",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
         column_name="currency",
         db_column_name="currency",
         column_class_name="Varchar",
@@ -1623,8 +1530,268 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="PayoutItem",
-        tablename="payout_items",
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="kind",
+        db_column_name="kind",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 10,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="transfer_id",
+        db_column_name="transfer_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="amount",
+        db_column_name="amount",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="cause",
+        db_column_name="cause",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 120,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="status",
+        db_column_name="status",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 10,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="stripe_id",
+        db_column_name="stripe_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="failure_code",
+        db_column_name="failure_code",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="TransferMovement",
+        tablename="transfer_movements",
+        column_name="updated_at",
+        db_column_name="updated_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerCustomer",
+        tablename="buyer_customers",
+        column_name="buyer_id",
+        db_column_name="buyer_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerCustomer",
+        tablename="buyer_customers",
+        column_name="customer_id",
+        db_column_name="customer_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerCustomer",
+        tablename="buyer_customers",
+        column_name="refresh_at",
+        db_column_name="refresh_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="BuyerCustomer",
+        tablename="buyer_customers",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -2115,8 +2282,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Conversation",
-        tablename="order_messages",
+        table_class_name="Message",
+        tablename="messages",
         column_name="id",
         db_column_name="id",
         column_class_name="Varchar",
@@ -2137,10 +2304,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Conversation",
-        tablename="order_messages",
-        column_name="order_id",
-        db_column_name="order_id",
+        table_class_name="Message",
+        tablename="messages",
+        column_name="account_id",
+        db_column_name="account_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
@@ -2159,10 +2326,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Conversation",
-        tablename="order_messages",
-        column_name="author_id",
-        db_column_name="author_id",
+        table_class_name="Message",
+        tablename="messages",
+        column_name="kind",
+        db_column_name="kind",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
@@ -2181,612 +2348,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Conversation",
-        tablename="order_messages",
-        column_name="body",
-        db_column_name="body",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Conversation",
-        tablename="order_messages",
-        column_name="written_at",
-        db_column_name="written_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CardSetup",
-        tablename="card_setups",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CardSetup",
-        tablename="card_setups",
-        column_name="buyer_id",
-        db_column_name="buyer_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CardSetup",
-        tablename="card_setups",
-        column_name="stripe_setup_id",
-        db_column_name="stripe_setup_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CardSetup",
-        tablename="card_setups",
-        column_name="status",
-        db_column_name="status",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 32,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CardSetup",
-        tablename="card_setups",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CardSetup",
-        tablename="card_setups",
-        column_name="updated_at",
-        db_column_name="updated_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="DisputeEvidence",
-        tablename="dispute_evidence",
-        column_name="dispute_id",
-        db_column_name="dispute_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="DisputeEvidence",
-        tablename="dispute_evidence",
-        column_name="fields",
-        db_column_name="fields",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="DisputeEvidence",
-        tablename="dispute_evidence",
-        column_name="updated_by",
-        db_column_name="updated_by",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 60,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="DisputeEvidence",
-        tablename="dispute_evidence",
-        column_name="updated_at",
-        db_column_name="updated_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="DisputeEvidence",
-        tablename="dispute_evidence",
-        column_name="submitted_at",
-        db_column_name="submitted_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="order_id",
-        db_column_name="order_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="carrier",
-        db_column_name="carrier",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 60,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="tracking_number",
-        db_column_name="tracking_number",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="shipped_at",
-        db_column_name="shipped_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Shipment",
-        tablename="shipments",
-        column_name="updated_at",
-        db_column_name="updated_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="FraudWarning",
-        tablename="fraud_warnings",
-        column_name="stripe_warning_id",
-        db_column_name="stripe_warning_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="FraudWarning",
-        tablename="fraud_warnings",
-        column_name="payment_id",
-        db_column_name="payment_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="FraudWarning",
-        tablename="fraud_warnings",
-        column_name="order_id",
-        db_column_name="order_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="FraudWarning",
-        tablename="fraud_warnings",
-        column_name="fraud_type",
-        db_column_name="fraud_type",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 60,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="FraudWarning",
-        tablename="fraud_warnings",
-        column_name="actionable",
-        db_column_name="actionable",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="FraudWarning",
-        tablename="fraud_warnings",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="FraudWarning",
-        tablename="fraud_warnings",
-        column_name="updated_at",
-        db_column_name="updated_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SellerEvent",
-        tablename="seller_events",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SellerEvent",
-        tablename="seller_events",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SellerEvent",
-        tablename="seller_events",
-        column_name="type",
-        db_column_name="type",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 60,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="SellerEvent",
-        tablename="seller_events",
+        table_class_name="Message",
+        tablename="messages",
         column_name="subject_id",
         db_column_name="subject_id",
         column_class_name="Varchar",
@@ -2807,8 +2370,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SellerEvent",
-        tablename="seller_events",
+        table_class_name="Message",
+        tablename="messages",
         column_name="cause",
         db_column_name="cause",
         column_class_name="Varchar",
@@ -2829,10 +2392,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SellerEvent",
-        tablename="seller_events",
-        column_name="data",
-        db_column_name="data",
+        table_class_name="Message",
+        tablename="messages",
+        column_name="facts",
+        db_column_name="facts",
         column_class_name="Text",
         column_class=Text,
         params={
@@ -2850,8 +2413,72 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="SellerEvent",
-        tablename="seller_events",
+        table_class_name="Message",
+        tablename="messages",
+        column_name="state",
+        db_column_name="state",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 10,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Message",
+        tablename="messages",
+        column_name="attempts",
+        db_column_name="attempts",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Message",
+        tablename="messages",
+        column_name="due_at",
+        db_column_name="due_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Message",
+        tablename="messages",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -2859,6 +2486,284 @@ async def forwards():
         params={
             "default": None,
             "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Message",
+        tablename="messages",
+        column_name="concluded_at",
+        db_column_name="concluded_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Message",
+        tablename="messages",
+        column_name="note",
+        db_column_name="note",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="order_id",
+        db_column_name="order_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="version",
+        db_column_name="version",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="cart",
+        db_column_name="cart",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="total",
+        db_column_name="total",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="application_fee",
+        db_column_name="application_fee",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="state",
+        db_column_name="state",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 10,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="reason",
+        db_column_name="reason",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 80,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="asked_by",
+        db_column_name="asked_by",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        column_name="concluded_at",
+        db_column_name="concluded_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -3171,14 +3076,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
+        table_class_name="PayoutItem",
+        tablename="payout_items",
         column_name="id",
         db_column_name="id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 40,
+            "length": 64,
             "default": None,
             "null": False,
             "primary_key": True,
@@ -3193,14 +3098,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="seller_id",
-        db_column_name="seller_id",
+        table_class_name="PayoutItem",
+        tablename="payout_items",
+        column_name="payout_id",
+        db_column_name="payout_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 40,
+            "length": 64,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -3215,58 +3120,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="url",
-        db_column_name="url",
+        table_class_name="PayoutItem",
+        tablename="payout_items",
+        column_name="source_id",
+        db_column_name="source_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 2000,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="secret",
-        db_column_name="secret",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="secret_before",
-        db_column_name="secret_before",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
+            "length": 64,
             "default": None,
             "null": True,
             "primary_key": False,
@@ -3281,13 +3142,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="secret_before_until",
-        db_column_name="secret_before_until",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
+        table_class_name="PayoutItem",
+        tablename="payout_items",
+        column_name="transfer_id",
+        db_column_name="transfer_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
         params={
+            "length": 64,
             "default": None,
             "null": True,
             "primary_key": False,
@@ -3302,243 +3164,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="types",
-        db_column_name="types",
-        column_class_name="Array",
-        column_class=Array,
-        params={
-            "default": None,
-            "base_column": Varchar(
-                length=255,
-                default="",
-                null=False,
-                primary_key=False,
-                unique=False,
-                index=False,
-                index_method=IndexMethod.btree,
-                choices=None,
-                db_column_name=None,
-                secret=False,
-            ),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="description",
-        db_column_name="description",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 200,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="disabled_at",
-        db_column_name="disabled_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="disabled_reason",
-        db_column_name="disabled_reason",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 200,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="WebhookEndpoint",
-        tablename="webhook_endpoints",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="payment_id",
-        db_column_name="payment_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="order_id",
-        db_column_name="order_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="seller_id",
-        db_column_name="seller_id",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 40,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="currency",
-        db_column_name="currency",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 3,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
+        table_class_name="PayoutItem",
+        tablename="payout_items",
         column_name="kind",
         db_column_name="kind",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 10,
+            "length": 40,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -3553,8 +3186,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
+        table_class_name="PayoutItem",
+        tablename="payout_items",
         column_name="amount",
         db_column_name="amount",
         column_class_name="BigInt",
@@ -3574,14 +3207,13 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="cause",
-        db_column_name="cause",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="PayoutItem",
+        tablename="payout_items",
+        column_name="fee",
+        db_column_name="fee",
+        column_class_name="BigInt",
+        column_class=BigInt,
         params={
-            "length": 120,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -3596,14 +3228,13 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="status",
-        db_column_name="status",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="PayoutItem",
+        tablename="payout_items",
+        column_name="net",
+        db_column_name="net",
+        column_class_name="BigInt",
+        column_class=BigInt,
         params={
-            "length": 10,
             "default": None,
             "null": False,
             "primary_key": False,
@@ -3618,38 +3249,16 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="stripe_id",
-        db_column_name="stripe_id",
+        table_class_name="PayoutItem",
+        tablename="payout_items",
+        column_name="currency",
+        db_column_name="currency",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
-            "length": 64,
+            "length": 3,
             "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
-        column_name="failure_code",
-        db_column_name="failure_code",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 80,
-            "default": None,
-            "null": True,
+            "null": False,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -3662,8 +3271,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
+        table_class_name="PayoutItem",
+        tablename="payout_items",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -3683,8 +3292,138 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="TransferMovement",
-        tablename="transfer_movements",
+        table_class_name="FraudWarning",
+        tablename="fraud_warnings",
+        column_name="stripe_warning_id",
+        db_column_name="stripe_warning_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FraudWarning",
+        tablename="fraud_warnings",
+        column_name="payment_id",
+        db_column_name="payment_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FraudWarning",
+        tablename="fraud_warnings",
+        column_name="order_id",
+        db_column_name="order_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FraudWarning",
+        tablename="fraud_warnings",
+        column_name="fraud_type",
+        db_column_name="fraud_type",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FraudWarning",
+        tablename="fraud_warnings",
+        column_name="actionable",
+        db_column_name="actionable",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FraudWarning",
+        tablename="fraud_warnings",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FraudWarning",
+        tablename="fraud_warnings",
         column_name="updated_at",
         db_column_name="updated_at",
         column_class_name="Timestamptz",
@@ -3943,8 +3682,30 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="BuyerCustomer",
-        tablename="buyer_customers",
+        table_class_name="Card",
+        tablename="cards",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Card",
+        tablename="cards",
         column_name="buyer_id",
         db_column_name="buyer_id",
         column_class_name="Varchar",
@@ -3953,7 +3714,7 @@ async def forwards():
             "length": 40,
             "default": None,
             "null": False,
-            "primary_key": True,
+            "primary_key": False,
             "unique": False,
             "index": False,
             "index_method": IndexMethod.btree,
@@ -3965,16 +3726,16 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="BuyerCustomer",
-        tablename="buyer_customers",
-        column_name="customer_id",
-        db_column_name="customer_id",
+        table_class_name="Card",
+        tablename="cards",
+        column_name="payment_method_id",
+        db_column_name="payment_method_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
             "length": 64,
             "default": None,
-            "null": True,
+            "null": False,
             "primary_key": False,
             "unique": True,
             "index": False,
@@ -3987,12 +3748,56 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="BuyerCustomer",
-        tablename="buyer_customers",
-        column_name="refresh_at",
-        db_column_name="refresh_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
+        table_class_name="Card",
+        tablename="cards",
+        column_name="brand",
+        db_column_name="brand",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 24,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Card",
+        tablename="cards",
+        column_name="last4",
+        db_column_name="last4",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 4,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Card",
+        tablename="cards",
+        column_name="expiry_month",
+        db_column_name="expiry_month",
+        column_class_name="Integer",
+        column_class=Integer,
         params={
             "default": None,
             "null": True,
@@ -4008,8 +3813,72 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="BuyerCustomer",
-        tablename="buyer_customers",
+        table_class_name="Card",
+        tablename="cards",
+        column_name="expiry_year",
+        db_column_name="expiry_year",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Card",
+        tablename="cards",
+        column_name="fingerprint",
+        db_column_name="fingerprint",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Card",
+        tablename="cards",
+        column_name="is_default",
+        db_column_name="is_default",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Card",
+        tablename="cards",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -4029,8 +3898,29 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
+        table_class_name="Card",
+        tablename="cards",
+        column_name="removed_at",
+        db_column_name="removed_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Conversation",
+        tablename="order_messages",
         column_name="id",
         db_column_name="id",
         column_class_name="Varchar",
@@ -4051,10 +3941,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
-        column_name="account_id",
-        db_column_name="account_id",
+        table_class_name="Conversation",
+        tablename="order_messages",
+        column_name="order_id",
+        db_column_name="order_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
@@ -4073,10 +3963,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
-        column_name="kind",
-        db_column_name="kind",
+        table_class_name="Conversation",
+        tablename="order_messages",
+        column_name="author_id",
+        db_column_name="author_id",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
@@ -4095,8 +3985,116 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
+        table_class_name="Conversation",
+        tablename="order_messages",
+        column_name="body",
+        db_column_name="body",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Conversation",
+        tablename="order_messages",
+        column_name="written_at",
+        db_column_name="written_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SellerEvent",
+        tablename="seller_events",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SellerEvent",
+        tablename="seller_events",
+        column_name="seller_id",
+        db_column_name="seller_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SellerEvent",
+        tablename="seller_events",
+        column_name="type",
+        db_column_name="type",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 60,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SellerEvent",
+        tablename="seller_events",
         column_name="subject_id",
         db_column_name="subject_id",
         column_class_name="Varchar",
@@ -4117,8 +4115,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
+        table_class_name="SellerEvent",
+        tablename="seller_events",
         column_name="cause",
         db_column_name="cause",
         column_class_name="Varchar",
@@ -4139,10 +4137,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
-        column_name="facts",
-        db_column_name="facts",
+        table_class_name="SellerEvent",
+        tablename="seller_events",
+        column_name="data",
+        db_column_name="data",
         column_class_name="Text",
         column_class=Text,
         params={
@@ -4160,72 +4158,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
-        column_name="state",
-        db_column_name="state",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 10,
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
-        column_name="attempts",
-        db_column_name="attempts",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
-        column_name="due_at",
-        db_column_name="due_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
+        table_class_name="SellerEvent",
+        tablename="seller_events",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -4245,10 +4179,119 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
-        column_name="concluded_at",
-        db_column_name="concluded_at",
+        table_class_name="CheckoutGroup",
+        tablename="checkout_groups",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CheckoutGroup",
+        tablename="checkout_groups",
+        column_name="buyer_id",
+        db_column_name="buyer_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 40,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CheckoutGroup",
+        tablename="checkout_groups",
+        column_name="idempotency_key",
+        db_column_name="idempotency_key",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 255,
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CheckoutGroup",
+        tablename="checkout_groups",
+        column_name="payment_method_id",
+        db_column_name="payment_method_id",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CheckoutGroup",
+        tablename="checkout_groups",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CheckoutGroup",
+        tablename="checkout_groups",
+        column_name="abandoned_at",
+        db_column_name="abandoned_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -4265,24 +4308,30 @@ async def forwards():
         schema=None,
     )
 
-    manager.add_column(
-        table_class_name="Message",
-        tablename="messages",
-        column_name="note",
-        db_column_name="note",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
+    manager.add_constraint(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        constraint_name="webhook_deliveries_state_known",
+        constraint_class=Check,
+        params={"condition": "state IN ('due', 'delivered', 'dead')"},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        constraint_name="webhook_deliveries_concluded_or_due",
+        constraint_class=Check,
+        params={"condition": "(concluded_at IS NULL) <> (due_at IS NULL)"},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="WebhookDelivery",
+        tablename="webhook_deliveries",
+        constraint_name="webhook_deliveries_once",
+        constraint_class=Unique,
+        params={"columns": ["endpoint_id", "event_id"], "nulls_distinct": True},
         schema=None,
     )
 
@@ -4318,45 +4367,6 @@ async def forwards():
     )
 
     manager.add_constraint(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        constraint_name="webhook_deliveries_state_known",
-        constraint_class=Check,
-        params={"condition": "state IN ('due', 'delivered', 'dead')"},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        constraint_name="webhook_deliveries_concluded_or_due",
-        constraint_class=Check,
-        params={"condition": "(concluded_at IS NULL) <> (due_at IS NULL)"},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="WebhookDelivery",
-        tablename="webhook_deliveries",
-        constraint_name="webhook_deliveries_once",
-        constraint_class=Unique,
-        params={"columns": ["endpoint_id", "event_id"], "nulls_distinct": True},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="CheckoutGroup",
-        tablename="checkout_groups",
-        constraint_name="checkout_groups_once_per_key",
-        constraint_class=Unique,
-        params={
-            "columns": ["buyer_id", "idempotency_key"],
-            "nulls_distinct": True,
-        },
-        schema=None,
-    )
-
-    manager.add_constraint(
         table_class_name="Approval",
         tablename="approvals",
         constraint_name="approvals_state_known",
@@ -4380,62 +4390,6 @@ async def forwards():
         constraint_name="approvals_by_two",
         constraint_class=Check,
         params={"condition": "decided_by IS NULL OR decided_by <> asked_by OR state = 'refused'"},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        constraint_name="order_changes_state_known",
-        constraint_class=Check,
-        params={"condition": "state IN ('asked', 'applied', 'refused')"},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="OrderChange",
-        tablename="order_changes",
-        constraint_name="order_changes_concluded",
-        constraint_class=Check,
-        params={"condition": "(state = 'asked') = (concluded_at IS NULL)"},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="Dispute",
-        tablename="disputes",
-        constraint_name="disputes_amount_positive",
-        constraint_class=Check,
-        params={"condition": "amount > 0"},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="Dispute",
-        tablename="disputes",
-        constraint_name="disputes_money_known",
-        constraint_class=Check,
-        params={
-            "condition": "amount_withdrawn >= 0 AND amount_reinstated BETWEEN 0 AND amount_withdrawn AND cost_returned BETWEEN 0 AND cost"
-        },
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="Dispute",
-        tablename="disputes",
-        constraint_name="disputes_policy_known",
-        constraint_class=Check,
-        params={"condition": "policy IN ('reverse', 'reserve')"},
-        schema=None,
-    )
-
-    manager.add_constraint(
-        table_class_name="SellerEvent",
-        tablename="seller_events",
-        constraint_name="seller_events_once",
-        constraint_class=Unique,
-        params={"columns": ["seller_id", "cause"], "nulls_distinct": True},
         schema=None,
     )
 
@@ -4476,20 +4430,31 @@ async def forwards():
     )
 
     manager.add_constraint(
-        table_class_name="FeeReturn",
-        tablename="fee_returns",
-        constraint_name="fee_returns_amount_positive",
+        table_class_name="Dispute",
+        tablename="disputes",
+        constraint_name="disputes_amount_positive",
         constraint_class=Check,
         params={"condition": "amount > 0"},
         schema=None,
     )
 
     manager.add_constraint(
-        table_class_name="FeeReturn",
-        tablename="fee_returns",
-        constraint_name="fee_returns_status_known",
+        table_class_name="Dispute",
+        tablename="disputes",
+        constraint_name="disputes_money_known",
         constraint_class=Check,
-        params={"condition": "status IN ('planned', 'succeeded', 'refused')"},
+        params={
+            "condition": "amount_withdrawn >= 0 AND amount_reinstated BETWEEN 0 AND amount_withdrawn AND cost_returned BETWEEN 0 AND cost"
+        },
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="Dispute",
+        tablename="disputes",
+        constraint_name="disputes_policy_known",
+        constraint_class=Check,
+        params={"condition": "policy IN ('reverse', 'reserve')"},
         schema=None,
     )
 
@@ -4517,6 +4482,63 @@ async def forwards():
         constraint_name="messages_once",
         constraint_class=Unique,
         params={"columns": ["account_id", "cause"], "nulls_distinct": True},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        constraint_name="order_changes_state_known",
+        constraint_class=Check,
+        params={"condition": "state IN ('asked', 'applied', 'refused')"},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="OrderChange",
+        tablename="order_changes",
+        constraint_name="order_changes_concluded",
+        constraint_class=Check,
+        params={"condition": "(state = 'asked') = (concluded_at IS NULL)"},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="FeeReturn",
+        tablename="fee_returns",
+        constraint_name="fee_returns_amount_positive",
+        constraint_class=Check,
+        params={"condition": "amount > 0"},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="FeeReturn",
+        tablename="fee_returns",
+        constraint_name="fee_returns_status_known",
+        constraint_class=Check,
+        params={"condition": "status IN ('planned', 'succeeded', 'refused')"},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="SellerEvent",
+        tablename="seller_events",
+        constraint_name="seller_events_once",
+        constraint_class=Unique,
+        params={"columns": ["seller_id", "cause"], "nulls_distinct": True},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="CheckoutGroup",
+        tablename="checkout_groups",
+        constraint_name="checkout_groups_once_per_key",
+        constraint_class=Unique,
+        params={
+            "columns": ["buyer_id", "idempotency_key"],
+            "nulls_distinct": True,
+        },
         schema=None,
     )
 
@@ -4716,6 +4738,27 @@ async def forwards():
     manager.add_column(
         table_class_name="Refund",
         tablename="refunds",
+        column_name="fee_amount",
+        db_column_name="fee_amount",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Refund",
+        tablename="refunds",
         column_name="lines",
         db_column_name="lines",
         column_class_name="Text",
@@ -4784,6 +4827,48 @@ async def forwards():
         db_column_name="reverse_transfer",
         column_class_name="Boolean",
         column_class=Boolean,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Refund",
+        tablename="refunds",
+        column_name="transfer_amount",
+        db_column_name="transfer_amount",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ConnectedAccount",
+        tablename="connected_accounts",
+        column_name="payouts_due_at",
+        db_column_name="payouts_due_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
             "default": None,
             "null": True,
@@ -5317,6 +5402,17 @@ async def forwards():
         constraint_name="postings_order_with_payment",
         constraint_class=Check,
         params={"condition": "(order_id IS NULL) = (payment_id IS NULL)"},
+        schema=None,
+    )
+
+    manager.add_constraint(
+        table_class_name="Refund",
+        tablename="refunds",
+        constraint_name="refunds_parts_within",
+        constraint_class=Check,
+        params={
+            "condition": "transfer_amount BETWEEN 0 AND amount AND fee_amount BETWEEN 0 AND amount"
+        },
         schema=None,
     )
 

@@ -68,6 +68,7 @@ INDEXES = [
     "WHERE refresh_at IS NOT NULL",
     "CREATE INDEX disputes_open ON disputes (checked_at) WHERE closed_at IS NULL",
     "CREATE INDEX debts_open ON debts (seller_id, currency, id) WHERE closed_at IS NULL",
+    "CREATE INDEX connected_accounts_payouts_due ON connected_accounts (payouts_due_at)",
     "CREATE INDEX payouts_to_refresh ON payouts (refresh_at) WHERE refresh_at IS NOT NULL",
     "CREATE INDEX messages_due ON messages (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due_at) WHERE due_at IS NOT NULL",
@@ -90,6 +91,9 @@ INDEXES = [
     "CREATE INDEX payout_items_of_payout ON payout_items (payout_id)",
     "CREATE INDEX payout_items_of_transfer ON payout_items (transfer_id) "
     "WHERE transfer_id IS NOT NULL",
+    "CREATE INDEX payout_items_of_source ON payout_items (source_id) WHERE source_id IS NOT NULL",
+    "CREATE INDEX stripe_events_of_object ON stripe_events (object_id) WHERE object_id IS NOT NULL",
+    "CREATE INDEX postings_of_seller_recorded ON postings (seller_id, recorded_at, id)",
     "CREATE INDEX payments_of_transfer ON payments (transfer_id) WHERE transfer_id IS NOT NULL",
     "CREATE INDEX messages_of_account ON messages (account_id, id)",
     "CREATE INDEX messages_of_subject ON messages (subject_id)",
@@ -103,6 +107,8 @@ INDEXES = [
 BACKFILL = [
     "UPDATE orders SET expiry_due_at = checkout_expires_at WHERE status = 'checkout'",
     "UPDATE payments SET recheck_at = checked_at + interval '1 hour' WHERE status = 'succeeded'",
+    "UPDATE refunds r SET transfer_amount = r.amount FROM postings t "
+    "WHERE t.cause = r.id || ':refunded' AND t.source LIKE 'seller:%'",
     "UPDATE order_lines l SET quantity_prepared = l.quantity FROM orders o "
     "WHERE o.id = l.order_id AND o.status = 'paid'",
 ]
@@ -139,6 +145,20 @@ FUNCTIONS = [
     """,
     "CREATE TRIGGER disputes_guarded BEFORE UPDATE ON disputes "
     "FOR EACH ROW EXECUTE FUNCTION guard_dispute()",
+    """
+    CREATE FUNCTION guard_payout() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF (NEW.id, NEW.account_id, NEW.seller_id, NEW.amount, NEW.currency, NEW.created_at)
+           IS DISTINCT FROM
+           (OLD.id, OLD.account_id, OLD.seller_id, OLD.amount, OLD.currency, OLD.created_at) THEN
+            RAISE EXCEPTION 'payout %: it stays with the account it came from', OLD.id
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        RETURN NEW;
+    END $$
+    """,
+    "CREATE TRIGGER payouts_guarded BEFORE UPDATE ON payouts "
+    "FOR EACH ROW EXECUTE FUNCTION guard_payout()",
     """
     CREATE FUNCTION guard_debt() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

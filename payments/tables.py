@@ -124,6 +124,9 @@ class Refund(Table, tablename="refunds"):
     # returns its fee. Null for a refund made at Stripe.
     reverse_transfer = Boolean(default=None, null=True)
     return_fee = Boolean(default=None, null=True)
+    # What the refund itself takes back of the order's transfer, and of the fee it gives the seller back.
+    transfer_amount = BigInt(default=0)
+    fee_amount = BigInt(default=0)
     # JSON: the order's lines and quantities it is for, when it was asked for by lines.
     lines = Text(default=None, null=True)
     pending_reason = Varchar(length=40, default=None, null=True)
@@ -137,6 +140,9 @@ class Refund(Table, tablename="refunds"):
     created_at = Timestamptz(default=None)
     updated_at = Timestamptz(default=None)
 
+    refunds_parts_within = Check(
+        "transfer_amount BETWEEN 0 AND amount AND fee_amount BETWEEN 0 AND amount"
+    )
     refunds_amount_positive = Check("amount > 0")
     refunds_status_known = Check(
         "status IN ('planned', 'refused', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')"
@@ -235,6 +241,8 @@ class TransferMovement(Table, tablename="transfer_movements"):
     currency = Varchar(length=3, default=None)
     # `reversal` takes from the order's own transfer, `transfer` sends to the seller anew.
     kind = Varchar(length=10, default=None)
+    # Which of Stripe's transfers a reversal takes from; null for one that is sent anew.
+    transfer_id = Varchar(length=64, default=None, null=True)
     amount = BigInt(default=None)
     # Why: `refund:rfd_...`, `dispute:dsp_...`, `debt:dbt_...`; one movement of a kind for each cause.
     cause = Varchar(length=120, default=None)

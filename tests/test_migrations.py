@@ -35,6 +35,8 @@ _MEANT = {
     "orders.again",
     "orders.deadline_stage",
     "order_lines.quantity_refunded",
+    "refunds.transfer_amount",
+    "refunds.fee_amount",
 }
 
 _TYPES = {
