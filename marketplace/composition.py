@@ -20,6 +20,7 @@ from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.fees.schedules import Schedules
 from marketplace.orders.cancellation import Cancellation
+from marketplace.orders.carts import Pricing
 from marketplace.orders.checkout import Checkout
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
@@ -105,7 +106,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         catalog=catalog,
         fees=schedules,
         fee_review=FeeReview(),
-        orders=Orders(catalog, schedules),
+        orders=Orders(Pricing(catalog, schedules)),
         checkout=Checkout(payments, vouching, catalog),
         cancellation=Cancellation(payments),
         preparation=Preparation(payments, vouching, schedules),

@@ -108,6 +108,19 @@ def total_up(wanted: Sequence[Wanted], offers: Mapping[str, Offer], *, buyer_id:
     )
 
 
+def split_up(wanted: Sequence[Wanted], offers: Mapping[str, Offer]) -> list[list[Wanted]]:
+    """A cart as the orders it takes: one for each seller, currency and way to capture, in its order.
+
+    Raises ListingNotOffered.
+    """
+    parts: dict[tuple[str, str, CaptureMethod], list[Wanted]] = {}
+    for line in wanted:
+        offer = _offered(line, offers)
+        part = (offer.seller_id, offer.currency, CAPTURE_METHODS[offer.kind])
+        parts.setdefault(part, []).append(line)
+    return list(parts.values())
+
+
 def _offered(line: Wanted, offers: Mapping[str, Offer]) -> Offer:
     try:
         return offers[line.listing_id]

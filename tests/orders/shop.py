@@ -12,6 +12,7 @@ from marketplace.catalog.catalog import Catalog
 from marketplace.catalog.listings import ListingRecord, NewListing
 from marketplace.fees.schedules import Schedules
 from marketplace.orders.cancellation import Cancellation
+from marketplace.orders.carts import Pricing
 from marketplace.orders.checkout import Buyer, Checkout
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
@@ -242,7 +243,7 @@ def assembled(clock: MovedClock) -> Shop:
         accounts=accounts,
         payments=payments,
         refunds=OrderRefunds(refunds),
-        orders=Orders(catalog, schedules),
+        orders=Orders(Pricing(catalog, schedules)),
         checkout=Checkout(payments, vouching, catalog),
         cancellation=Cancellation(payments),
         preparation=Preparation(payments, vouching, schedules),

@@ -14,7 +14,7 @@ from marketplace.orders.errors import (
     OrderNotFound,
     OrderStepRefused,
 )
-from marketplace.orders.orders import CHECKOUT_LASTS
+from marketplace.orders.placing import CHECKOUT_LASTS
 from marketplace.orders.records import Actor
 from marketplace.sellers.errors import SellerNotPayable
 from payments.database import execute, value

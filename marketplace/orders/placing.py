@@ -1,0 +1,90 @@
+"""Writing a new order down: the row, its lines and its first step; nothing when its key was used before."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from marketplace.orders.carts import Priced, columns_of
+from marketplace.orders.order_states import FIRST_STATUS, FIRST_STEP
+from marketplace.orders.records import OrderRecord
+from payments.database import execute
+from payments.ids import new_id
+
+CHECKOUT_LASTS: Final = timedelta(hours=24)
+"""How long a buyer has to pay. Stripe never ends an unconfirmed PaymentIntent by itself."""
+
+# One statement. The seller's cancellation windows are part of what the buyer agrees to: kept as they are.
+_PLACE = """
+WITH placed AS (
+    INSERT INTO orders (id, buyer_id, seller_id, currency, status, total, capture_method,
+        application_fee, fee_schedule_id, fee_rule_id, fee_working, generation, idempotency_key,
+        created_at, updated_at, checkout_expires_at, expiry_due_at, group_id, cancellation_windows)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $13, $14, $14, $15,
+        (SELECT s.cancellation_windows FROM sellers s WHERE s.id = $3::varchar))
+    ON CONFLICT (buyer_id, idempotency_key) DO NOTHING RETURNING id
+), lined AS (
+    INSERT INTO order_lines (id, order_id, position, listing_id, kind, title, category, unit_amount,
+        quantity, amount)
+    SELECT l.id, placed.id, l.position, l.listing_id, l.kind, l.title, l.category, l.unit_amount,
+        l.quantity, l.amount
+    FROM placed, unnest($16::text[], $17::int[], $18::text[], $19::text[], $20::text[], $21::text[],
+        $22::bigint[], $23::int[], $24::bigint[])
+        AS l (id, position, listing_id, kind, title, category, unit_amount, quantity, amount)
+)
+INSERT INTO order_steps (id, order_id, position, step, from_status, to_status, actor, occurred_at)
+SELECT $25, placed.id, 0, $26, NULL, $5, $2, $13 FROM placed
+"""
+
+
+def new_order(
+    buyer_id: str, priced: Priced, now: datetime, group_id: str | None = None
+) -> OrderRecord:
+    """An order that is not written yet."""
+    totals, fee = priced.totals, priced.fee
+    return OrderRecord(
+        id=new_id("ord"),
+        buyer_id=buyer_id,
+        seller_id=totals.seller_id,
+        owner_id=priced.owner_id,
+        currency=totals.currency,
+        status=FIRST_STATUS,
+        total=totals.total,
+        capture_method=totals.capture_method,
+        application_fee=fee.fee,
+        fee_schedule_id=fee.schedule_id,
+        # The rule of the first line; where several rules took part, the working names them all.
+        fee_rule_id=fee.rule_ids[0],
+        generation=0,
+        created_at=now,
+        updated_at=now,
+        checkout_expires_at=now + CHECKOUT_LASTS,
+        expiry_due_at=now + CHECKOUT_LASTS,
+        group_id=group_id,
+    )
+
+
+async def write(order: OrderRecord, priced: Priced, idempotency_key: str) -> bool:
+    """Write the order with its lines and first step; answers False when its key was used before."""
+    written = await execute(
+        _PLACE,
+        order.id,
+        order.buyer_id,
+        order.seller_id,
+        order.currency,
+        order.status,
+        order.total,
+        order.capture_method,
+        order.application_fee,
+        order.fee_schedule_id,
+        order.fee_rule_id,
+        msgspec.json.encode(priced.fee).decode(),
+        idempotency_key,
+        order.created_at,
+        order.checkout_expires_at,
+        order.group_id,
+        *columns_of(priced.totals.lines),
+        new_id("stp"),
+        FIRST_STEP,
+    )
+    return written == 1
