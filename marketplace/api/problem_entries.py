@@ -198,6 +198,9 @@ ORDERS: Table = {
         ("order_id", "bought_order_id"),
         'Send {{"again": true}} to buy it once more.',
     ),
+    orders.MessageRefused: Answer(
+        422, "message_refused", "Write something, but not a book", ("length", "limit")
+    ),
     orders.FulfilmentHeld: Answer(
         409,
         "fulfilment_held",

@@ -88,6 +88,16 @@ PAYMENTS: Table = {
     payments.RequestReused: Answer(
         422, "idempotency_key_reused", "The Idempotency-Key was used for another request"
     ),
+    payments.DisputeStepRefused: Answer(
+        409,
+        "dispute_step_refused",
+        "The dispute does not allow this any more",
+        ("step", "status"),
+    ),
+    payments.EvidenceRefused: Answer(
+        422, "evidence_refused", "The bank cannot be sent this", ("why", "field")
+    ),
+    payments.DisputeNotFound: Answer(404, "dispute_not_found", NOT_FOUND),
     payments.PaymentNotFound: Answer(404, "payment_not_found", NOT_FOUND),
     payments.RefundNotFound: Answer(404, "refund_not_found", NOT_FOUND),
     payments.StripeRejected: _rejected,
