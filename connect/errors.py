@@ -4,6 +4,8 @@
     |-- AccountNotFound         no connected account of this id, or none of this seller
     |-- AccountNotOpened        Stripe gave a definite no to opening the account
     |-- LinkRefused             Stripe gave a definite no to a link
+    |-- BalanceUnreadable       Stripe gave a definite no to showing the account's balance
+    |-- PayoutNotFound          no payout of this id, or none of this seller
     |-- AccountIsClosed         a closed account can be neither onboarded nor looked into
     `-- OnboardingIncomplete    the dashboard has nothing to show yet: onboard first
 
@@ -42,6 +44,22 @@ class LinkRefused(ConnectError):
     def __init__(self, code: str, *, message: str = "") -> None:
         self.code, self.message = code, message
         super().__init__(code)
+
+
+class BalanceUnreadable(ConnectError):
+    """Stripe's definite no to showing what an account holds; `code` is Stripe's."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+class PayoutNotFound(ConnectError):
+    """No payout is known by this id, or it is another seller's: nobody learns which."""
+
+    def __init__(self, payout_id: str) -> None:
+        self.payout_id = payout_id
+        super().__init__(payout_id)
 
 
 class AccountIsClosed(ConnectError):

@@ -1,0 +1,35 @@
+"""Facts about connected accounts, in the past tense, handed upward in the transaction that made them true."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import msgspec
+
+
+class PayoutFact(msgspec.Struct, frozen=True, kw_only=True):
+    """Which payout of whom. Minor units; below zero when Stripe debits the seller's bank."""
+
+    payout_id: str
+    account_id: str
+    seller_id: str
+    amount: int
+    currency: str
+    arrival_at: datetime
+    occurred_at: datetime
+
+
+class PayoutPaid(PayoutFact, frozen=True, kw_only=True):
+    """The bank has it. Stripe may still learn, days later, that it has not: PayoutFailed follows then."""
+
+
+class PayoutFailed(PayoutFact, frozen=True, kw_only=True):
+    """The money came back to the seller's Stripe balance; `failure_code` is Stripe's word for why."""
+
+    failure_code: str | None
+    # Money on a closed account reaches nobody by itself: people must look the same day.
+    account_closed: bool
+
+
+PayoutEvent = PayoutPaid | PayoutFailed
+AnnouncePayout = Callable[[PayoutEvent], Awaitable[None]]
+"""Called inside the open transaction; whatever it raises undoes the whole step."""
