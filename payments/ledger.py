@@ -8,6 +8,9 @@ Capture of 60.00 with a fee of 6.00 and Stripe's processing cost of 2.04:
 `buyers -> seller:sel_1` 60.00, `seller:sel_1 -> platform:fees` 6.00, `platform:fees -> stripe:processing`
 2.04. A refund of 20.00 whose transfer is reversed: `seller:sel_1 -> buyers` 20.00,
 `platform:fees -> seller:sel_1` 2.00. An authorization moves nothing and posts nothing.
+
+A seller's account always says what their Stripe balance holds of our orders: money that only should be theirs
+(of a refund that failed) waits in `platform:recovered` until a transfer has brought it to them.
 """
 
 from collections.abc import Sequence
@@ -22,12 +25,32 @@ BUYERS = "buyers"
 FEES = "platform:fees"
 PROCESSING = "stripe:processing"
 REFUNDS_BORNE = "platform:refunds"
-"""Refunds the platform pays from its own pocket: made at Stripe without reversing the transfer."""
+"""Refunds the platform pays from its own pocket: without reversing the transfer."""
+RECOVERED = "platform:recovered"
+"""What reversals brought back from sellers, less what was given to buyers or sent to sellers of it."""
+WRITTEN_OFF = "platform:written_off"
+"""Debts of sellers that the platform has given up, below zero."""
+DISPUTES = "disputes"
+"""What buyers' banks have taken back."""
+DISPUTE_COSTS = "stripe:disputes"
+"""Stripe's price of disputes."""
+BANKS = "banks"
+"""What was paid out to sellers' banks."""
 
 
 def seller_account(seller_id: str) -> str:
-    """The address of what a seller is owed."""
+    """The address of what a seller has."""
     return f"seller:{seller_id}"
+
+
+def debt_account(seller_id: str) -> str:
+    """The address of what a seller owes the platform, below zero."""
+    return f"seller:{seller_id}:debt"
+
+
+def reserve_account(seller_id: str) -> str:
+    """The address of what is set aside of a seller's money, for a dispute that is not decided."""
+    return f"seller:{seller_id}:reserve"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,10 +65,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose money it is: every posting belongs to one payment of one order of one seller."""
+    """Whose money it is: of one payment of one order, or of a seller only (a payout, a written-off debt)."""
 
-    payment_id: str
-    order_id: str
+    payment_id: str | None = None
+    order_id: str | None = None
     seller_id: str
     currency: str
 

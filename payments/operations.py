@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from payments.database import execute, require_transaction, row, rows, transaction
+from payments.database import execute, require_transaction, row, rows, transaction, value
 from payments.errors import (
     NotSent,
     OutcomeUnknown,
@@ -416,6 +416,40 @@ class Operations:
             getattr(error, "request_id", None),
             operation.attempts,
         )
+
+
+async def put_in_line(
+    *,
+    kind: str,
+    subject: str,
+    order_id: str | None,
+    key: IdempotencyKey,
+    draft: Draft,
+    operation_id: OperationId,
+    due_at: datetime,
+    now: datetime,
+) -> OperationId:
+    """Write an operation down that the sweep carries out, or anybody before it, from `due_at` on.
+
+    Inside the caller's transaction, for what follows from a fact and not from a person's request. The same
+    key answers the operation that already exists.
+    """
+    require_transaction()
+    found: str | None = await value(
+        "INSERT INTO operations (id, kind, subject, order_id, idempotency_key, parameters, state, "
+        "attempts, due_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, 'planned', 0, $7, $8) "
+        "ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
+        operation_id,
+        kind,
+        subject,
+        order_id,
+        key,
+        msgspec.json.encode(draft).decode(),
+        due_at,
+        now,
+    ) or await value("SELECT id FROM operations WHERE idempotency_key = $1", key)
+    assert found is not None
+    return OperationId(found)
 
 
 def _wants_a_person(operation: Operation, error: PaymentError) -> bool:

@@ -1,0 +1,126 @@
+"""The adapter of `TransferGateway`: reversals, transfers and fee refunds at Stripe."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from payments.errors import OutcomeUnknown, StripeRejected
+from payments.ids import IdempotencyKey
+from payments.stripe_client import StripeApi
+from payments.stripe_wire import Page
+from payments.transfer_gateway import FeeReturnDraft, Moved, ReversalDraft, TransferDraft
+
+PAGE = 100
+
+
+class _MovedObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A transfer, a transfer reversal or a fee refund: what the three have in common."""
+
+    id: str
+    amount: int
+    currency: str
+    created: int
+    metadata: dict[str, str] | None = None
+
+
+class StripeTransfers:
+    """Stripe behind the port `payments.transfer_gateway.TransferGateway`."""
+
+    def __init__(self, api: StripeApi) -> None:
+        self._api = api
+
+    async def reverse(self, draft: ReversalDraft, key: IdempotencyKey) -> Moved:
+        """Take money back; the fee is returned by its own request, with a number of ours."""
+        params = {
+            "amount": draft.amount,
+            "refund_application_fee": False,
+            "metadata": _about(draft, movement_id=draft.movement_id),
+        }
+        return await self._make(_reversals(draft), params, key)
+
+    async def find_reversal(self, draft: ReversalDraft) -> Moved | None:
+        """Look through the reversals of the transfer. Raises OutcomeUnknown when it cannot."""
+        return await self._find(_reversals(draft), {}, "movement_id", draft.movement_id)
+
+    async def transfer(self, draft: TransferDraft, key: IdempotencyKey) -> Moved:
+        """Send money to the seller from the platform's available balance."""
+        params = {
+            "amount": draft.amount,
+            "currency": draft.currency,
+            "destination": draft.destination,
+            "transfer_group": f"order_{draft.order_id}",
+            # Reconciliation ties the movement to its payment by this: there is no source transaction.
+            "metadata": _about(draft, movement_id=draft.movement_id, charge_id=draft.charge_id),
+        }
+        return await self._make("/v1/transfers", params, key)
+
+    async def find_transfer(self, draft: TransferDraft) -> Moved | None:
+        """Look through the transfers of the order's group. Raises OutcomeUnknown when it cannot."""
+        group = {"transfer_group": f"order_{draft.order_id}"}
+        return await self._find("/v1/transfers", group, "movement_id", draft.movement_id)
+
+    async def return_fee(self, draft: FeeReturnDraft, key: IdempotencyKey) -> Moved:
+        """Give a part of the fee back, exactly as much as we say."""
+        params = {
+            "amount": draft.amount,
+            "metadata": _about(draft, fee_return_id=draft.fee_return_id),
+        }
+        return await self._make(_fee_refunds(draft), params, key)
+
+    async def find_fee_return(self, draft: FeeReturnDraft) -> Moved | None:
+        """Look through the refunds of the fee. Raises OutcomeUnknown when it cannot."""
+        return await self._find(_fee_refunds(draft), {}, "fee_return_id", draft.fee_return_id)
+
+    async def _make(self, path: str, params: Mapping[str, Any], key: IdempotencyKey) -> Moved:
+        answer = await self._api.request("post", path, params, key=key)
+        return _moved(answer.read(_MovedObject), answer.request_id)
+
+    async def _find(
+        self, path: str, params: Mapping[str, Any], name: str, ours: str
+    ) -> Moved | None:
+        """The object of the list whose metadata carries our id."""
+        after: str | None = None
+        while True:
+            asked = {**params, "limit": PAGE, "starting_after": after}
+            try:
+                answer = await self._api.request("get", path, asked)
+            except StripeRejected as error:
+                # A no to looking is no answer about what was asked for.
+                raise OutcomeUnknown(f"cannot_look:{error.code}") from error
+            page = answer.read(Page[_MovedObject])
+            for one in page.data:
+                if (one.metadata or {}).get(name) == ours:
+                    return _moved(one, answer.request_id)
+            if not page.has_more or not page.data:
+                return None
+            after = page.data[-1].id
+
+
+def _about(draft: ReversalDraft | TransferDraft | FeeReturnDraft, **ours: str) -> dict[str, str]:
+    return {
+        **ours,
+        "order_id": draft.order_id,
+        "payment_id": draft.payment_id,
+        "operation_id": draft.operation_id,
+    }
+
+
+def _moved(shown: _MovedObject, request_id: str | None) -> Moved:
+    return Moved(
+        id=shown.id,
+        amount=shown.amount,
+        currency=shown.currency,
+        created_at=datetime.fromtimestamp(shown.created, UTC),
+        request_id=request_id,
+    )
+
+
+def _reversals(draft: ReversalDraft) -> str:
+    return f"/v1/transfers/{quote(draft.transfer_id, safe='')}/reversals"
+
+
+def _fee_refunds(draft: FeeReturnDraft) -> str:
+    return f"/v1/application_fees/{quote(draft.fee_id, safe='')}/refunds"
