@@ -6,7 +6,6 @@ What a buyer's bank, the issuer of a card, a seller's bank or a person in the Da
 import msgspec
 
 from . import balances, disputes, payouts, refund_fates, refunds
-from .accounts import KIND as ACCOUNT
 from .amounts import require_currency, require_positive
 from .control_requests import Control, body_of, last_of
 from .dispute_shapes import REASONS
@@ -158,7 +157,7 @@ async def warn_of_fraud(sandbox: Sandbox, request: Request) -> Json:
 
 async def pay_out(sandbox: Sandbox, request: Request) -> Json:
     world, asked = sandbox.world, body_of(request, NewPayout)
-    world.find(ACCOUNT, asked.account, param="account")
+    world.account(asked.account)
     currency, available = _available(world, asked)
     amount = available if asked.amount is None else asked.amount
     require_positive(amount, "amount")

@@ -6,7 +6,7 @@ A link is used once and lives for minutes of the virtual clock.
 from datetime import UTC, datetime
 from html import escape
 
-from .accounts import CAPABILITIES, KIND
+from .accounts import CAPABILITIES
 from .amounts import written
 from .balances import funds
 from .errors import Json, refused
@@ -25,7 +25,7 @@ MOST_PAYOUTS = 20
 def create(call: Call) -> Json:
     """A link to the Express dashboard of an account that was onboarded."""
     world = call.world
-    account = world.find(KIND, call.args["id"], param="account")
+    account = world.account(call.args["id"], status=404)
     if account["dashboard"] != "express" or account["closed"]:
         raise refused(
             "Cannot create a login link for an account that is not an Express account.",
