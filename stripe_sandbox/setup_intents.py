@@ -139,6 +139,8 @@ def _apply(call: Call, setup: Json) -> None:
     for name in TYPES:
         if name in params:
             setup[name] = unset(params[name])
+            if name == "allowed_payment_method_types":
+                setup["automatic_payment_methods"] = None
     card = (params.get("payment_method_options") or {}).get("card") or {}
     setup["payment_method_options"] = {"card": {**setup["payment_method_options"]["card"], **card}}
     setup["payment_method_types"] = require_cards_offered(setup)
@@ -152,9 +154,7 @@ def _new_setup(world: World, params: Json) -> Json:
         "object": "setup_intent",
         "allowed_payment_method_types": None,
         "application": None,
-        "automatic_payment_methods": None
-        if params.get("allowed_payment_method_types")
-        else {
+        "automatic_payment_methods": {
             "allow_redirects": automatic.get("allow_redirects", "always"),
             "enabled": automatic.get("enabled", True),
         },
