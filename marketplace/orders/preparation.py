@@ -1,20 +1,31 @@
-"""Preparing an order: the seller has it ready, so the money that the buyer's bank holds is captured."""
+"""Preparing an order: the seller has it ready, so the money that the buyer's bank holds is captured.
 
+Lines and quantities left out make one partial capture: the fee is computed again over what is captured, the
+rest of the hold is released by Stripe, and the stock of the rest goes back. An order is captured once.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from marketplace.fees.rules import FeeInputs, PricedLine, quote
 from marketplace.fees.schedules import Schedules
-from marketplace.orders import records, steps
-from marketplace.orders.errors import HoldLapsing, OrderNotFound, SellerOnly
+from marketplace.orders import prepared, records, steps
+from marketplace.orders.errors import HoldLapsing, NothingPrepared, PreparationUnderWay
+from marketplace.orders.fulfilment import require_not_held, require_seller
 from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
+from marketplace.orders.totals import Wanted
+from marketplace.sellers.errors import SellerNotPayable
 from marketplace.sellers.vouching import Vouching
-from payments.database import transaction
-from payments.errors import PaymentNotFound
+from payments.currencies import check_chargeable
+from payments.database import transaction, value
+from payments.errors import PaymentNotFound, SellerCannotReceive, StripeRejected
 from payments.ids import OperationId
+from payments.intent_operations import CAPTURE
 from payments.lifecycle import Payments
+from payments.records import PaymentRecord
 
 HOLD_MARGIN: Final = timedelta(minutes=2)
 """A capture that near the end of the hold may reach Stripe too late, and its answer be lost besides."""
@@ -28,62 +39,137 @@ class Preparation:
         self._vouching = vouching
         self._schedules = schedules
 
-    async def prepare(self, order_id: str, actor: Actor, now: datetime) -> OrderView:
-        """Capture the order's full amount with its fee; the gate is asked again, days may have passed.
+    async def prepare(
+        self, order_id: str, actor: Actor, now: datetime, ready: Sequence[Wanted] | None = None
+    ) -> OrderView:
+        """Capture what is ready (None: all of it) with its fee, after asking the gate again.
 
-        Asked again while a capture is under way it is the same capture. Raises OrderNotFound,
-        SellerOnly, OrderStepRefused, HoldLapsing, SellerNotPayable, and what payments raises:
-        PaymentStepRefused when the hold is gone, StripeRejected, NotSent, OutcomeUnknown.
+        Asked again for the same lines while a capture is under way it is the same capture. Raises
+        OrderNotFound, SellerOnly, OrderStepRefused, FulfilmentHeld, HoldLapsing, SellerNotPayable,
+        LineUnknown, ListingRepeated, PreparedTooMany, NothingPrepared, PreparationUnderWay,
+        AmountNotChargeable, and what payments raises: PaymentStepRefused when the hold is gone,
+        StripeRejected, NotSent, OutcomeUnknown.
         """
         order = await records.require(order_id, actor)
         _require_preparable(order, actor)
-        await self._vouching.require_payable(order.seller_id, now)
-        fee = await self._fee_again(order)
-        async with transaction():
-            operation_id = await self._plan(order_id, actor, fee, now)
-        await self._payments.carry_out(operation_id)
+        try:
+            await self._vouching.require_payable(order.seller_id, now)
+            async with transaction():
+                order = await records.lock(order_id)
+                _require_preparable(order, actor)
+                operation_id = await self.plan_within(order, ready, actor.account_id, now)
+        except SellerNotPayable as refusal:
+            await self._note_refusal(order_id, actor.account_id, ", ".join(refusal.reasons), now)
+            raise
+        await self.carry_out(order_id, operation_id, actor.account_id, now)
         return await view(await records.require(order_id, actor))
 
-    async def _plan(self, order_id: str, actor: Actor, fee: int, now: datetime) -> OperationId:
-        order = await records.lock(order_id)
-        _require_preparable(order, actor)
+    async def plan_within(
+        self,
+        order: OrderRecord,
+        ready: Sequence[Wanted] | None,
+        actor_id: str,
+        now: datetime,
+        reason: str | None = None,
+    ) -> OperationId:
+        """Write the capture down in the open transaction; `order` is locked and may be prepared.
+
+        Raises what `prepare` does, but for who may ask.
+        """
         await self._vouching.require_payable_now(order.seller_id, now)
-        payment = await self._payments.find_live(order_id)
-        if payment is None:
-            raise PaymentNotFound(order_id)
-        if payment.capture_before is not None and payment.capture_before - HOLD_MARGIN <= now:
-            raise HoldLapsing(order_id, payment.capture_before)
+        await self._require_hold(order, now)
+        lines = (await records.lines_of([order.id]))[order.id]
+        quantities = prepared.chosen(order.id, lines, ready)
+        captured = prepared.priced(lines, quantities)
+        amount = _chargeable(order, captured)
+        joined = await capture_under_way(order.id)
+        if joined and prepared.marked(lines) != quantities:
+            raise PreparationUnderWay(order.id)
         operation_id = await self._payments.plan_capture(
-            order_id, amount=order.total, application_fee=fee, now=now
+            order.id, amount=amount, application_fee=await self._fee(order, captured), now=now
         )
-        if await steps.latest(order_id, ["preparation_asked"]) is None:
-            await steps.take(order, "preparation_asked", actor=actor.account_id, now=now)
+        if not joined:
+            await prepared.mark(order.id, quantities)
+            part = f"{amount} of {order.total}" if amount < order.total else None
+            why = "; ".join(filter(None, (reason, part))) or None
+            await steps.take(order, "preparation_asked", actor=actor_id, now=now, reason=why)
         return operation_id
 
-    async def _fee_again(self, order: OrderRecord) -> int:
+    async def carry_out(
+        self, order_id: str, operation_id: OperationId, actor_id: str, now: datetime
+    ) -> None:
+        """Capture as planned, outside any transaction; a definite no is told to everybody concerned.
+
+        Raises PaymentStepRefused, StripeRejected and its kinds, NotSent, OutcomeUnknown.
+        """
+        try:
+            await self._payments.carry_out(operation_id)
+        except StripeRejected as no:
+            if isinstance(no, SellerCannotReceive):
+                await self._doubt(order_id)
+            await self._note_refusal(order_id, actor_id, no.code, now)
+            raise
+
+    async def _require_hold(self, order: OrderRecord, now: datetime) -> PaymentRecord:
+        payment = await self._payments.find_live(order.id)
+        if payment is None:
+            raise PaymentNotFound(order.id)
+        if payment.capture_before is not None and payment.capture_before - HOLD_MARGIN <= now:
+            raise HoldLapsing(order.id, payment.capture_before)
+        return payment
+
+    async def _fee(self, order: OrderRecord, captured: tuple[PricedLine, ...]) -> int:
         """The fee of what is captured, by the very rules the order was placed under.
 
         Computed and sent anew, because Stripe would not scale the earlier fee to what is captured, only
         cap it.
         """
         schedule = await self._schedules.require(order.fee_schedule_id)
-        lines = (await records.lines_of([order.id]))[order.id]
-        captured = tuple(
-            PricedLine(
-                listing_id=line.listing_id,
-                category=line.category,
-                kind=line.kind,
-                amount=line.amount,
-            )
-            for line in lines
-        )
         inputs = FeeInputs(seller_id=order.seller_id, currency=order.currency, lines=captured)
         return quote(schedule, inputs).fee
 
+    async def _doubt(self, order_id: str) -> None:
+        """Stripe knows better than our snapshot of the seller's account: it is read before the next try."""
+        payment = await self._payments.find_live(order_id)
+        if payment is not None:
+            await self._vouching.doubt(payment.destination)
+
+    async def _note_refusal(self, order_id: str, actor_id: str, reason: str, now: datetime) -> None:
+        """Nothing was captured: told once for each reason, however often the seller tries."""
+        async with transaction():
+            order = await records.lock(order_id)
+            if order.status != "authorized" or await capture_under_way(order_id):
+                return
+            await prepared.forget(order_id)
+            last = await steps.latest(order_id, ["preparation_asked", "preparation_refused"])
+            if last is None or (last.step, last.reason) != ("preparation_refused", reason):
+                await steps.take(
+                    order, "preparation_refused", actor=actor_id, now=now, reason=reason
+                )
+
+
+async def capture_under_way(order_id: str) -> bool:
+    """Whether Stripe is being asked to capture, and has not answered yet."""
+    return bool(
+        await value(
+            "SELECT EXISTS (SELECT FROM operations WHERE order_id = $1 AND kind = $2 "
+            "AND concluded_at IS NULL)",
+            order_id,
+            CAPTURE,
+        )
+    )
+
+
+def _chargeable(order: OrderRecord, captured: Sequence[PricedLine]) -> int:
+    """What they come to. Raises NothingPrepared, AmountNotChargeable below Stripe's minimum."""
+    if not captured:
+        raise NothingPrepared(order.id)
+    amount = sum(line.amount for line in captured)
+    check_chargeable(amount, order.currency)
+    return amount
+
 
 def _require_preparable(order: OrderRecord, actor: Actor) -> None:
-    if not actor.sees(order):
-        raise OrderNotFound(order.id)
-    if not actor.sells(order):
-        raise SellerOnly(order.id)
+    require_seller(order, actor)
     after(order.status, "preparation_asked")
+    require_not_held(order)

@@ -61,3 +61,10 @@ class Vouching:
     async def require_payable_now(self, seller_id: str, now: datetime) -> ConnectedAccountId:
         """`verdict_now`, and the account to pay. Raises SellerNotFound, SellerNotPayable."""
         return (await self.verdict_now(seller_id, now)).require_payable()
+
+    async def doubt(self, destination: str) -> None:
+        """Stripe refused to pay this account: it is read again before money moves, and by the sweep.
+
+        Raises connect's AccountNotFound for one that is not ours.
+        """
+        await self._accounts.mark_stale(ConnectedAccountId(destination))
