@@ -1,0 +1,86 @@
+"""Transfers: the seller's share of an order taken back, and sent to them again, outside of a refund.
+
+    operation_id = await transfers.plan_reversal(payment.id, 4000, "dispute:dsp_1", now)
+    ...
+    await transfers.carry_out(operation_id)
+
+Planned inside the caller's transaction, once for each cause; carried out afterwards, by the caller or by
+the sweep over the journal. A reversal that Stripe refuses for good becomes a debt of the seller's.
+"""
+
+from datetime import datetime
+
+from payments.database import value
+from payments.events import Announce, Clock
+from payments.gateway import PaymentGateway
+from payments.ids import OperationId
+from payments.movement_operations import ReturnFee, ReverseTransfer, SendTransfer
+from payments.movements import REVERSE, TRANSFER, Movement, movements_of, plan_reversal
+from payments.operations import Operations
+from payments.restoration import restore
+from payments.transfer_gateway import TransferGateway
+
+RETURN_FEE = "return_fee"
+
+
+class Transfers:
+    """The use cases of a seller's share; registers what reversals, transfers and fee returns mean."""
+
+    def __init__(
+        self,
+        gateway: TransferGateway,
+        payments: PaymentGateway,
+        operations: Operations,
+        announce: Announce,
+        clock: Clock,
+    ) -> None:
+        self._operations, self._announce = operations, announce
+        operations.register(REVERSE, ReverseTransfer(gateway, announce, clock), standing=True)
+        operations.register(TRANSFER, SendTransfer(gateway, clock), standing=True)
+        operations.register(
+            RETURN_FEE, ReturnFee(gateway, payments, announce, clock), standing=True
+        )
+
+    async def plan_reversal(
+        self, payment_id: str, amount: int, cause: str, now: datetime
+    ) -> OperationId | None:
+        """Take `amount` (minor units) back from the seller because of `cause` (`dispute:dsp_...`).
+
+        Inside the caller's transaction, the order's lock held; the same cause again is the same reversal.
+        Never more than other causes left of what was captured; what cannot be taken because a debt was
+        netted from this order is a debt at once. None when nothing is to be taken.
+        """
+        return await plan_reversal(payment_id, amount, cause, self._announce, now)
+
+    async def plan_transfer(
+        self, payment_id: str, amount: int, cause: str, now: datetime
+    ) -> OperationId | None:
+        """Send what `cause` had taken back to the seller again, up to `amount` (minor units).
+
+        Inside the caller's transaction, the order's lock held. Debts behind which the cause was are no
+        longer owed. None when nothing had been taken.
+        """
+        return await restore(payment_id, amount, cause, now)
+
+    async def carry_out(self, operation_id: OperationId) -> None:
+        """Ask Stripe, for every part of the same cause. No transaction may be open.
+
+        Raises StripeRejected, NotSent, OutcomeUnknown; after the latter two the sweep goes on with it.
+        """
+        operation = await self._operations.require(operation_id)
+        cause = await value("SELECT cause FROM transfer_movements WHERE id = $1", operation.subject)
+        await self._operations.carry_out(operation_id)
+        for movement in await movements_of(cause):
+            if movement.status == "planned" and movement.id != operation.subject:
+                await self._operations.carry_out(await self._operation_of(movement))
+
+    async def of_cause(self, cause: str) -> list[Movement]:
+        """What was planned because of `cause`, with what became of it."""
+        return await movements_of(cause)
+
+    async def _operation_of(self, movement: Movement) -> OperationId:
+        found: str = await value(
+            "SELECT id FROM operations WHERE subject = $1 ORDER BY created_at DESC, id DESC LIMIT 1",
+            movement.id,
+        )
+        return OperationId(found)
