@@ -12,7 +12,14 @@ with `setup_future_usage`, and then charged with the buyer or `off_session`, wit
 the card's bank asks for it. SetupIntents take cards only; ConfirmationTokens, CustomerSessions
 and raw `payment_method_data` are refused or unknown.
 
-It is honest about what it does not simulate: disputes, payouts to banks, subscriptions, Checkout
-Sessions, Radar and v1 account creation are not here, and a call to one of them answers 404
+What happens without the platform happens here too, by test cards, by the moved clock, or by the
+controls: disputes and inquiries with evidence, deadlines and every outcome, early fraud warnings,
+refunds that are pending, fail, wait for money, are canceled or were made in the Dashboard, payouts
+of connected accounts every midnight and banks that refuse them, balances below zero.
+
+It is honest about what it does not simulate: subscriptions, Checkout Sessions, Radar's rules,
+files (evidence is text only), appeals of lost disputes, payout schedules other than daily, instant
+payouts, the platform's automatic payouts, reserves and collections for connected accounts below
+zero, and v1 account creation are not here. A call to an operation that is not here answers 404
 `unrecognized request URL` as Stripe answers for a path it does not know.
 """
