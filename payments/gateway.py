@@ -111,6 +111,10 @@ class RefundSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     moved: bool
     # The seller's part of it, when their transfer was reversed; None when the platform bore it all.
     transfer_reversal_id: str | None = None
+    # How much of the transfer came back with it; None where only the reversal's id was shown.
+    reversal_amount: int | None = None
+    # Why it is pending, in Stripe's words: `processing`, `insufficient_funds`, `charge_pending`.
+    pending_reason: str | None = None
     created_at: datetime
 
 

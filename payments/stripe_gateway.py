@@ -39,6 +39,7 @@ SHOWN_WHOLE = (
     "latest_charge.balance_transaction",
     "latest_charge.application_fee",
     "latest_charge.refunds.data.balance_transaction",
+    "latest_charge.refunds.data.transfer_reversal",
 )
 """What to expand of a PaymentIntent; Stripe expands four levels at most."""
 PAGE = 100
@@ -147,7 +148,10 @@ class StripePaymentGateway:
         return found[0].id if found else None
 
     async def _refunds(self, intent_id: IntentId) -> list[RefundObject]:
-        params = {"payment_intent": intent_id, "expand": ["data.balance_transaction"]}
+        params = {
+            "payment_intent": intent_id,
+            "expand": ["data.balance_transaction", "data.transfer_reversal"],
+        }
         pages = self._pages("/v1/refunds", params, Page[RefundObject])
         return [one async for page in pages for one in page]
 

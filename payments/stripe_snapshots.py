@@ -19,6 +19,7 @@ from payments.stripe_wire import (
     PaymentErrorObject,
     PaymentIntentObject,
     RefundObject,
+    ReversalObject,
     TransferObject,
 )
 
@@ -110,6 +111,7 @@ def _cost(moved: str | BalanceTransactionObject | None) -> int:
 def refund_snapshot(refund: RefundObject) -> RefundSnapshot:
     """The refund; `refund_id` is ours when we asked for it, None for one made at Stripe."""
     ours = (refund.metadata or {}).get("refund_id")
+    back = refund.transfer_reversal
     return RefundSnapshot(
         id=refund.id,
         refund_id=RefundId(ours) if ours else None,
@@ -120,7 +122,9 @@ def refund_snapshot(refund: RefundObject) -> RefundSnapshot:
         reason=refund.reason,
         failure_reason=refund.failure_reason,
         moved=refund.balance_transaction is not None,
-        transfer_reversal_id=refund.transfer_reversal,
+        transfer_reversal_id=back.id if isinstance(back, ReversalObject) else back,
+        reversal_amount=back.amount if isinstance(back, ReversalObject) else None,
+        pending_reason=refund.pending_reason,
         created_at=_time(refund.created),
     )
 

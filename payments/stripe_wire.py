@@ -79,6 +79,13 @@ class TransferObject(msgspec.Struct, frozen=True, kw_only=True):
     source_transaction: str | None = None
 
 
+class ReversalObject(msgspec.Struct, frozen=True, kw_only=True):
+    """Money of a transfer that came back with a refund."""
+
+    id: str
+    amount: int
+
+
 class RefundObject(msgspec.Struct, frozen=True, kw_only=True):
     """Money going back to the buyer."""
 
@@ -90,8 +97,9 @@ class RefundObject(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     failure_reason: str | None = None
     balance_transaction: str | BalanceTransactionObject | None = None
-    # The seller's money coming back with it, when that was asked for; never expanded by us.
-    transfer_reversal: str | None = None
+    # The seller's money coming back with it, when that was asked for.
+    transfer_reversal: str | ReversalObject | None = None
+    pending_reason: str | None = None
     metadata: dict[str, str] | None = None
 
 
