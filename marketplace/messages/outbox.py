@@ -97,11 +97,16 @@ async def tell_seller(
     facts: Mapping[str, Any],
     now: datetime,
 ) -> None:
-    """Tell the person whose shop it is. Raises NoTransaction."""
+    """Tell the person whose shop it is; `seller_id` is among the facts by itself. Raises NoTransaction."""
     require_transaction()
     account_id = await value("SELECT account_id FROM sellers WHERE id = $1", seller_id)
     await tell(
-        kind=kind, account_id=account_id, subject_id=subject_id, cause=cause, facts=facts, now=now
+        kind=kind,
+        account_id=account_id,
+        subject_id=subject_id,
+        cause=cause,
+        facts={"seller_id": seller_id, **facts},
+        now=now,
     )
 
 

@@ -66,12 +66,14 @@ async def deliveries(cause: str) -> list[str]:
 
 async def test_a_message_is_due_at_once_for_the_person_behind_the_shop() -> None:
     owner, cause = await account(), new_id("cause")
+    seller_id = await seller(owner)
     async with transaction():
-        await tell_the_seller(await seller(owner), cause)
+        await tell_the_seller(seller_id, cause)
     (message,) = await told(cause)
     assert message["account_id"] == owner
     assert (message["state"], message["due_at"], message["attempts"]) == ("due", NOON, 0)
     assert json.loads(message["facts"]) == {
+        "seller_id": seller_id,
         "amount": 1_230,
         "currency": "eur",
         "arrival_at": "2026-01-02T00:00:00Z",

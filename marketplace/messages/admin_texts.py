@@ -1,0 +1,80 @@
+"""What admins read, and what the parties of an order write to each other. Pure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from marketplace.messages.kinds import Kind
+from marketplace.messages.templates import Text
+
+ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
+    {
+        "seller_restricted": Text(
+            "A seller cannot be paid any more: {shop}",
+            (
+                "Stripe says of the account of {shop}: {state}.",
+                "Before, it was {before}.",
+                "Missing: {missing}.",
+            ),
+            "Orders of theirs that are authorized lapse unless this is solved.",
+            "/v1/admin/sellers/{seller_id}",
+        ),
+        "order_revived": Text(
+            "Money came for an order that had ended: {order_id}",
+            ("{buyer} paid {total} to {shop} for {items} after the order had ended.", "{reason}."),
+            "See whether it can be fulfilled; refund it if not.",
+            "/v1/admin/orders/{order_id}",
+        ),
+        "capture_refused": Text(
+            "An order could not be prepared: {order_id}",
+            (
+                "{shop} cannot be paid, so nothing was captured for {items}.",
+                "The reason: {reason}.",
+                "The hold of {total} ends at {capture_before}.",
+            ),
+            None,
+            "/v1/admin/orders/{order_id}",
+        ),
+        "deadline_escalated": Text(
+            "An order is about to lapse: {order_id}",
+            (
+                "{shop} has not prepared {items} for {buyer}.",
+                "The hold of {total} ends at {capture_before}.",
+            ),
+            "Reach the seller, or cancel the order.",
+            "/v1/admin/orders/{order_id}",
+        ),
+        "refund_lost": Text(
+            "A refund failed: {order_id}",
+            (
+                "The bank of {buyer} did not take {amount} back.",
+                "What it said: {failure_reason}.",
+            ),
+            "The money is back in the books: find another way to give it to the buyer.",
+            "/v1/admin/orders/{order_id}",
+        ),
+        "approval_asked": Text(
+            "Somebody asks for your approval",
+            ("Asked for: {action}, {subject}.", "Why: {reason}"),
+            "Approve or refuse it. Who asked cannot decide.",
+            "/v1/admin/approvals/{approval_id}",
+        ),
+        "approval_decided": Text(
+            "What you asked for was decided",
+            ("You asked for: {action}, {subject}.", "The decision: {decision}.", "Why: {reason}"),
+            None,
+            "/v1/admin/approvals/{approval_id}",
+        ),
+    }
+)
+
+PARTIES: Final[Mapping[Kind, Text]] = MappingProxyType(
+    {
+        "order_message": Text(
+            "A message about order {order_id}",
+            ("{author} wrote:", "{excerpt}"),
+            "Answer them there.",
+            "/v1/orders/{order_id}/messages",
+        ),
+    }
+)

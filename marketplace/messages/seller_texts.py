@@ -1,0 +1,135 @@
+"""What sellers read about their account, their money and their programs. Pure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from marketplace.messages.kinds import Kind
+from marketplace.messages.templates import Text
+
+_CAPABILITY: Final = "/v1/sellers/{seller_id}/payout-capability"
+
+ACCOUNT: Final[Mapping[Kind, Text]] = MappingProxyType(
+    {
+        "onboarding_needed": Text(
+            "Finish setting up your shop",
+            (
+                "Stripe needs more from you before you can be paid.",
+                "Still missing: {missing}.",
+                "Until then nothing of yours can be sold.",
+            ),
+            "Ask for a new onboarding link and follow it to Stripe: nothing you entered is lost.",
+            _CAPABILITY,
+        ),
+        "account_ready": Text(
+            "Your account is ready to be paid",
+            ("Stripe has everything it needs: your account can be paid.",),
+            None,
+            _CAPABILITY,
+        ),
+        "requirements_due": Text(
+            "Stripe needs something from you",
+            (
+                "You can be paid now, but Stripe wants to know more.",
+                "Missing: {missing}.",
+                "If it is not there by {deadline_at}, Stripe restricts your account.",
+            ),
+            "Ask for a new onboarding link and follow it to Stripe.",
+            _CAPABILITY,
+        ),
+        "account_restricted": Text(
+            "You cannot be paid at the moment",
+            (
+                "Stripe has changed what your account may do ({state}): you cannot be paid now.",
+                "Missing: {missing}.",
+                "Orders that were authorized cannot be prepared until this is solved.",
+            ),
+            "Ask for a new onboarding link and follow it to Stripe.",
+            _CAPABILITY,
+        ),
+        "seller_approved": Text(
+            "Your shop was approved",
+            ("The platform has approved {shop}.", "What was said: {reason}"),
+            "If Stripe has everything it needs, you can sell now.",
+            _CAPABILITY,
+        ),
+        "seller_rejected": Text(
+            "Your shop was not approved",
+            ("The platform has looked at {shop} and did not approve it.", "The reason: {reason}"),
+            None,
+            "/v1/sellers/{seller_id}",
+        ),
+        "seller_suspended": Text(
+            "Your shop was suspended",
+            (
+                "The platform has suspended {shop}: nothing new can be bought of you.",
+                "The reason: {reason}",
+            ),
+            "Orders that were paid are still yours to fulfil.",
+            "/v1/sellers/{seller_id}",
+        ),
+        "seller_reinstated": Text(
+            "Your shop is open again",
+            ("The suspension of {shop} is over.",),
+            None,
+            "/v1/sellers/{seller_id}",
+        ),
+    }
+)
+
+MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
+    {
+        "debt_opened": Text(
+            "You owe the platform {amount}",
+            (
+                "{amount} had to be given back, and your balance at Stripe did not cover it.",
+                "It was for order {order_id}.",
+            ),
+            "It can be kept back from your next sales, if you agree to that.",
+            "/v1/sellers/{seller_id}/debts",
+        ),
+        "debt_settled": Text(
+            "{amount} of what you owe was settled",
+            ("{amount} of your debt to the platform was settled.", "Left: {left_amount}."),
+            None,
+            "/v1/sellers/{seller_id}/debts",
+        ),
+        "debt_written_off": Text(
+            "{amount} of what you owe was written off",
+            ("The platform does not ask for {amount} any more.", "Left: {left_amount}."),
+            None,
+            "/v1/sellers/{seller_id}/debts",
+        ),
+        "payout_paid": Text(
+            "{amount} are on your bank account",
+            ("Stripe has paid out {amount}; it was to arrive on {arrival_at}.",),
+            None,
+            "/v1/sellers/{seller_id}/payouts",
+        ),
+        "payout_failed": Text(
+            "A payout of {amount} failed",
+            (
+                "Your bank did not take {amount}; it was to arrive on {arrival_at}.",
+                "What the bank said: {failure_message}",
+                "The money is back on your Stripe balance.",
+            ),
+            "Correct your bank details in your Stripe dashboard; Stripe tries again then.",
+            "/v1/sellers/{seller_id}/payouts",
+        ),
+        "statement_ready": Text(
+            "Your statement of {month}",
+            ("What you sold, what was kept and what was paid out in {month} is ready.",),
+            None,
+            "/v1/sellers/{seller_id}/statements/{month}",
+        ),
+        "webhook_endpoint_disabled": Text(
+            "A webhook endpoint was disabled",
+            (
+                "Nothing is sent to {url} any more.",
+                "The reason: {reason}.",
+            ),
+            "Repair it, enable it again, and ask for the missed deliveries.",
+            "/v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}",
+        ),
+    }
+)

@@ -1,0 +1,13 @@
+"""A template: what happened, what to do about it, and where. Pure."""
+
+import msgspec
+
+
+class Text(msgspec.Struct, frozen=True):
+    """Facts stand in braces. A line is left out when a fact that it names is not known."""
+
+    subject: str
+    lines: tuple[str, ...]
+    to_do: str | None = None
+    # Below PUBLIC_URL.
+    path: str | None = None
