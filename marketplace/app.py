@@ -4,18 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
-from litestar.types import ControllerRouterHandler
 
-from marketplace.api import (
-    admin_fees,
-    admin_orders,
-    admin_sellers,
-    listings,
-    orders,
-    refunds,
-    sellers,
-)
 from marketplace.api.application import build
+from marketplace.api.routes import ROUTES
 from marketplace.composition import Composition, compose
 from marketplace.settings import Settings
 
@@ -34,15 +25,4 @@ def app_of(composition: Composition) -> Litestar:
             yield
 
     services = composition.services
-    return build(services, services.settings, _ROUTES, lifespan=[lifespan])
-
-
-_ROUTES: tuple[ControllerRouterHandler, ...] = (
-    *listings.ROUTES,
-    *orders.ROUTES,
-    *refunds.ROUTES,
-    *sellers.ROUTES,
-    *admin_sellers.ROUTES,
-    *admin_orders.ROUTES,
-    *admin_fees.ROUTES,
-)
+    return build(services, services.settings, ROUTES, lifespan=[lifespan])

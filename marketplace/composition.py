@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from connect.accounts import Accounts
+from connect.payouts import Payouts
 from connect.stripe_accounts import StripeAccounts
+from connect.stripe_payouts import StripePayouts
 from marketplace.api import idempotency
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
@@ -28,6 +30,7 @@ from marketplace.orders.reactions import react
 from marketplace.orders.refunds import OrderRefunds
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
+from marketplace.sellers import payouts as seller_payouts
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.services import Services
@@ -95,6 +98,8 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     payments = Payments(gateway, operations, react, clock)
     inbox = Inbox(payments, live=settings.live, clock=clock)
     inbox.register("v2.core.account", accounts.take_notices)
+    payouts = Payouts(StripePayouts(stripe), seller_payouts.react, clock)
+    inbox.register("payout.", payouts.take_notices)
     vouching, catalog, schedules = Vouching(accounts), Catalog(), Schedules()
     return Services(
         settings=settings,
@@ -103,6 +108,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         sellers=Sellers(accounts),
         vouching=vouching,
         accounts=accounts,
+        payouts=payouts,
         catalog=catalog,
         fees=schedules,
         fee_review=FeeReview(),
@@ -147,6 +153,10 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
         ),
         Sweep(name="checkouts", run_once=services.checkout.expire_due, every_seconds=30, limit=50),
         Sweep(name="accounts", run_once=services.accounts.refresh_due, every_seconds=5, limit=20),
+        Sweep(name="payouts", run_once=services.payouts.refresh_due, every_seconds=30, limit=20),
+        Sweep(
+            name="payout_lists", run_once=services.payouts.import_due, every_seconds=60, limit=20
+        ),
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
         Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
         Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),

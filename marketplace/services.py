@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from connect.accounts import Accounts
+from connect.payouts import Payouts
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.fees.schedules import Schedules
@@ -33,6 +34,7 @@ class Services:
     sellers: Sellers
     vouching: Vouching
     accounts: Accounts
+    payouts: Payouts
     catalog: Catalog
     fees: Schedules
     fee_review: FeeReview

@@ -1,6 +1,7 @@
 """How the errors of the marketplace's own areas are told."""
 
 from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
+from marketplace.books import errors as books
 from marketplace.catalog import errors as catalog
 from marketplace.fees import schedule, schedules
 from marketplace.orders import errors as orders
@@ -219,6 +220,12 @@ ORDERS: Table = {
     orders.GroupNotFound: Answer(404, "checkout_group_not_found", NOT_FOUND),
     orders.GroupAbandoned: Answer(
         409, "checkout_group_abandoned", "You gave this checkout up", ("group_id",)
+    ),
+}
+
+BOOKS: Table = {
+    books.StatementNotFound: Answer(
+        404, "statement_not_found", "There is no statement of this month", ("month",)
     ),
 }
 

@@ -10,7 +10,7 @@ import asyncpg
 
 from connect import errors as connect
 from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
-from marketplace.api.problem_entries import CATALOG, FEES, ORDERS, PEOPLE, SELLERS
+from marketplace.api.problem_entries import BOOKS, CATALOG, FEES, ORDERS, PEOPLE, SELLERS
 from marketplace.api.refusals import REFUSALS
 from payments import declines
 from payments import errors as payments
@@ -53,6 +53,10 @@ CONNECT: Table = {
         409, "connected_account_refused", "Stripe refused to open the account"
     ),
     connect.LinkRefused: Answer(409, "link_refused", "Stripe refused to make this link"),
+    connect.PayoutNotFound: Answer(404, "payout_not_found", NOT_FOUND),
+    connect.BalanceUnreadable: Answer(
+        409, "balance_unreadable", "Stripe does not show this balance"
+    ),
     connect.AccountIsClosed: Answer(
         409, "connected_account_closed", "The connected account was closed"
     ),
@@ -140,7 +144,7 @@ DATABASE: Table = {
     asyncpg.SerializationError: _BUSY,
 }
 
-TABLE: Table = PEOPLE | SELLERS | CATALOG | ORDERS | FEES | CONNECT | PAYMENTS | DATABASE
+TABLE: Table = PEOPLE | SELLERS | CATALOG | ORDERS | FEES | BOOKS | CONNECT | PAYMENTS | DATABASE
 
 
 def known_codes() -> dict[str, Answer]:

@@ -1,0 +1,25 @@
+"""Every route of the program beside those of people, health and documentation (`application.py`)."""
+
+from litestar.types import ControllerRouterHandler
+
+from marketplace.api import (
+    admin_fees,
+    admin_orders,
+    admin_sellers,
+    listings,
+    orders,
+    refunds,
+    seller_money,
+    sellers,
+)
+
+ROUTES: tuple[ControllerRouterHandler, ...] = (
+    *listings.ROUTES,
+    *orders.ROUTES,
+    *refunds.ROUTES,
+    *sellers.ROUTES,
+    *seller_money.ROUTES,
+    *admin_sellers.ROUTES,
+    *admin_orders.ROUTES,
+    *admin_fees.ROUTES,
+)
