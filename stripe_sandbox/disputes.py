@@ -33,22 +33,14 @@ def open_dispute(
 ) -> Json:
     """A buyer disputes a captured charge, all that was not refunded unless an amount is given.
 
-    The amount may include what was refunded: banks make that mistake. Raises 400 for a charge
-    without money and for more than it took or than other disputes left of it.
+    The amount may include what was refunded: banks make that mistake. Refunds under way fail, for
+    the bank takes the money itself. Raises 400 for a charge without money and for more than it
+    took, or than other disputes left of it.
     """
-    if not charge["captured"] or charge["status"] != "succeeded":
-        raise refused(f"Charge {charge['id']} took no money that could be disputed.")
+    _amount_to_dispute(world, charge, amount)  # refused before anything changes
     if not inquiry:
         fail_pending(world, charge)
-    disputed = sum(d["amount"] for d in disputes_of(world, charge))
-    if amount is None:
-        amount = (charge["amount"] - charge["amount_refunded"]) or charge["amount_captured"]
-    if not 1 <= amount <= charge["amount_captured"] - disputed:
-        raise refused(
-            f"Charge {charge['id']} took {charge['amount_captured']}, of which {disputed} is "
-            "disputed already.",
-            param="amount",
-        )
+    amount = _amount_to_dispute(world, charge, amount)
     dispute = world.put(new_dispute(world, charge, amount, reason=reason, inquiry=inquiry))
     charge.setdefault("_disputes", []).append(dispute["id"])
     charge["disputed"] = True
@@ -56,13 +48,28 @@ def open_dispute(
     if inquiry:
         closes = world.now() + INQUIRY_CLOSES_AFTER_SECONDS
         schedule.at(world, closes, "inquiry_ends", dispute["id"])
+        world.emit("charge.dispute.created", dispute)
     else:
         _withdraw(world, dispute)
-    world.emit("charge.dispute.created", dispute)
-    if not inquiry:
+        world.emit("charge.dispute.created", dispute)
         world.emit("charge.dispute.funds_withdrawn", dispute)
     no_longer_actionable(world, charge)
     return dispute
+
+
+def _amount_to_dispute(world: World, charge: Json, amount: int | None) -> int:
+    captured: int = charge["amount_captured"]
+    if not charge["captured"] or charge["status"] != "succeeded":
+        raise refused(f"Charge {charge['id']} took no money that could be disputed.")
+    disputed = sum(d["amount"] for d in disputes_of(world, charge))
+    if amount is None:
+        amount = min(charge["amount"] - charge["amount_refunded"], captured - disputed) or captured
+    if not 1 <= amount <= captured - disputed:
+        raise refused(
+            f"Charge {charge['id']} took {captured}, of which {disputed} is disputed already.",
+            param="amount",
+        )
+    return amount
 
 
 def disputes_of(world: World, charge: Json) -> list[Json]:

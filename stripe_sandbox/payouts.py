@@ -50,41 +50,8 @@ def pay_out(
     params: Json | None = None,
 ) -> Json:
     """Send money of a balance to its bank account: `payout.created`, and `pending`."""
-    params = params or {}
-    day = world.now() // DAY_SECONDS
-    payout = world.put(
-        {
-            "id": world.mint("po"),
-            "object": "payout",
-            "amount": amount,
-            "application_fee": None,
-            "application_fee_amount": None,
-            "arrival_date": (day + ARRIVES_AFTER_DAYS) * DAY_SECONDS,
-            "automatic": automatic,
-            "balance_transaction": None,
-            "created": world.now(),
-            "currency": currency,
-            "description": "STRIPE PAYOUT" if automatic else params.get("description"),
-            "destination": bank_account_of(world, account, currency)["id"],
-            "failure_balance_transaction": None,
-            "failure_code": None,
-            "failure_message": None,
-            "livemode": False,
-            "metadata": merged({}, params.get("metadata")),
-            "method": "standard",
-            "original_payout": None,
-            "payout_method": None,
-            "reconciliation_status": "in_progress" if automatic else "not_applicable",
-            "reversed_by": None,
-            "source_type": "card",
-            "statement_descriptor": params.get("statement_descriptor"),
-            "status": "pending",
-            "trace_id": None,
-            "type": "bank_account",
-        },
-        account=account,
-    )
-    description = payout["description"]
+    payout = _new_payout(world, account, amount, currency, automatic, params or {})
+    world.put(payout, account=account)
     payout["balance_transaction"] = balances.book(
         world,
         "payout",
@@ -92,12 +59,47 @@ def pay_out(
         currency,
         payout["id"],
         account=account,
-        description=description,
+        description=payout["description"],
     )["id"]
     world.emit("payout.created", payout, account=account)
     schedule.at(world, world.now() + SENT_AFTER_SECONDS, "payout_sent", payout["id"])
     schedule.at(world, payout["arrival_date"], "payout_arrives", payout["id"])
     return payout
+
+
+def _new_payout(
+    world: World, account: str | None, amount: int, currency: str, automatic: bool, params: Json
+) -> Json:
+    day = world.now() // DAY_SECONDS
+    return {
+        "id": world.mint("po"),
+        "object": "payout",
+        "amount": amount,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "arrival_date": (day + ARRIVES_AFTER_DAYS) * DAY_SECONDS,
+        "automatic": automatic,
+        "balance_transaction": None,
+        "created": world.now(),
+        "currency": currency,
+        "description": "STRIPE PAYOUT" if automatic else params.get("description"),
+        "destination": bank_account_of(world, account, currency)["id"],
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "livemode": False,
+        "metadata": merged({}, params.get("metadata")),
+        "method": "standard",
+        "original_payout": None,
+        "payout_method": None,
+        "reconciliation_status": "in_progress" if automatic else "not_applicable",
+        "reversed_by": None,
+        "source_type": "card",
+        "statement_descriptor": params.get("statement_descriptor"),
+        "status": "pending",
+        "trace_id": None,
+        "type": "bank_account",
+    }
 
 
 # ---------------------------------------------------------------------------- what time brings

@@ -1,15 +1,22 @@
 """Where the money of a destination charge is, on the platform and on the seller's account."""
 
+from pathlib import Path
+from typing import Any
+
 import httpx
 import pytest
 
 from stripe_sandbox.amounts import share, written
 from stripe_sandbox.balances import processing_fee
+from stripe_sandbox.keeping import restore, save
+from stripe_sandbox.server import RunningSandbox
+from tests.sandbox.controls import control
 from tests.sandbox.money import (
     AMOUNT,
     DAY_SECONDS,
     FEE,
     PROCESSING,
+    Json,
     advance,
     booked,
     charge_of,
@@ -145,7 +152,7 @@ async def test_balance_transactions_are_filtered_and_paged(stripe: httpx.AsyncCl
     await pay(stripe, seller, currency="eur")
     every = await movements(stripe)
 
-    async def listed(**params: object) -> list[str]:
+    async def listed(**params: Any) -> list[str]:
         answer = await read(stripe, "/v1/balance_transactions", limit=100, **params)
         return [t["id"] for t in reversed(answer["data"])]
 
@@ -170,6 +177,55 @@ async def test_one_accounts_money_cannot_be_read_as_anothers(stripe: httpx.Async
     answer = await stripe.get(path, headers={"Stripe-Account": second})
     assert answer.status_code == 404
     assert (await stripe.get(path)).status_code == 404
+
+
+async def test_what_each_account_holds_is_the_sum_of_its_movements(
+    stripe: httpx.AsyncClient, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """After payments, refunds, a dispute won in part, payouts, and one the bank refused."""
+    first, second = await open_seller(stripe), await open_seller(stripe)
+    both = {"reverse_transfer": True, "refund_application_fee": True}
+    for number, seller in enumerate([first, second] * 3):
+        currency = "eur" if number == 4 else "usd"
+        card = "pm_card_visa" if number % 2 else "pm_card_bypassPending"
+        paid = await confirm(stripe, await create(stripe, seller, currency=currency), card)
+        await send(
+            stripe, "/v1/refunds", payment_intent=paid["id"], amount=111 * number + 1, **both
+        )
+    disputed = await control(stripe, "disputes", payment_intent=paid["id"], amount=500)
+    await control(stripe, f"disputes/{disputed['id']}", outcome="partial", amount=200)
+    await advance(stripe, DAY_SECONDS)
+    (payout,) = (await read(stripe, "/v1/payouts", first, limit=1))["data"]
+    await control(stripe, f"payouts/{payout['id']}", outcome="failed")
+
+    async def held() -> Json:
+        shown: Json = (await stripe.get("/_sandbox/balances")).json()["balances"]
+        return shown
+
+    async def summed() -> Json:
+        sums: Json = {}
+        for owner in ("platform", first, second):
+            txns = await movements(stripe, None if owner == "platform" else owner)
+            sums[owner] = {
+                currency: {
+                    status: sum(
+                        t["net"] for t in txns if (t["currency"], t["status"]) == (currency, status)
+                    )
+                    for status in ("available", "pending")
+                }
+                for currency in {t["currency"] for t in txns}
+            }
+        return sums
+
+    assert await held() == await summed()
+    before = await held()
+    save(sandbox.sandbox, tmp_path / "state.json")
+    sandbox.sandbox.reset()
+    assert restore(sandbox.sandbox, tmp_path / "state.json")
+    assert await held() == before
+    await advance(stripe, 7 * DAY_SECONDS)
+    assert await held() == await summed()
+    assert (await held())[second]["usd"] == {"available": 0, "pending": 0}
 
 
 @pytest.mark.parametrize(
