@@ -24,10 +24,14 @@ from marketplace.fees.schedules import Schedules
 from marketplace.orders.cancellation import Cancellation
 from marketplace.orders.carts import Pricing
 from marketplace.orders.checkout import Checkout
+from marketplace.orders.completion import Completion
+from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
 from marketplace.orders.reactions import react
 from marketplace.orders.refunds import OrderRefunds
+from marketplace.orders.sessions import CoachSessions
+from marketplace.orders.shipping import Shipping
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
 from marketplace.sellers import payouts as seller_payouts
@@ -45,6 +49,8 @@ from payments.receipt import Receipt
 from payments.refunds import Refunds
 from payments.stripe_client import StripeApi
 from payments.stripe_gateway import StripePaymentGateway
+from payments.stripe_tracking import StripeTracking
+from payments.tracking import Tracking
 
 
 def wall_clock() -> datetime:
@@ -101,6 +107,9 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     payouts = Payouts(StripePayouts(stripe), seller_payouts.react, clock)
     inbox.register("payout.", payouts.take_notices)
     vouching, catalog, schedules = Vouching(accounts), Catalog(), Schedules()
+    refunds = OrderRefunds(Refunds(gateway, operations, react, clock))
+    cancellation = Cancellation(payments, refunds)
+    preparation = Preparation(payments, vouching, schedules)
     return Services(
         settings=settings,
         clock=clock,
@@ -114,9 +123,13 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         fee_review=FeeReview(),
         orders=Orders(Pricing(catalog, schedules)),
         checkout=Checkout(payments, vouching, catalog),
-        cancellation=Cancellation(payments),
-        preparation=Preparation(payments, vouching, schedules),
-        refunds=OrderRefunds(Refunds(gateway, operations, react, clock)),
+        cancellation=cancellation,
+        preparation=preparation,
+        deadlines=Deadlines(payments, preparation, vouching),
+        shipping=Shipping(Tracking(StripeTracking(stripe), operations, clock)),
+        coach_sessions=CoachSessions(cancellation),
+        completion=Completion(),
+        refunds=refunds,
         payments=payments,
         operations=operations,
         gateway=gateway,
@@ -152,6 +165,13 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             lanes=2,
         ),
         Sweep(name="checkouts", run_once=services.checkout.expire_due, every_seconds=30, limit=50),
+        Sweep(name="deadlines", run_once=services.deadlines.run_due, every_seconds=30, limit=50),
+        Sweep(
+            name="completions",
+            run_once=services.completion.complete_due,
+            every_seconds=60,
+            limit=100,
+        ),
         Sweep(name="accounts", run_once=services.accounts.refresh_due, every_seconds=5, limit=20),
         Sweep(name="payouts", run_once=services.payouts.refresh_due, every_seconds=30, limit=20),
         Sweep(

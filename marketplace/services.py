@@ -9,9 +9,13 @@ from marketplace.catalog.catalog import Catalog
 from marketplace.fees.schedules import Schedules
 from marketplace.orders.cancellation import Cancellation
 from marketplace.orders.checkout import Checkout
+from marketplace.orders.completion import Completion
+from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
 from marketplace.orders.refunds import OrderRefunds
+from marketplace.orders.sessions import CoachSessions
+from marketplace.orders.shipping import Shipping
 from marketplace.people.people import People
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
@@ -42,6 +46,10 @@ class Services:
     checkout: Checkout
     cancellation: Cancellation
     preparation: Preparation
+    deadlines: Deadlines
+    shipping: Shipping
+    coach_sessions: CoachSessions
+    completion: Completion
     refunds: OrderRefunds
     payments: Payments
     operations: Operations

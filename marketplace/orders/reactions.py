@@ -11,7 +11,15 @@ import structlog
 
 from marketplace.catalog import stock
 from marketplace.catalog.errors import OutOfStock
-from marketplace.orders import changes, disputes, records, steps
+from marketplace.orders import (
+    cancellation,
+    changes,
+    deadlines,
+    disputes,
+    prepared,
+    records,
+    steps,
+)
 from marketplace.orders.order_states import ENDED, PAID_FOR, Step
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.steps import STRIPE, StepRecord
@@ -79,6 +87,7 @@ async def react(event: PaymentEvent) -> None:
 async def _authorized(order: OrderRecord, event: PaymentAuthorized) -> None:
     if order.status in ("authorized", *PAID_FOR):
         return
+    await deadlines.begin(order.id, event.capture_before, event.occurred_at)
     if order.status not in ENDED:
         await steps.take(order, "authorized", actor=order.buyer_id, now=event.occurred_at)
         return
@@ -95,7 +104,7 @@ async def _captured(order: OrderRecord, event: PaymentCaptured) -> None:
     step, actor = await _how_captured(order)
     if order.status in ENDED:
         _alarm(order, event)
-    short = await stock.sell(order.id)
+    short = await prepared.settle(order, event.amount)
     partly = f"captured {event.amount} of {order.total}" if event.amount != order.total else None
     reason = "; ".join(filter(None, (partly, _shortage(short)))) or None
     await steps.take(order, step, actor=actor, now=event.occurred_at, reason=reason)
@@ -122,6 +131,7 @@ async def _canceled(order: OrderRecord, event: PaymentCanceled) -> None:
     else:
         by, reason = asked.actor, asked.reason
     await stock.release(order.id)
+    await prepared.forget(order.id)
     await steps.take(order, step, actor=by, now=event.occurred_at, reason=reason)
 
 
@@ -169,6 +179,8 @@ async def _refund_settled(
         now=event.occurred_at,
         reason=event.refund_id,
     )
+    if step == "refunded":
+        await cancellation.after_refund(order, event.refund_id, event.occurred_at)
 
 
 async def _hold_again(order: OrderRecord, event: PaymentAuthorized) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
-"""Orders with their lines and payments: three queries for a page, however long it is."""
+"""Orders with their lines and payments: six queries for a page at most, however long it is."""
 
 from datetime import datetime
 
 import msgspec
 
+from marketplace.orders.fulfilment import canceling
 from marketplace.orders.order_states import Status
 from marketplace.orders.records import SELECT, OrderRecord, lines_of
+from marketplace.orders.shipments import Shipment, shipments_of
 from marketplace.orders.totals import Line
 from marketplace.paging import Page, PageRequest
 from payments.database import rows
@@ -26,12 +28,25 @@ class PaymentSummary(msgspec.Struct, frozen=True, kw_only=True):
     capture_before: datetime | None
 
 
+class PendingChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of the cart that Stripe has not answered yet: the order still is the old one."""
+
+    order_id: str
+    version: int
+    total: int
+    created_at: datetime
+
+
 class OrderView(msgspec.Struct, frozen=True):
     """An order as people look at it. `payment` is None before the first checkout."""
 
     order: OrderRecord
     lines: tuple[Line, ...]
     payment: PaymentSummary | None
+    change: PendingChange | None = None
+    shipment: Shipment | None = None
+    # The refund of its cancellation is on its way.
+    canceling: bool = False
 
 
 class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +61,12 @@ class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
 async def view(order: OrderRecord) -> OrderView:
     """One order with its lines and payment."""
     return (await _views([order]))[0]
+
+
+async def views_of_group(group_id: str) -> list[OrderView]:
+    """The orders of a checkout group, as they were placed."""
+    found = await rows(f"{SELECT} WHERE o.group_id = $1 ORDER BY o.idempotency_key", group_id)
+    return await _views([OrderRecord(**record) for record in found])
 
 
 async def page(wanted: OrderFilter, request: PageRequest) -> Page[OrderView]:
@@ -76,7 +97,34 @@ async def _views(orders: list[OrderRecord]) -> list[OrderView]:
     if not order_ids:
         return []
     lines, payments = await lines_of(order_ids), await _payments_of(order_ids)
-    return [OrderView(order, lines[order.id], payments.get(order.id)) for order in orders]
+    changes = await _changes_of([o.id for o in orders if o.status == "checkout" and o.generation])
+    sent = [order.id for order in orders if order.status in ("shipped", "completed", "canceled")]
+    shipments = await shipments_of(sent) if sent else {}
+    paid = [order.id for order in orders if order.status in ("paid", "shipped")]
+    being_canceled = await canceling(paid) if paid else frozenset[str]()
+    return [
+        OrderView(
+            order,
+            lines[order.id],
+            payments.get(order.id),
+            changes.get(order.id),
+            shipments.get(order.id),
+            order.id in being_canceled,
+        )
+        for order in orders
+    ]
+
+
+async def _changes_of(order_ids: list[str]) -> dict[str, PendingChange]:
+    """The change on its way of each order that has one; only an order in checkout may."""
+    if not order_ids:
+        return {}
+    found = await rows(
+        f"SELECT {', '.join(PendingChange.__struct_fields__)} FROM order_changes "
+        "WHERE order_id = ANY($1::text[]) AND state = 'asked'",
+        order_ids,
+    )
+    return {record["order_id"]: PendingChange(**record) for record in found}
 
 
 async def _payments_of(order_ids: list[str]) -> dict[str, PaymentSummary]:

@@ -30,6 +30,10 @@ async def market(database_url: str) -> AsyncIterator["Market"]:
         checkout=shop.checkout,
         cancellation=shop.cancellation,
         preparation=shop.preparation,
+        deadlines=shop.deadlines,
+        shipping=shop.shipping,
+        coach_sessions=shop.coach_sessions,
+        completion=shop.completion,
     )
     async with serving(app_of(replace(composition, services=services))) as app:
         await shop.schedules.ensure_first(clock())

@@ -14,12 +14,16 @@ from marketplace.fees.schedules import Schedules
 from marketplace.orders.cancellation import Cancellation
 from marketplace.orders.carts import Pricing
 from marketplace.orders.checkout import Buyer, Checkout
+from marketplace.orders.completion import Completion
+from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
 from marketplace.orders.reactions import react
 from marketplace.orders.reading import OrderView
 from marketplace.orders.records import Actor
 from marketplace.orders.refunds import OrderRefunds
+from marketplace.orders.sessions import CoachSessions
+from marketplace.orders.shipping import Shipping
 from marketplace.orders.totals import Wanted
 from marketplace.sellers.vouching import Vouching
 from payments.database import engine, execute, row
@@ -28,8 +32,10 @@ from payments.ids import IntentId, OperationId, PaymentId, SellerId, new_id
 from payments.lifecycle import IntentForBuyer, Payments
 from payments.operations import Operations
 from payments.refunds import Refunds
+from payments.tracking import Tracking
 from tests.clocks import MovedClock
 from tests.connect.fakes import FakeAccountGateway
+from tests.fake_tracking import FakeTracking
 from tests.fakes import FakeGateway
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -158,6 +164,11 @@ class Shop:
     checkout: Checkout
     cancellation: Cancellation
     preparation: Preparation
+    deadlines: Deadlines
+    shipping: Shipping
+    stripe_tracking: FakeTracking
+    coach_sessions: CoachSessions
+    completion: Completion
     schedules: Schedules
     catalog: Catalog
 
@@ -233,20 +244,28 @@ def assembled(clock: MovedClock) -> Shop:
     operations = Operations(clock)
     accounts = Accounts(stripe_accounts, operations, clock)
     payments = Payments(stripe, operations, react, clock)
-    refunds = Refunds(stripe, operations, react, clock)
+    refunds = OrderRefunds(Refunds(stripe, operations, react, clock))
     vouching = Vouching(accounts)
     catalog, schedules = Catalog(), Schedules()
+    cancellation = Cancellation(payments, refunds)
+    preparation = Preparation(payments, vouching, schedules)
+    tracking = FakeTracking()
     return Shop(
         clock=clock,
         stripe=stripe,
         stripe_accounts=stripe_accounts,
         accounts=accounts,
         payments=payments,
-        refunds=OrderRefunds(refunds),
+        refunds=refunds,
         orders=Orders(Pricing(catalog, schedules)),
         checkout=Checkout(payments, vouching, catalog),
-        cancellation=Cancellation(payments),
-        preparation=Preparation(payments, vouching, schedules),
+        cancellation=cancellation,
+        preparation=preparation,
+        deadlines=Deadlines(payments, preparation, vouching),
+        shipping=Shipping(Tracking(tracking, operations, clock)),
+        stripe_tracking=tracking,
+        coach_sessions=CoachSessions(cancellation),
+        completion=Completion(),
         schedules=schedules,
         catalog=catalog,
     )

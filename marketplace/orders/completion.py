@@ -1,0 +1,102 @@
+"""The end of an order that went well: its buyer says so, the session is over, or time has passed."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from marketplace.orders import records, steps
+from marketplace.orders.errors import CompletionTooEarly, OrderError
+from marketplace.orders.fulfilment import (
+    is_session,
+    require_not_canceling,
+    require_not_held,
+    require_party,
+)
+from marketplace.orders.order_states import after
+from marketplace.orders.reading import OrderView, view
+from marketplace.orders.records import Actor, OrderRecord
+from marketplace.orders.steps import PLATFORM
+from payments.database import execute, rows, transaction
+
+_PUT_OFF: Final = timedelta(hours=6)
+"""When an order that is held, or being canceled, is looked at again."""
+
+_log = structlog.get_logger("marketplace.orders.completion")
+
+
+class Completion:
+    """Use cases of completing an order."""
+
+    async def complete(self, order_id: str, actor: Actor, now: datetime) -> OrderView:
+        """The buyer has what they paid for.
+
+        Its buyer may say so once it is paid, of a session once that began; its seller once a session is
+        over; an admin always. What is shipped completes by time when its buyer is silent. Raises
+        OrderNotFound, OrderStepRefused, CompletionTooEarly, FulfilmentHeld, CancellationUnderWay.
+        """
+        async with transaction():
+            order = await records.lock(order_id)
+            require_party(order, actor)
+            after(order.status, "completed")
+            _require_time(order, actor, now)
+            await _complete(order, actor.account_id, now)
+        return await view(await records.require(order_id, actor))
+
+    async def complete_due(self, now: datetime, limit: int = 50) -> int:
+        """The sweep: what nobody objected to is complete; answers how many were looked at."""
+        due = await rows(
+            "SELECT id FROM orders WHERE status IN ('paid', 'shipped') AND completes_at <= $1 "
+            "ORDER BY completes_at LIMIT $2",
+            now,
+            limit,
+        )
+        for record in due:
+            try:
+                await self._complete_by_time(record["id"], now)
+            except OrderError as refusal:
+                _log.info("not complete", order_id=record["id"], why=type(refusal).__name__)
+                await _put_off(record["id"], now)
+            except Exception:  # noqa: BLE001 - one order must not keep the others waiting
+                _log.exception("cannot be completed", order_id=record["id"], alarm=True)
+                await _put_off(record["id"], now)
+        return len(due)
+
+    async def _complete_by_time(self, order_id: str, now: datetime) -> None:
+        async with transaction():
+            order = await records.lock(order_id)
+            if order.completes_at is not None and order.completes_at <= now:
+                after(order.status, "completed")
+                await _complete(order, PLATFORM, now, "by time")
+
+
+async def _complete(
+    order: OrderRecord, actor_id: str, now: datetime, reason: str | None = None
+) -> None:
+    require_not_held(order)
+    await require_not_canceling(order)
+    await steps.take(order, "completed", actor=actor_id, now=now, reason=reason)
+
+
+def _require_time(order: OrderRecord, actor: Actor, now: datetime) -> None:
+    if actor.is_admin:
+        return
+    if actor.account_id == order.buyer_id:
+        if is_session(order) and order.session_at is not None and now < order.session_at:
+            raise CompletionTooEarly(order.id, "session_ahead", order.session_at)
+    elif not is_session(order):
+        why = "in_delivery" if order.status == "shipped" else "not_shipped"
+        raise CompletionTooEarly(order.id, why, order.completes_at)
+    elif order.session_ends_at is None:
+        raise CompletionTooEarly(order.id, "not_scheduled", None)
+    elif now < order.session_ends_at:
+        raise CompletionTooEarly(order.id, "session_not_over", order.session_ends_at)
+
+
+async def _put_off(order_id: str, now: datetime) -> None:
+    await execute(
+        "UPDATE orders SET completes_at = $2 WHERE id = $1 AND completes_at <= $3",
+        order_id,
+        now + _PUT_OFF,
+        now,
+    )

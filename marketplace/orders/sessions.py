@@ -1,0 +1,149 @@
+"""Sessions with a coach: when they take place, and what becomes of the order when somebody did not come.
+
+The seller sets the time and may move it. Without the buyer the session is done, and nothing is given back;
+without the seller the order is canceled and all of it is.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+import msgspec
+
+from marketplace.orders import records, steps
+from marketplace.orders.cancellation import Cancellation
+from marketplace.orders.errors import SellerOnly, SessionNotStarted, SessionTimeRefused
+from marketplace.orders.fulfilment import (
+    require_not_canceling,
+    require_not_held,
+    require_party,
+    require_seller,
+    require_session,
+)
+from marketplace.orders.order_states import after
+from marketplace.orders.reading import OrderView, view
+from marketplace.orders.records import Actor, OrderRecord
+from payments.database import execute, transaction
+from payments.refunds import PlannedRefund
+
+SHORTEST: Final = timedelta(minutes=5)
+LONGEST: Final = timedelta(hours=24)
+FARTHEST_AHEAD: Final = timedelta(days=366)
+ABSENT_AFTER: Final = timedelta(minutes=15)
+"""Who is not there by then did not come."""
+TIME_TO_COMPLAIN: Final = timedelta(hours=24)
+"""After its end a session is complete by itself, unless its buyer says that the seller did not come."""
+
+Party = Literal["buyer", "seller"]
+
+
+class Appointment(msgspec.Struct, frozen=True, kw_only=True):
+    """From when to when a session takes place."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+def checked(appointment: Appointment, now: datetime) -> Appointment:
+    """One that can be kept. Raises SessionTimeRefused."""
+    starts_at, ends_at = appointment.starts_at, appointment.ends_at
+    if starts_at <= now:
+        raise SessionTimeRefused("past", now)
+    if starts_at > now + FARTHEST_AHEAD:
+        raise SessionTimeRefused("too_far", now + FARTHEST_AHEAD)
+    if ends_at < starts_at + SHORTEST:
+        raise SessionTimeRefused("too_short", starts_at + SHORTEST)
+    if ends_at > starts_at + LONGEST:
+        raise SessionTimeRefused("too_long", starts_at + LONGEST)
+    return appointment
+
+
+class CoachSessions:
+    """Use cases of an order's session."""
+
+    def __init__(self, cancellation: Cancellation) -> None:
+        self._cancellation = cancellation
+
+    async def schedule(
+        self, order_id: str, actor: Actor, appointment: Appointment, now: datetime
+    ) -> OrderView:
+        """Set or move the session's time; the same time again changes nothing.
+
+        Raises OrderNotFound, SellerOnly, NotASession, OrderStepRefused unless it is paid,
+        CancellationUnderWay, SessionTimeRefused.
+        """
+        async with transaction():
+            order = await records.lock(order_id)
+            require_seller(order, actor)
+            require_session(order)
+            after(order.status, "session_scheduled")
+            await require_not_canceling(order)
+            kept = checked(appointment, now)
+            if (order.session_at, order.session_ends_at) != (kept.starts_at, kept.ends_at):
+                await _set(order, kept)
+                await steps.take(
+                    order,
+                    "session_scheduled",
+                    actor=actor.account_id,
+                    now=now,
+                    reason=kept.starts_at.isoformat(),
+                )
+        return await view(await records.require(order_id, actor))
+
+    async def report_absence(
+        self, order_id: str, actor: Actor, absent: Party, now: datetime
+    ) -> OrderView:
+        """Somebody did not come: the buyer (as the seller says), or the seller (as either says).
+
+        A seller may own up to it beforehand. Raises OrderNotFound, SellerOnly, NotASession,
+        OrderStepRefused, SessionNotStarted, FulfilmentHeld, CancellationUnderWay; for the refund what
+        `Cancellation.cancel` raises.
+        """
+        planned = None
+        async with transaction():
+            order = await records.lock(order_id)
+            require_party(order, actor)
+            require_session(order)
+            if absent == "buyer":
+                await _buyer_absent(order, actor, now)
+            else:
+                planned = await self._seller_absent(order, actor, now)
+        await self._cancellation.carry_out(planned)
+        return await view(await records.require(order_id, actor))
+
+    async def _seller_absent(
+        self, order: OrderRecord, actor: Actor, now: datetime
+    ) -> PlannedRefund | None:
+        after(order.status, "seller_absent")
+        await require_not_canceling(order)
+        if not actor.sells(order):
+            _require_begun(order, now)
+        await steps.take(order, "seller_absent", actor=actor.account_id, now=now)
+        return await self._cancellation.plan_whole_refund(
+            order, actor, now, "the seller did not come"
+        )
+
+
+async def _buyer_absent(order: OrderRecord, actor: Actor, now: datetime) -> None:
+    if not actor.sells(order):
+        raise SellerOnly(order.id)
+    after(order.status, "buyer_absent")
+    require_not_held(order)
+    await require_not_canceling(order)
+    _require_begun(order, now)
+    await steps.take(order, "buyer_absent", actor=actor.account_id, now=now)
+
+
+def _require_begun(order: OrderRecord, now: datetime) -> None:
+    absent_from = None if order.session_at is None else order.session_at + ABSENT_AFTER
+    if absent_from is None or now < absent_from:
+        raise SessionNotStarted(order.id, absent_from)
+
+
+async def _set(order: OrderRecord, appointment: Appointment) -> None:
+    await execute(
+        "UPDATE orders SET session_at = $2, session_ends_at = $3, completes_at = $4 WHERE id = $1",
+        order.id,
+        appointment.starts_at,
+        appointment.ends_at,
+        appointment.ends_at + TIME_TO_COMPLAIN,
+    )
