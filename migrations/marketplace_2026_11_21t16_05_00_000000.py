@@ -58,6 +58,10 @@ INDEXES = [
     # One change of a cart at a time, one default card, one capture: said to the database too.
     "CREATE UNIQUE INDEX order_changes_one_asked ON order_changes (order_id) WHERE state = 'asked'",
     "CREATE UNIQUE INDEX cards_one_default ON cards (buyer_id) WHERE is_default AND removed_at IS NULL",
+    "CREATE UNIQUE INDEX operations_one_confirmation ON operations (subject) "
+    "WHERE kind = 'confirm_intent' AND concluded_at IS NULL",
+    "CREATE UNIQUE INDEX operations_one_amendment ON operations (subject) "
+    "WHERE kind = 'update_intent' AND concluded_at IS NULL",
     # Sweeps: state is the queue, so each has an index over just its due rows.
     "DROP INDEX orders_checkout_expiry",
     "CREATE INDEX orders_expiry_due ON orders (expiry_due_at) WHERE status = 'checkout'",
