@@ -7,6 +7,7 @@ PaymentError
 |   |-- CurrencyMismatch
 |   |-- PaymentStepRefused      the payment's status does not allow this
 |   |-- RefundExceedsCaptured
+|   |-- PaymentDisputed         a dispute is open: the bank takes the money itself
 |   |-- DisputeStepRefused      the dispute's status does not allow this
 |   |-- EvidenceRefused         Stripe would not take such evidence
 |   `-- RequestReused           the same idempotency key with other parameters
@@ -94,6 +95,14 @@ class EvidenceRefused(PaymentRefused):
     def __init__(self, why: str, field: str | None) -> None:
         self.why, self.field = why, field
         super().__init__(why, field)
+
+
+class PaymentDisputed(PaymentRefused):
+    """The buyer's bank is taking the money back: refunded too, it would go back twice."""
+
+    def __init__(self, dispute_id: str) -> None:
+        self.dispute_id = dispute_id
+        super().__init__(dispute_id)
 
 
 class RequestReused(PaymentRefused):

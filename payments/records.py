@@ -60,6 +60,9 @@ class RefundRecord(msgspec.Struct, frozen=True, kw_only=True):
     return_fee: bool | None
     lines: str | None
     pending_reason: str | None
+    # What it takes back of the order's transfer by itself, and the seller's part of the fee with it.
+    transfer_amount: int
+    fee_amount: int
     status: str
     stripe_refund_id: str | None
     requested_by: str | None

@@ -1,4 +1,4 @@
-"""Refunds: money back to the buyer, the seller's transfer reversed and the fee returned with it.
+"""Refunds: money back to the buyer; the seller's share and the fee follow the refund's policy.
 
 The row exists, and counts against what is left, before Stripe is asked: parallel refunds are serialized by
 the order's lock and can never exceed what was captured. The key is the refund's own id, so two equal
@@ -9,29 +9,29 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+import structlog
 
-from payments.absorption import Absorption
 from payments.currencies import check_whole
-from payments.database import execute, lock_order, require_transaction, row, rows, value
+from payments.database import execute, lock_order, require_transaction, row, rows
 from payments.errors import (
-    OutcomeUnknown,
-    PaymentNotFound,
-    PaymentStepRefused,
+    PaymentError,
     RefundExceedsCaptured,
     RefundNotFound,
     RequestReused,
     StripeRejected,
 )
 from payments.events import Announce, Clock
-from payments.gateway import IntentSnapshot, PaymentGateway, RefundDraft, RefundSnapshot
+from payments.gateway import PaymentGateway
 from payments.ids import IdempotencyKey, IntentId, OperationId, OrderId, PaymentId, RefundId, new_id
-from payments.operations import Operation, Operations
-from payments.records import COLUMNS, REFUND_COLUMNS, PaymentRecord, RefundRecord
+from payments.operations import Operations
+from payments.records import REFUND_COLUMNS, PaymentRecord, RefundRecord
+from payments.refund_operations import CREATE, CreateRefund, SharedRefundDraft
+from payments.refund_policy import RefundPolicy, Shares, shares
+from payments.standing import captured_payment, refundable, standing
 
-CREATE = "create_refund"
 RefundReason = Literal["duplicate", "fraudulent", "requested_by_customer"]
-_OUT = "('failed', 'canceled', 'refused')"
-"""Statuses of refunds that took nothing, or gave it back: they do not count against the captured total."""
+
+_log = structlog.get_logger("payments.refunds")
 
 
 class PlannedRefund(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +52,7 @@ class Refunds:
         clock: Clock,
     ) -> None:
         self._operations = operations
-        performer = _CreateRefund(gateway, Absorption(announce, clock), clock)
-        operations.register(CREATE, performer, standing=True)
+        operations.register(CREATE, CreateRefund(gateway, announce, clock), standing=True)
 
     async def plan(
         self,
@@ -64,56 +63,61 @@ class Refunds:
         requested_by: str,
         idempotency_key: str,
         now: datetime,
+        policy: RefundPolicy | None = None,
+        lines: str | None = None,
     ) -> PlannedRefund:
         """Reserve `amount` (minor units; None means all that is left) and write the refund down.
 
-        Inside the caller's transaction; takes the order's lock. The same requester with the same key gets
-        the same refund. Raises PaymentNotFound, PaymentStepRefused when nothing was captured,
-        RefundExceedsCaptured, AmountNotChargeable where the currency has no such amount, RequestReused when
-        the key stood for another refund.
+        `lines` is kept with it: what of the order it is for, as JSON. Without a `policy` the seller bears it
+        and the fee is returned. Inside the caller's transaction; takes the order's lock. The same
+        requester with the same key gets the same refund. Raises PaymentNotFound, PaymentStepRefused when
+        nothing was captured, PaymentDisputed, RefundExceedsCaptured, AmountNotChargeable where the currency
+        has no such amount, RequestReused when the key stood for another refund.
         """
         require_transaction()
         await lock_order(order_id)
-        earlier = await self._requested(order_id, amount, requested_by, idempotency_key)
+        earlier = await self._requested(order_id, amount, lines, requested_by, idempotency_key)
         if earlier is not None:
             return earlier
-        payment = await self._captured(order_id)
-        left = payment.amount_captured - await _reserved(payment.id)
+        payment = await captured_payment(order_id)
+        left = await refundable(payment)
         asked = left if amount is None else amount
         if not 0 < asked <= left:
             raise RefundExceedsCaptured(asked=asked, refundable=left, currency=payment.currency)
         check_whole(asked, payment.currency)
-        refund_id, operation_id = RefundId(new_id("rfd")), OperationId(new_id("op"))
-        await _insert(refund_id, payment, asked, reason, requested_by, idempotency_key, now)
-        draft = RefundDraft(
-            operation_id=operation_id,
-            refund_id=refund_id,
-            payment_id=PaymentId(payment.id),
-            order_id=OrderId(order_id),
-            intent_id=IntentId(payment.intent_id or ""),
-            amount=asked,
-            reason=reason,
-            reverse_transfer=True,
-            # Stripe refuses to return the fee of a charge that had none.
-            refund_application_fee=payment.fee_captured > 0,
+        policy = policy or RefundPolicy()
+        parts = shares(asked, policy, await standing(payment))
+        refund_id = RefundId(new_id("rfd"))
+        await _insert(
+            refund_id,
+            payment,
+            asked,
+            reason,
+            policy,
+            parts,
+            lines,
+            requested_by,
+            idempotency_key,
+            now,
         )
-        await self._operations.plan(
-            kind=CREATE,
-            subject=refund_id,
-            order_id=order_id,
-            key=IdempotencyKey(f"refund:{refund_id}"),
-            draft=draft,
-            operation_id=operation_id,
-            now=now,
-        )
+        operation_id = await self._plan_operation(refund_id, payment, asked, reason, parts, now)
         return PlannedRefund(refund_id=refund_id, operation_id=operation_id)
 
     async def carry_out(self, planned: PlannedRefund) -> RefundRecord:
-        """Ask Stripe for the refund and book it with its reversal and fee.
+        """Ask Stripe for the refund, and for the seller's share of it.
 
-        No transaction may be open. Raises StripeRejected, NotSent, OutcomeUnknown.
+        No transaction may be open. Raises StripeRejected, NotSent, OutcomeUnknown. Once the buyer has their
+        money nothing more is raised: what is still open of the seller's share is the sweep's.
         """
-        await self._operations.carry_out(planned.operation_id)
+        try:
+            await self._operations.carry_out(planned.operation_id)
+        except StripeRejected:
+            # Refused with the seller's part, it may have been planned anew without it.
+            renewed = await self._latest(planned.refund_id)
+            if renewed == planned.operation_id:
+                raise
+            await self._operations.carry_out(renewed)
+        await self._carry_on(planned.refund_id)
         return await self.require(planned.refund_id)
 
     async def require(self, refund_id: str) -> RefundRecord:
@@ -130,11 +134,80 @@ class Refunds:
         )
         return [RefundRecord(**record) for record in found]
 
+    async def _plan_operation(
+        self,
+        refund_id: RefundId,
+        payment: PaymentRecord,
+        amount: int,
+        reason: RefundReason | None,
+        parts: Shares,
+        now: datetime,
+    ) -> OperationId:
+        operation_id = OperationId(new_id("op"))
+        draft = SharedRefundDraft(
+            operation_id=operation_id,
+            refund_id=refund_id,
+            payment_id=PaymentId(payment.id),
+            order_id=OrderId(payment.order_id),
+            intent_id=IntentId(payment.intent_id or ""),
+            amount=amount,
+            reason=reason,
+            reverse_transfer=parts.with_transfer,
+            refund_application_fee=parts.with_fee,
+            reversal=parts.reversal,
+            fee_return=parts.fee_return,
+        )
+        return await self._operations.plan(
+            kind=CREATE,
+            subject=refund_id,
+            order_id=payment.order_id,
+            key=IdempotencyKey(f"refund:{refund_id}"),
+            draft=draft,
+            operation_id=operation_id,
+            now=now,
+        )
+
+    async def _carry_on(self, refund_id: str) -> None:
+        """Carry out what follows from the refund; the buyer has their money whatever comes of it."""
+        followers = await rows(
+            "SELECT o.id FROM operations o WHERE o.concluded_at IS NULL AND o.subject IN ("
+            "  SELECT id FROM transfer_movements WHERE status = 'planned' AND kind = 'reversal' "
+            "  AND (cause = $1 OR cause LIKE $1 || '+%') "
+            "  UNION ALL SELECT id FROM fee_returns WHERE cause = $1 AND status = 'planned')",
+            f"refund:{refund_id}",
+        )
+        for record in followers:
+            try:
+                await self._operations.carry_out(OperationId(record["id"]))
+            except PaymentError as error:
+                _log.warning(
+                    "the seller's part of a refund is open or refused",
+                    refund_id=refund_id,
+                    operation_id=record["id"],
+                    outcome=type(error).__name__,
+                )
+
+    async def _latest(self, refund_id: str) -> OperationId:
+        found = await row(
+            "SELECT id FROM operations WHERE subject = $1 AND kind = $2 "
+            "ORDER BY created_at DESC, id DESC LIMIT 1",
+            refund_id,
+            CREATE,
+        )
+        assert found is not None
+        return OperationId(found["id"])
+
     async def _requested(
-        self, order_id: str, amount: int | None, requested_by: str, idempotency_key: str
+        self,
+        order_id: str,
+        amount: int | None,
+        lines: str | None,
+        requested_by: str,
+        idempotency_key: str,
     ) -> PlannedRefund | None:
         found = await row(
-            "SELECT r.id, r.order_id, r.amount, o.id AS operation_id FROM refunds r JOIN operations o "
+            "SELECT r.id, r.order_id, r.amount, r.lines, o.id AS operation_id "
+            "FROM refunds r JOIN operations o "
             "ON o.subject = r.id AND o.kind = $3 "
             "WHERE r.requested_by = $1 AND r.idempotency_key = $2 "
             # The latest: an earlier one had no effect at Stripe.
@@ -145,93 +218,12 @@ class Refunds:
         )
         if found is None:
             return None
-        if found["order_id"] != order_id or amount not in (None, found["amount"]):
+        same = found["order_id"] == order_id and found["lines"] == lines
+        if not same or amount not in (None, found["amount"]):
             raise RequestReused(idempotency_key)
         return PlannedRefund(
             refund_id=RefundId(found["id"]), operation_id=OperationId(found["operation_id"])
         )
-
-    async def _captured(self, order_id: str) -> PaymentRecord:
-        found = await row(
-            f"SELECT {COLUMNS} FROM payments WHERE order_id = $1 AND live FOR UPDATE", order_id
-        )
-        if found is None:
-            raise PaymentNotFound(order_id)
-        payment = PaymentRecord(**found)
-        if payment.amount_captured == 0:
-            raise PaymentStepRefused("refund", payment_status=payment.status)
-        return payment
-
-
-class _Refunded(msgspec.Struct, frozen=True, kw_only=True):
-    """Stripe's answer, and the whole payment read after it: the reversal and the returned fee."""
-
-    refund: RefundSnapshot
-    intent: IntentSnapshot
-
-    @property
-    def request_id(self) -> str | None:
-        """Stripe's id of the request that told this."""
-        return self.intent.request_id
-
-    def whole(self) -> IntentSnapshot:
-        """The payment with this refund in it, should the read have missed it."""
-        charge = self.intent.charge
-        if charge is None or self.refund.id in {seen.id for seen in charge.refunds}:
-            return self.intent
-        charge = msgspec.structs.replace(charge, refunds=(*charge.refunds, self.refund))
-        return msgspec.structs.replace(self.intent, charge=charge)
-
-
-class _CreateRefund:
-    """Performs the refund: ask, then read the payment. Both are repeated safely under the same key."""
-
-    draft_type = RefundDraft
-
-    def __init__(self, gateway: PaymentGateway, absorption: Absorption, clock: Clock) -> None:
-        self._gateway, self._absorption, self._clock = gateway, absorption, clock
-
-    async def send(self, draft: RefundDraft, key: IdempotencyKey) -> _Refunded:
-        return await self._read(draft, await self._gateway.create_refund(draft, key))
-
-    async def find(self, draft: RefundDraft) -> _Refunded | None:
-        refund = await self._gateway.find_refund(draft)
-        return None if refund is None else await self._read(draft, refund)
-
-    async def _read(self, draft: RefundDraft, refund: RefundSnapshot) -> _Refunded:
-        try:
-            intent = await self._gateway.retrieve_intent(draft.intent_id)
-        except StripeRejected as refusal:
-            # The refund is made: a no to reading the payment must never count as a no to it.
-            raise OutcomeUnknown(f"cannot_look:{refusal.code}") from refusal
-        return _Refunded(refund=refund, intent=intent)
-
-    async def succeeded(self, operation: Operation, draft: RefundDraft, result: _Refunded) -> str:
-        await self._absorption.absorb(draft.order_id, result.whole())
-        return result.refund.id
-
-    async def rejected(
-        self, operation: Operation, draft: RefundDraft, rejection: StripeRejected
-    ) -> None:
-        """Stripe will not refund: what was reserved is free again."""
-        await lock_order(draft.order_id)
-        await execute(
-            "UPDATE refunds SET status = 'refused', failure_reason = $2, updated_at = $3 "
-            "WHERE id = $1 AND status = 'planned'",
-            draft.refund_id,
-            rejection.code[:80],
-            self._clock(),
-        )
-
-
-async def _reserved(payment_id: str) -> int:
-    """What refunds that are not out have taken or may still take. Minor units."""
-    taken: int = await value(
-        "SELECT coalesce(sum(amount), 0)::bigint FROM refunds "
-        f"WHERE payment_id = $1 AND status NOT IN {_OUT}",
-        payment_id,
-    )
-    return taken
 
 
 async def _insert(
@@ -239,14 +231,18 @@ async def _insert(
     payment: PaymentRecord,
     amount: int,
     reason: str | None,
+    policy: RefundPolicy,
+    parts: Shares,
+    lines: str | None,
     requested_by: str,
     idempotency_key: str,
     now: datetime,
 ) -> None:
     await execute(
         "INSERT INTO refunds (id, payment_id, order_id, currency, amount, reason, status, requested_by, "
-        "idempotency_key, created_at, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, 'planned', $7, $8, $9, $9)",
+        "idempotency_key, reverse_transfer, return_fee, transfer_amount, fee_amount, lines, "
+        "created_at, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, 'planned', $7, $8, $9, $10, $11, $12, $13, $14, $14)",
         refund_id,
         payment.id,
         payment.order_id,
@@ -255,5 +251,10 @@ async def _insert(
         reason,
         requested_by,
         idempotency_key,
+        parts.seller_bears,
+        parts.seller_bears and policy.returns_fee,
+        amount if parts.with_transfer else 0,
+        parts.fee,
+        lines,
         now,
     )

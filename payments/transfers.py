@@ -12,6 +12,7 @@ from datetime import datetime
 
 from payments.database import value
 from payments.events import Announce, Clock
+from payments.fee_returns import RETURN_FEE
 from payments.gateway import PaymentGateway
 from payments.ids import OperationId
 from payments.movement_operations import ReturnFee, ReverseTransfer, SendTransfer
@@ -19,8 +20,6 @@ from payments.movements import REVERSE, TRANSFER, Movement, movements_of, plan_r
 from payments.operations import Operations
 from payments.restoration import restore
 from payments.transfer_gateway import TransferGateway
-
-RETURN_FEE = "return_fee"
 
 
 class Transfers:

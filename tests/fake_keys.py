@@ -12,10 +12,10 @@ from payments.errors import (
     StripeMisconfigured,
     StripeRejected,
 )
-from payments.gateway import Draft, IntentSnapshot, RefundSnapshot
+from payments.gateway import Draft
 
 Fault = Literal["lost_before", "lost_after", "rate_limit", "error_500", "error_500_after"]
-Shown = TypeVar("Shown", IntentSnapshot, RefundSnapshot)
+Shown = TypeVar("Shown")
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -16,9 +16,12 @@ from payments.inbox import Inbox
 from payments.lifecycle import DestinationCharge, IntentForBuyer, Payments
 from payments.operations import Operations
 from payments.records import PaymentRecord, RefundRecord
+from payments.refund_policy import RefundPolicy
 from payments.refunds import Refunds
+from payments.transfers import Transfers
 from tests.clocks import MovedClock
 from tests.fakes import FakeGateway
+from tests.payments.fake_transfers import FakeTransfers
 
 
 class Till:
@@ -32,6 +35,10 @@ class Till:
         self.operations = operations
         self.payments = Payments(self.gateway, operations, self.hear, self.clock)
         self.refunds = Refunds(self.gateway, operations, self.hear, self.clock)
+        self.stripe_transfers = FakeTransfers(self.gateway)
+        self.transfers = Transfers(
+            self.stripe_transfers, self.gateway, operations, self.hear, self.clock
+        )
         self.inbox = Inbox(self.payments, live=False, clock=self.clock)
 
     async def hear(self, event: PaymentEvent) -> None:
@@ -80,7 +87,11 @@ class Till:
         await self.payments.carry_out(operation_id)
 
     async def refund(
-        self, order_id: str, amount: int | None = None, key: str | None = None
+        self,
+        order_id: str,
+        amount: int | None = None,
+        key: str | None = None,
+        policy: RefundPolicy | None = None,
     ) -> RefundRecord:
         async with transaction():
             planned = await self.refunds.plan(
@@ -90,8 +101,14 @@ class Till:
                 requested_by="acc_1",
                 idempotency_key=key or new_id("key"),
                 now=self.clock(),
+                policy=policy,
             )
         return await self.refunds.carry_out(planned)
+
+    async def sweep(self) -> None:
+        """What the worker does with operations, until none is due."""
+        while await self.operations.resume_due(self.clock(), 50):
+            pass
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
@@ -105,6 +122,9 @@ async def started(database_url: str) -> AsyncIterator[None]:
 
 async def _forget_the_storeys_above() -> None:
     await execute("ALTER TABLE payments DROP CONSTRAINT payments_order_id_exists")
+    for table in ("buyer_customers", "cards", "card_setups"):
+        await execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_buyer_id_exists")
+    await execute("ALTER TABLE debts DROP CONSTRAINT debts_seller_id_exists")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
