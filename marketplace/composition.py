@@ -7,6 +7,7 @@
 `app.py` puts HTTP in front of it, `worker.py` runs its sweeps; tests hand in a clock to move.
 """
 
+import functools
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,11 +22,19 @@ from marketplace.api import idempotency
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.fees.schedules import Schedules
+from marketplace.messages.post import Mailbox, Post, Smtp
+from marketplace.messages.reading import Messages
+from marketplace.messages.sending import Sending
 from marketplace.orders.cancellation import Cancellation
 from marketplace.orders.carts import Pricing
+from marketplace.orders.changes import Changes
 from marketplace.orders.checkout import Checkout
 from marketplace.orders.completion import Completion
+from marketplace.orders.confirmation import Confirmation
 from marketplace.orders.deadlines import Deadlines
+from marketplace.orders.expiry import Expiry
+from marketplace.orders.holds import Holds
+from marketplace.orders.late_money import LateMoney
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
 from marketplace.orders.reactions import react
@@ -38,7 +47,7 @@ from marketplace.sellers import payouts as seller_payouts
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.services import Services
-from marketplace.settings import Settings
+from marketplace.settings import Settings, host_of
 from marketplace.worker import Sweep
 from payments.database import engine
 from payments.events import Clock
@@ -101,14 +110,18 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     gateway = StripePaymentGateway(stripe)
     operations = Operations(clock)
     accounts = Accounts(StripeAccounts(stripe), operations, clock)
-    payments = Payments(gateway, operations, react, clock)
+    late_money = LateMoney()
+    announce = functools.partial(react, give_back=late_money.give_back)
+    payments = Payments(gateway, operations, announce, clock)
     inbox = Inbox(payments, live=settings.live, clock=clock)
     inbox.register("v2.core.account", accounts.take_notices)
     payouts = Payouts(StripePayouts(stripe), seller_payouts.react, clock)
     inbox.register("payout.", payouts.take_notices)
     vouching, catalog, schedules = Vouching(accounts), Catalog(), Schedules()
-    refunds = OrderRefunds(Refunds(gateway, operations, react, clock))
+    pricing, checkout = Pricing(catalog, schedules), Checkout(payments, vouching, catalog)
+    refunds = OrderRefunds(Refunds(gateway, operations, announce, clock))
     cancellation = Cancellation(payments, refunds)
+    late_money.use(payments, cancellation)
     preparation = Preparation(payments, vouching, schedules)
     return Services(
         settings=settings,
@@ -121,8 +134,14 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         catalog=catalog,
         fees=schedules,
         fee_review=FeeReview(),
-        orders=Orders(Pricing(catalog, schedules)),
-        checkout=Checkout(payments, vouching, catalog),
+        orders=Orders(pricing),
+        changes=Changes(payments, pricing),
+        checkout=checkout,
+        confirmation=Confirmation(
+            payments, vouching, checkout, return_url=f"{settings.public_url}/orders"
+        ),
+        expiry=Expiry(payments, vouching),
+        holds=Holds(),
         cancellation=cancellation,
         preparation=preparation,
         deadlines=Deadlines(payments, preparation, vouching),
@@ -135,7 +154,17 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         gateway=gateway,
         inbox=inbox,
         receipt=Receipt(),
+        messages=Messages(settings.public_url),
+        sending=Sending(_post(settings), public_url=settings.public_url, clock=clock),
     )
+
+
+def _post(settings: Settings) -> Post:
+    """Where e-mails go: to the configured server, else into a folder of this machine."""
+    sender, host = settings.mail_from, host_of(settings.public_url)
+    if settings.mailbox is None:
+        return Smtp(settings.smtp_url, sender=sender, host=host)
+    return Mailbox(settings.mailbox, sender=sender, host=host)
 
 
 def _sweeps(services: Services) -> tuple[Sweep, ...]:
@@ -164,7 +193,13 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             limit=25,
             lanes=2,
         ),
-        Sweep(name="checkouts", run_once=services.checkout.expire_due, every_seconds=30, limit=50),
+        Sweep(name="checkouts", run_once=services.expiry.expire_due, every_seconds=30, limit=50),
+        Sweep(
+            name="unpayable checkouts",
+            run_once=services.expiry.mark_unpayable,
+            every_seconds=60,
+            limit=200,
+        ),
         Sweep(name="deadlines", run_once=services.deadlines.run_due, every_seconds=30, limit=50),
         Sweep(
             name="completions",
@@ -177,6 +212,7 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
         Sweep(
             name="payout_lists", run_once=services.payouts.import_due, every_seconds=60, limit=20
         ),
+        Sweep(name="messages", run_once=services.sending.send_due, every_seconds=2, limit=20),
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
         Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
         Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),

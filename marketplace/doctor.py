@@ -1,8 +1,11 @@
 """`marketplace doctor`: is everything there that the program needs, and if not, what to do."""
 
 from dataclasses import dataclass
+from smtplib import SMTPException
 from typing import Literal
+from urllib.parse import urlsplit
 
+from marketplace.messages.post import Smtp, default_port
 from marketplace.migrating import migration_state
 from marketplace.readiness import DURABILITY_SETTINGS, ask_stripe, not_durable, server_version
 from marketplace.settings import Settings
@@ -32,6 +35,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *await _database(settings),
         *await _stripe(settings),
         _webhook_secrets(settings),
+        await _post(settings),
     ]
 
 
@@ -117,6 +121,24 @@ def _clock(skew_seconds: float) -> Finding:
     if abs(skew_seconds) > SKEW_WARNING_SECONDS:
         return Finding("clock", "warning", said, remedy)
     return Finding("clock", "ok", "agrees with Stripe's")
+
+
+async def _post(settings: Settings) -> Finding:
+    """Can e-mails be sent? Connects and signs in, without sending one."""
+    if settings.mailbox is not None:
+        said = f"no SMTP server: what people are written stays in {settings.mailbox}"
+        grade: Grade = "ok" if settings.sandboxed else "warning"
+        return Finding("e-mail", grade, said, "" if settings.sandboxed else "Set SMTP_URL.")
+    server = urlsplit(settings.smtp_url)
+    where = f"{server.hostname}:{server.port or default_port(server)}"
+    try:
+        await Smtp(settings.smtp_url, sender=settings.mail_from, host="doctor").check()
+    except (OSError, SMTPException) as error:
+        said = f"{where} does not take our sign-in ({type(error).__name__})"
+        return Finding(
+            "e-mail", "failure", said, "Check SMTP_URL: host, port, user, password, TLS."
+        )
+    return Finding("e-mail", "ok", f"{where} takes our e-mails, from {settings.mail_from}")
 
 
 def _webhook_secrets(settings: Settings) -> Finding:

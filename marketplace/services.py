@@ -7,10 +7,16 @@ from connect.payouts import Payouts
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.fees.schedules import Schedules
+from marketplace.messages.reading import Messages
+from marketplace.messages.sending import Sending
 from marketplace.orders.cancellation import Cancellation
+from marketplace.orders.changes import Changes
 from marketplace.orders.checkout import Checkout
 from marketplace.orders.completion import Completion
+from marketplace.orders.confirmation import Confirmation
 from marketplace.orders.deadlines import Deadlines
+from marketplace.orders.expiry import Expiry
+from marketplace.orders.holds import Holds
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
 from marketplace.orders.refunds import OrderRefunds
@@ -43,7 +49,11 @@ class Services:
     fees: Schedules
     fee_review: FeeReview
     orders: Orders
+    changes: Changes
     checkout: Checkout
+    confirmation: Confirmation
+    expiry: Expiry
+    holds: Holds
     cancellation: Cancellation
     preparation: Preparation
     deadlines: Deadlines
@@ -56,3 +66,5 @@ class Services:
     gateway: PaymentGateway
     inbox: Inbox
     receipt: Receipt
+    messages: Messages
+    sending: Sending

@@ -21,12 +21,22 @@ from marketplace.settings_rules import (
     Problem,
     Reading,
     default_public_url,
+    host_of,
     is_stripe_api,
     key_mode,
     problems_between,
 )
 
-__all__ = ["DATABASE", "NOTHING", "SERVING", "WORKING", "Problem", "Settings", "SettingsRefused"]
+__all__ = [
+    "DATABASE",
+    "NOTHING",
+    "SERVING",
+    "WORKING",
+    "Problem",
+    "Settings",
+    "SettingsRefused",
+    "host_of",
+]
 
 # What a command cannot do without; everything else has a default or is not its concern.
 NOTHING: tuple[str, ...] = ()
@@ -59,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_js_url: str = STRIPE_JS_URL
     stripe_transport: Literal["aiohttp", "httpx"] = "aiohttp"
     public_url: str = "http://127.0.0.1:8000"  # without a slash at its end
+    smtp_url: str = ""  # empty: e-mails are kept in a folder
+    mail_from: str = "no-reply@localhost"
     host: str = "127.0.0.1"
     port: int = 8000
     sandbox_port: int = 12111
@@ -74,6 +86,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def sandboxed(self) -> bool:
         """Whether the Stripe we talk to is not Stripe's own."""
         return not (self.stripe_secret_key and is_stripe_api(self.stripe_api_base))
+
+    @property
+    def mailbox(self) -> Path | None:
+        """The folder that e-mails are kept in when there is no SMTP server."""
+        return None if self.smtp_url else self.data_directory / "mailbox"
+
+    @property
+    def mailbox_shown(self) -> bool:
+        """Whether anybody may read what is written to everybody: in the sandboxed program only."""
+        return self.sandboxed and not self.live and not self.smtp_url
 
     def __repr__(self) -> str:
         shown = ("public_url", "host", "port", "stripe_api_base", "log_level", "data_directory")
@@ -109,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def _read(cls, reading: Reading) -> "Settings":
         host, port = reading.text("HOST", "127.0.0.1"), reading.number("PORT", 8000, 1, 65535)
+        public_url = reading.url("PUBLIC_URL", default_public_url(host, port))
         api_base = reading.url("STRIPE_API_BASE", STRIPE_API_BASE)
         js_default = STRIPE_JS_URL if is_stripe_api(api_base) else f"{api_base}/stripe.js"
         platform = reading.webhook_secrets("STRIPE_WEBHOOK_SECRETS_PLATFORM")
@@ -128,7 +151,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             stripe_transport=reading.choice(
                 "MARKETPLACE_STRIPE_TRANSPORT", "aiohttp", ("aiohttp", "httpx")
             ),
-            public_url=reading.url("PUBLIC_URL", default_public_url(host, port)),
+            public_url=public_url,
+            smtp_url=reading.smtp_url("SMTP_URL"),
+            mail_from=reading.mail_from("MAIL_FROM", f"no-reply@{host_of(public_url)}"),
             host=host,
             port=port,
             sandbox_port=reading.number("SANDBOX_PORT", 12111, 1, 65535),

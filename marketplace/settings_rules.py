@@ -43,6 +43,7 @@ _REMEDIES = {
     ),
 }
 _KEY = re.compile(r"(?P<kind>sk|rk|pk)_(?P<mode>test|live)_[A-Za-z0-9_]{8,}")
+_MAIL_FROM = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+|[^@<>,;\"]+ <[^\s@<>,;]+@[^\s@<>,;]+>")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9_+/=-]{16,}")
 
 
@@ -154,6 +155,36 @@ class Reading:
             return default
         return text.rstrip("/")
 
+    def smtp_url(self, name: str) -> str:
+        """An SMTP server, or an empty string when it is not set."""
+        text = self.text(name)
+        parts = _split(text)
+        fits = (
+            parts is not None
+            and parts.scheme in ("smtp", "smtps")
+            and bool(parts.hostname)
+            and (parts.username is None) == (parts.password is None)
+            and not (parts.path.strip("/") or parts.query or parts.fragment)
+        )
+        if text and not fits:
+            self.refuse(
+                name,
+                "is not the address of an SMTP server.",
+                "For example smtp://user:password@host:587, or smtps://user:password@host:465.",
+            )
+            return ""
+        return text
+
+    def mail_from(self, name: str, default: str) -> str:
+        """Who e-mails are from: an address, or a name with the address in angle brackets."""
+        text = self.text(name, default)
+        if not _MAIL_FROM.fullmatch(text):
+            self.refuse(
+                name, "is not an e-mail address.", "For example Market <market@example.com>."
+            )
+            return default
+        return text
+
     def database_url(self, name: str) -> str:
         text = self.text(name)
         if not text:
@@ -194,6 +225,12 @@ def default_public_url(host: str, port: int) -> str:
     """Where a browser on this machine finds a server bound to `host`."""
     name = "localhost" if host in ("0.0.0.0", "::") else host
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def host_of(url: str) -> str:
+    """The host of an address of ours; of this machine's, a name that may stand in an e-mail address."""
+    host = urlsplit(url).hostname or ""
+    return "localhost" if ":" in host or re.fullmatch(r"[0-9.]*", host) else host
 
 
 def problems_between(

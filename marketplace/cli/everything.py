@@ -180,6 +180,8 @@ def _tell(complete: Settings, given: Settings, *, filled: bool, logs: Path | Non
         addresses["Stripe sandbox"] = f"{complete.stripe_api_base}/_sandbox"
     else:
         addresses["Stripe"] = f"{complete.stripe_api_base}, {'LIVE' if given.live else 'test'} mode"
+    if complete.mailbox_shown:
+        addresses["Mailbox"] = f"{complete.public_url}/mailbox"
     if not given.database_url:
         addresses["PostgreSQL"] = complete.database_url
     if logs is not None:

@@ -62,7 +62,7 @@ async def _first_fee_schedule(chosen: Settings) -> bool:
 def doctor() -> None:
     """Check what the program needs and say what to do.
 
-    Database, migrations, durability, Stripe key, webhook secrets, clock. Ends with 0 when
+    Database, migrations, durability, Stripe key, webhook secrets, clock, e-mail. Ends with 0 when
     nothing failed.
     """
     chosen = configured(settings.WORKING)

@@ -19,6 +19,15 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Orders of theirs that are authorized lapse unless this is solved.",
             "/v1/admin/sellers/{seller_id}",
         ),
+        "seller_payout_failed": Text(
+            "A payout to a seller failed: {amount}",
+            (
+                "The bank of seller {seller_id} did not take {amount} (payout {payout_id}).",
+                "{explanation}",
+            ),
+            "The seller was told what to do.",
+            "/v1/admin/sellers/{seller_id}",
+        ),
         "order_revived": Text(
             "Money came for an order that had ended: {order_id}",
             ("{buyer} paid {total} to {shop} for {items} after the order had ended.", "{reason}."),

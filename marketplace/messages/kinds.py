@@ -48,10 +48,10 @@ Kind = Literal[
     "debt_written_off",
     "payout_paid",
     "payout_failed",
-    "statement_ready",
     "webhook_endpoint_disabled",
     # To an admin
     "seller_restricted",
+    "seller_payout_failed",
     "order_revived",
     "capture_refused",
     "deadline_escalated",

@@ -110,17 +110,12 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
             "A payout of {amount} failed",
             (
                 "Your bank did not take {amount}; it was to arrive on {arrival_at}.",
-                "What the bank said: {failure_message}",
+                "{explanation}",
+                "{what_to_do}",
                 "The money is back on your Stripe balance.",
             ),
-            "Correct your bank details in your Stripe dashboard; Stripe tries again then.",
-            "/v1/sellers/{seller_id}/payouts",
-        ),
-        "statement_ready": Text(
-            "Your statement of {month}",
-            ("What you sold, what was kept and what was paid out in {month} is ready.",),
             None,
-            "/v1/sellers/{seller_id}/statements/{month}",
+            "/v1/sellers/{seller_id}/payouts",
         ),
         "webhook_endpoint_disabled": Text(
             "A webhook endpoint was disabled",

@@ -263,6 +263,7 @@ def test_doctor_finds_a_whole_system_well_but_for_durability(database_url: str) 
     assert "ok    Stripe key: the sandbox accepts it, test mode" in told
     assert "ok    clock: agrees with Stripe's" in told
     assert "ok    webhook secrets: 1 for platform, 1 for accounts, 1 for connect" in told
+    assert "ok    e-mail: no SMTP server: what people are written stays in " in told
     # The tests' own server runs with fsync off.
     assert "FAIL  durability: fsync, full_page_writes is off" in told
     assert answer.returncode == 1
@@ -276,7 +277,14 @@ def test_doctor_says_what_to_do_about_each_failure() -> None:
     assert "FAIL  database: " in answer.stdout
     assert "FAIL  Stripe key: http://127.0.0.1:9 does not answer" in answer.stdout
     assert "Set STRIPE_WEBHOOK_SECRETS_PLATFORM" in answer.stdout
-    assert "3 of 3 checks failed" in answer.stderr
+    assert "3 of 4 checks failed" in answer.stderr
+
+
+def test_doctor_says_when_no_e_mail_can_be_sent() -> None:
+    answer = marketplace(
+        "doctor", **stripe_env(), DATABASE_URL=NOWHERE, SMTP_URL="smtp://127.0.0.1:9"
+    )
+    assert "FAIL  e-mail: 127.0.0.1:9 does not take our sign-in (ConnectionRefused" in answer.stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

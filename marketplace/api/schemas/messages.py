@@ -1,0 +1,50 @@
+"""What people were written."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from marketplace.messages.reading import ReadMessage
+from marketplace.paging import Page
+
+
+class MessageAnswer(msgspec.Struct, kw_only=True):
+    """A message to you. `state` is `due` until it was sent, `dead` when it could not be."""
+
+    id: Annotated[str, Meta(examples=["msg_01k9zc3v5m8q2r4t6w8y0abcde"])]
+    kind: Annotated[str, Meta(examples=["order_shipped"])]
+    subject_id: Annotated[
+        str,
+        Meta(
+            description="What it is about: an order, a seller, a payout.",
+            examples=["ord_01k9zc3v5m8q2r4t6w8y0abcde"],
+        ),
+    ]
+    subject: Annotated[str, Meta(examples=["Your order from Ada's mats was shipped"])]
+    paragraphs: Annotated[
+        list[str], Meta(examples=[["On its way to you: 1 x A yoga mat.", "Carrier: DHL."]])
+    ]
+    link: str | None
+    state: Annotated[str, Meta(examples=["sent"])]
+    created_at: datetime
+    sent_at: datetime | None
+
+    @classmethod
+    def of(cls, message: ReadMessage) -> "MessageAnswer":
+        """As it was written."""
+        facts = msgspec.structs.asdict(message)
+        return cls(**{**facts, "paragraphs": list(message.paragraphs)})
+
+
+class MessageList(msgspec.Struct, kw_only=True):
+    """Messages, the newest first."""
+
+    data: list[MessageAnswer]
+    has_more: bool
+
+    @classmethod
+    def of(cls, page: Page[ReadMessage]) -> "MessageList":
+        """One page."""
+        return cls(data=[MessageAnswer.of(one) for one in page.data], has_more=page.has_more)

@@ -1,0 +1,109 @@
+"""What people were written, over HTTP, and the page of a program without real people."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from litestar import Litestar
+
+from marketplace.app import app_of
+from marketplace.composition import compose
+from marketplace.messages import outbox
+from payments.database import transaction
+from payments.ids import new_id
+from tests.api.harness import Browser, client_of, serving, settings_for
+from tests.clocks import MovedClock
+
+CLOCK = MovedClock()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def app(database_url: str) -> AsyncIterator[Litestar]:
+    async with serving(app_of(compose(settings_for(database_url), CLOCK))) as running:
+        yield running
+
+
+async def told(person: Browser, shop: str, **facts: str) -> None:
+    async with transaction():
+        await outbox.tell(
+            kind="seller_suspended",
+            account_id=person.account["id"],
+            subject_id="sel_1",
+            cause=new_id("cause"),
+            facts={"seller_id": "sel_1", "shop": shop} | facts,
+            now=CLOCK(),
+        )
+
+
+async def test_people_read_their_own_messages_page_by_page(app: Litestar) -> None:
+    reader = await Browser(app).sign_up("reader@example.com")
+    other = await Browser(app).sign_up("other@example.com")
+    for number in range(3):
+        CLOCK.move(seconds=1)
+        await told(reader, f"Shop {number}")
+    await told(other, "Not yours")
+    first = (await reader.get("/v1/me/messages", limit=2)).json()
+    assert first["has_more"]
+    assert len(first["data"]) == 2
+    rest = (await reader.get("/v1/me/messages", starting_after=first["data"][-1]["id"])).json()
+    assert [len(rest["data"]), rest["has_more"]] == [1, False]
+    ids = [one["id"] for one in first["data"] + rest["data"]]
+    assert ids == sorted(ids, reverse=True)
+    assert "Not yours" not in str(first) + str(rest)
+    message = first["data"][0]
+    assert message["kind"] == "seller_suspended"
+    assert message["subject"] == "Your shop was suspended"
+    assert message["state"] == "due"
+    assert message["link"] == "https://market.test/v1/sellers/sel_1"
+
+
+async def test_a_message_whose_text_is_gone_does_not_hide_the_others(app: Litestar) -> None:
+    reader = await Browser(app).sign_up("patient@example.com")
+    await told(reader, "Fine")
+    async with transaction():
+        await outbox.tell(
+            kind="of_an_older_version",  # type: ignore[arg-type]
+            account_id=reader.account["id"],
+            subject_id="x",
+            cause=new_id("cause"),
+            facts={},
+            now=CLOCK(),
+        )
+    answer = await reader.get("/v1/me/messages")
+    assert answer.status_code == 200
+    assert {one["subject"] for one in answer.json()["data"]} == {
+        "Your shop was suspended",
+        "of an older version",
+    }
+
+
+async def test_messages_are_for_who_is_signed_in(app: Litestar) -> None:
+    async with client_of(app) as stranger:
+        assert (await stranger.get("/v1/me/messages")).status_code == 401
+
+
+async def test_the_mailbox_page_escapes_what_people_typed(app: Litestar) -> None:
+    reader = await Browser(app).sign_up("mallory@example.com")
+    await told(reader, "<script>alert(1)</script>", reason='"><img src=x onerror=alert(2)>')
+    async with client_of(app) as stranger:
+        answer = await stranger.get("/mailbox")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "mallory@example.com" in answer.text
+    assert "&lt;script&gt;alert(1)" in answer.text
+    assert "<script" not in answer.text
+    assert "<img" not in answer.text
+
+
+async def test_there_is_no_mailbox_page_beside_a_real_stripe_or_a_real_post(
+    app: Litestar, tmp_path: Path
+) -> None:
+    real = {"stripe_api_base": "https://api.stripe.com", "data_directory": tmp_path}
+    posted = {"smtp_url": "smtp://mail.example:25"}
+    for changes in (real, posted):
+        other = app_of(compose(settings_for("", **changes), CLOCK))
+        # No lifespan: the page is refused before anything is read.
+        async with client_of(other) as stranger:
+            answer = await stranger.get("/mailbox")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
