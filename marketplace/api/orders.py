@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
-from marketplace.api.actors import deciding, reading
+from marketplace.api.actors import reading
 from marketplace.api.idempotency import key_required, repeatable
 from marketplace.api.policies import signed_in
 from marketplace.api.principal import Principal
@@ -126,40 +126,6 @@ async def refresh_order(
     return OrderAnswer.of(await services.checkout.refresh(order_id, actor), actor)
 
 
-@post(
-    "/v1/orders/{order_id:str}/cancellation",
-    **signed_in("orders:write"),
-    status_code=200,
-    summary="Cancel an order",
-)
-async def cancel_order(
-    order_id: FromPath[str],
-    services: NamedDependency[Services],
-    principal: NamedDependency[Principal],
-) -> OrderAnswer:
-    """Before money is taken, by its buyer or its seller; a hold on the card is released."""
-    actor = deciding(principal)
-    view = await services.cancellation.cancel(order_id, actor, services.clock())
-    return OrderAnswer.of(view, actor)
-
-
-@post(
-    "/v1/orders/{order_id:str}/preparation",
-    **signed_in("orders:write"),
-    status_code=200,
-    summary="Prepare an order",
-)
-async def prepare_order(
-    order_id: FromPath[str],
-    services: NamedDependency[Services],
-    principal: NamedDependency[Principal],
-) -> OrderAnswer:
-    """You have the products ready: the money that the buyer's bank holds is captured now."""
-    actor = deciding(principal)
-    view = await services.preparation.prepare(order_id, actor, services.clock())
-    return OrderAnswer.of(view, actor)
-
-
 @get(
     "/v1/orders/{order_id:str}/attempts",
     **signed_in("orders:read"),
@@ -192,8 +158,6 @@ ROUTES: list[HTTPRouteHandler] = [
     read_order,
     begin_checkout,
     refresh_order,
-    cancel_order,
-    prepare_order,
     list_attempts,
     read_history,
 ]

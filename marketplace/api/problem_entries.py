@@ -217,6 +217,64 @@ ORDERS: Table = {
     orders.ShippingNotNeeded: Answer(
         422, "shipping_not_needed", "Sessions are not shipped", ("order_id",)
     ),
+    orders.LineUnknown: Answer(
+        422, "line_unknown", "The order has no such line", ("order_id", "listing_id")
+    ),
+    orders.PreparedTooMany: Answer(
+        422,
+        "prepared_too_many",
+        "Prepare none, or as many as were ordered at most",
+        ("listing_id", "quantity", "ordered"),
+    ),
+    orders.NothingPrepared: Answer(
+        422,
+        "nothing_prepared",
+        "Nothing is left to capture: cancel the order instead",
+        ("order_id",),
+    ),
+    orders.PreparationUnderWay: Answer(
+        409,
+        "preparation_under_way",
+        "The money is being captured for other lines: an order is captured once",
+        ("order_id",),
+    ),
+    orders.CancellationUnderWay: Answer(
+        409,
+        "cancellation_under_way",
+        "The order is being canceled: the money is on its way back",
+        ("order_id",),
+    ),
+    orders.ShippedAlready: Answer(
+        409,
+        "order_shipped",
+        "The order is on its way: ask its seller for a refund",
+        ("order_id",),
+    ),
+    orders.NotPaidFor: Answer(
+        409, "not_paid_for", "No captured money is behind this order", ("order_id",)
+    ),
+    orders.ParcelRefused: Answer(
+        422,
+        "parcel_refused",
+        "Say who carries the parcel and how to follow it",
+        ("field", "limit"),
+    ),
+    orders.NotASession: Answer(409, "not_a_session", "Only sessions have a time", ("order_id",)),
+    orders.SessionTimeRefused: Answer(
+        422, "session_time_refused", "A session cannot be at this time", ("why", "limit")
+    ),
+    orders.SessionNotStarted: Answer(
+        409,
+        "session_not_started",
+        "Nobody can have missed the session yet",
+        ("order_id", "absent_from"),
+    ),
+    orders.CompletionTooEarly: Answer(
+        409,
+        "completion_too_early",
+        "It is not certain yet that the buyer has what they paid for",
+        ("order_id", "why", "completes_at"),
+    ),
     orders.GroupNotFound: Answer(404, "checkout_group_not_found", NOT_FOUND),
     orders.GroupAbandoned: Answer(
         409, "checkout_group_abandoned", "You gave this checkout up", ("group_id",)

@@ -4,7 +4,7 @@ The seller sets the time and may move it. Without the buyer the session is done,
 without the seller the order is canceled and all of it is.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -37,24 +37,29 @@ Party = Literal["buyer", "seller"]
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
-    """From when to when a session takes place."""
+    """When a session begins, and how long it lasts."""
 
     starts_at: datetime
-    ends_at: datetime
+    lasts: timedelta
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it is over."""
+        return self.starts_at + self.lasts
 
 
 def checked(appointment: Appointment, now: datetime) -> Appointment:
     """One that can be kept. Raises SessionTimeRefused."""
-    starts_at, ends_at = appointment.starts_at, appointment.ends_at
+    starts_at, lasts = appointment.starts_at, appointment.lasts
     if starts_at <= now:
         raise SessionTimeRefused("past", now)
     if starts_at > now + FARTHEST_AHEAD:
         raise SessionTimeRefused("too_far", now + FARTHEST_AHEAD)
-    if ends_at < starts_at + SHORTEST:
+    if lasts < SHORTEST:
         raise SessionTimeRefused("too_short", starts_at + SHORTEST)
-    if ends_at > starts_at + LONGEST:
+    if lasts > LONGEST:
         raise SessionTimeRefused("too_long", starts_at + LONGEST)
-    return appointment
+    return Appointment(starts_at=starts_at.astimezone(UTC), lasts=lasts)
 
 
 class CoachSessions:

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from marketplace.api.schemas.fulfilment import SessionAnswer, ShipmentAnswer
 from marketplace.api.schemas.refunds import RefundAnswer
+from marketplace.orders import deadlines
 from marketplace.orders.order_states import Status
 from marketplace.orders.reading import OrderView
-from marketplace.orders.records import Actor
+from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.steps import StepRecord
 from marketplace.orders.totals import CaptureMethod, Line, Wanted
 from marketplace.paging import Page
@@ -108,6 +110,25 @@ class OrderAnswer(msgspec.Struct, kw_only=True):
     created_at: datetime
     updated_at: datetime
     checkout_expires_at: datetime
+    shipment: ShipmentAnswer | None
+    session: SessionAnswer | None
+    completes_at: Annotated[
+        datetime | None, Meta(description="When it is completed if nobody says anything.")
+    ]
+    canceling: Annotated[
+        bool, Meta(description="The refund of its cancellation is on its way.", examples=[False])
+    ]
+    prepare_by: Annotated[
+        datetime | UnsetType | None,
+        Meta(description="For the seller: when the hold is ended here, while there is one."),
+    ] = UNSET
+    held_reason: Annotated[
+        str | UnsetType | None,
+        Meta(
+            description="For the seller: why nothing may be captured, shipped or completed.",
+            examples=[None],
+        ),
+    ] = UNSET
 
     @classmethod
     def of(cls, view: OrderView, actor: Actor) -> "OrderAnswer":
@@ -128,6 +149,12 @@ class OrderAnswer(msgspec.Struct, kw_only=True):
             created_at=order.created_at,
             updated_at=order.updated_at,
             checkout_expires_at=order.checkout_expires_at,
+            shipment=ShipmentAnswer.of(view.shipment) if view.shipment else None,
+            session=_session(order),
+            completes_at=order.completes_at if order.status in ("paid", "shipped") else None,
+            canceling=view.canceling,
+            prepare_by=_prepare_by(view) if sells else UNSET,
+            held_reason=order.held_reason if sells else UNSET,
         )
 
 
@@ -248,6 +275,20 @@ class AdminOrderAnswer(msgspec.Struct, kw_only=True):
     steps: list[StepAnswer]
     attempts: list[AttemptAnswer]
     refunds: list[RefundAnswer]
+
+
+def _session(order: OrderRecord) -> SessionAnswer | None:
+    if order.session_at is None or order.session_ends_at is None:
+        return None
+    return SessionAnswer(starts_at=order.session_at, ends_at=order.session_ends_at)
+
+
+def _prepare_by(view: OrderView) -> datetime | None:
+    """Never later than the hold is really ended: it began after the order was placed."""
+    before = view.payment.capture_before if view.payment else None
+    if before is None or view.order.status != "authorized":
+        return None
+    return deadlines.moments(view.order.created_at, before)[-1]
 
 
 def _payment(view: OrderView, sells: bool) -> OrderPaymentAnswer | None:
