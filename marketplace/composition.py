@@ -21,6 +21,7 @@ from connect.stripe_payouts import StripePayouts
 from marketplace.api import idempotency
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
+from marketplace.disputes.cases import DisputeCases
 from marketplace.fees.schedules import Schedules
 from marketplace.messages.post import Mailbox, Post, Smtp
 from marketplace.messages.reading import Messages
@@ -31,6 +32,7 @@ from marketplace.orders.changes import Changes
 from marketplace.orders.checkout import Checkout
 from marketplace.orders.completion import Completion
 from marketplace.orders.confirmation import Confirmation
+from marketplace.orders.conversation import Conversation
 from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.expiry import Expiry
 from marketplace.orders.holds import Holds
@@ -50,16 +52,22 @@ from marketplace.services import Services
 from marketplace.settings import Settings, host_of
 from marketplace.worker import Sweep
 from payments.database import engine
+from payments.dispute_absorption import DisputeAbsorption
+from payments.disputes import Disputes
 from payments.events import Clock
+from payments.fraud_warnings import FraudWarnings
 from payments.inbox import Inbox
 from payments.lifecycle import Payments
 from payments.operations import Operations
 from payments.receipt import Receipt
 from payments.refunds import Refunds
 from payments.stripe_client import StripeApi
+from payments.stripe_disputes import StripeDisputes
 from payments.stripe_gateway import StripePaymentGateway
 from payments.stripe_tracking import StripeTracking
+from payments.stripe_transfers import StripeTransfers
 from payments.tracking import Tracking
+from payments.transfers import Transfers
 
 
 def wall_clock() -> datetime:
@@ -119,6 +127,17 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     inbox.register("payout.", payouts.take_notices)
     vouching, catalog, schedules = Vouching(accounts), Catalog(), Schedules()
     pricing, checkout = Pricing(catalog, schedules), Checkout(payments, vouching, catalog)
+    transfers = Transfers(StripeTransfers(stripe), gateway, operations, react, clock)
+    disputes = Disputes(
+        StripeDisputes(stripe),
+        gateway,
+        operations,
+        DisputeAbsorption(transfers, react, clock),
+        clock,
+    )
+    inbox.register("charge.dispute.", disputes.take_notices)
+    warnings = FraudWarnings(StripeDisputes(stripe), gateway, react, clock)
+    inbox.register("radar.early_fraud_warning.", warnings.take_notices)
     refunds = OrderRefunds(Refunds(gateway, operations, announce, clock))
     cancellation = Cancellation(payments, refunds)
     late_money.use(payments, cancellation)
@@ -149,6 +168,10 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         coach_sessions=CoachSessions(cancellation),
         completion=Completion(),
         refunds=refunds,
+        transfers=transfers,
+        stripe_disputes=disputes,
+        disputes=DisputeCases(disputes),
+        conversation=Conversation(),
         payments=payments,
         operations=operations,
         gateway=gateway,
@@ -205,6 +228,24 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             name="completions",
             run_once=services.completion.complete_due,
             every_seconds=60,
+            limit=100,
+        ),
+        Sweep(
+            name="disputes",
+            run_once=services.stripe_disputes.refresh_due,
+            every_seconds=60,
+            limit=50,
+        ),
+        Sweep(
+            name="dispute_list",
+            run_once=services.stripe_disputes.discover,
+            every_seconds=3600,
+            limit=1000,
+        ),
+        Sweep(
+            name="dispute_deadlines",
+            run_once=services.disputes.remind_due,
+            every_seconds=300,
             limit=100,
         ),
         Sweep(name="accounts", run_once=services.accounts.refresh_due, every_seconds=5, limit=20),

@@ -6,6 +6,7 @@ from connect.accounts import Accounts
 from connect.payouts import Payouts
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
+from marketplace.disputes.cases import DisputeCases
 from marketplace.fees.schedules import Schedules
 from marketplace.messages.reading import Messages
 from marketplace.messages.sending import Sending
@@ -14,6 +15,7 @@ from marketplace.orders.changes import Changes
 from marketplace.orders.checkout import Checkout
 from marketplace.orders.completion import Completion
 from marketplace.orders.confirmation import Confirmation
+from marketplace.orders.conversation import Conversation
 from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.expiry import Expiry
 from marketplace.orders.holds import Holds
@@ -26,12 +28,14 @@ from marketplace.people.people import People
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.settings import Settings
+from payments.disputes import Disputes
 from payments.events import Clock
 from payments.gateway import PaymentGateway
 from payments.inbox import Inbox
 from payments.lifecycle import Payments
 from payments.operations import Operations
 from payments.receipt import Receipt
+from payments.transfers import Transfers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,10 @@ class Services:
     coach_sessions: CoachSessions
     completion: Completion
     refunds: OrderRefunds
+    transfers: Transfers
+    stripe_disputes: Disputes
+    disputes: DisputeCases
+    conversation: Conversation
     payments: Payments
     operations: Operations
     gateway: PaymentGateway

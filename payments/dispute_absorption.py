@@ -18,6 +18,7 @@ from payments.errors import PaymentNotFound, SnapshotContradicts
 from payments.events import Announce, Clock, DisputeClosed, DisputeOpened
 from payments.ids import OperationId, new_id
 from payments.money import cumulative_share
+from payments.movements import plan_transfer
 from payments.records import COLUMNS as PAYMENT_COLUMNS
 from payments.records import PaymentRecord
 from payments.transfers import Transfers
@@ -76,13 +77,21 @@ class DisputeAbsorption:
                     await self._transfers.plan_reversal(payment.id, share, _cause(dispute), now)
                 )
         if dispute.amount_reinstated > 0 and dispute.status in CLOSED:
-            taken_back = await _taken_back(dispute)
-            back = cumulative_share(taken_back, dispute.amount_reinstated, dispute.amount_withdrawn)
-            if back > 0:
-                planned.append(
-                    await self._transfers.plan_transfer(payment.id, back, _cause(dispute), now)
-                )
+            planned.append(await self._give_back(dispute, now))
         return [operation_id for operation_id in planned if operation_id is not None]
+
+    async def _give_back(self, dispute: DisputeRecord, now: datetime) -> OperationId | None:
+        """Send the seller what the bank gave back of their share, once it is certain what was taken."""
+        if await _under_way(dispute):
+            return None
+        taken = await _taken_back(dispute)
+        back = cumulative_share(taken, dispute.amount_reinstated, dispute.amount_withdrawn)
+        if dispute.amount_reinstated == dispute.amount_withdrawn:
+            # A debt that the dispute left behind is not owed any more either.
+            return await self._transfers.plan_transfer(
+                dispute.payment_id, back, _cause(dispute), now
+            )
+        return await plan_transfer(dispute.payment_id, back, _cause(dispute), now) if back else None
 
     async def _closed_when_settled(self, dispute: DisputeRecord) -> DisputeRecord:
         """Closed once Stripe says so and nothing of the seller's share is under way.
@@ -221,7 +230,7 @@ async def _taken_back(dispute: DisputeRecord) -> int:
     """What was really taken back from the seller for this dispute. Minor units."""
     found = await row(
         "SELECT coalesce(sum(amount), 0)::bigint AS taken FROM transfer_movements "
-        "WHERE cause = $1 AND kind = 'reversal' AND status = 'succeeded'",
+        "WHERE (cause = $1 OR cause LIKE $1 || '+%') AND kind = 'reversal' AND status = 'succeeded'",
         _cause(dispute),
     )
     return found["taken"] if found else 0
@@ -229,7 +238,8 @@ async def _taken_back(dispute: DisputeRecord) -> int:
 
 async def _under_way(dispute: DisputeRecord) -> bool:
     found = await row(
-        "SELECT 1 FROM transfer_movements WHERE cause = $1 AND status = 'planned' LIMIT 1",
+        "SELECT 1 FROM transfer_movements "
+        "WHERE (cause = $1 OR cause LIKE $1 || '+%') AND status = 'planned' LIMIT 1",
         _cause(dispute),
     )
     return found is not None

@@ -29,14 +29,13 @@ from payments.dispute_evidence import (
 from payments.dispute_gateway import DisputeGateway, DisputeSnapshot
 from payments.dispute_records import COLUMNS, DisputeRecord
 from payments.errors import DisputeNotFound, PaymentError, PaymentNotFound
-from payments.events import Announce, Clock
+from payments.events import Clock
 from payments.gateway import PaymentGateway
 from payments.ids import IntentId, OperationId
 from payments.inbox import Notice
 from payments.operations import Operations
 from payments.records import COLUMNS as PAYMENT_COLUMNS
 from payments.records import PaymentRecord
-from payments.transfers import Transfers
 
 READ_EVERY = timedelta(hours=1)
 """An open dispute whose closing event got lost is known closed within this."""
@@ -54,17 +53,12 @@ class Disputes:
         gateway: DisputeGateway,
         intents: PaymentGateway,
         operations: Operations,
-        transfers: Transfers,
-        announce: Announce,
-        clock: Clock,
-        *,
         absorption: DisputeAbsorption,
+        clock: Clock,
     ) -> None:
         self._gateway = gateway
         self._intents = intents
         self._operations = operations
-        self._transfers = transfers
-        self._announce = announce
         self._clock = clock
         self._absorption = absorption
         operations.register(EVIDENCE, SubmitEvidence(gateway, absorption, clock))
@@ -99,7 +93,7 @@ class Disputes:
         for operation_id in moves:
             # What Stripe does not take now is carried out by the sweep over operations.
             with contextlib.suppress(PaymentError):
-                await self._transfers.carry_out(operation_id)
+                await self._operations.carry_out(operation_id)
 
     async def refresh_due(self, now: datetime, limit: int = 50) -> int:
         """The sweep over open disputes; answers how many were read.

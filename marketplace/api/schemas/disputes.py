@@ -1,7 +1,7 @@
 """Disputes and their evidence as sellers and admins are told. Amounts are minor units."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -39,7 +39,7 @@ class DisputeAnswer(msgspec.Struct, kw_only=True):
     @classmethod
     def of(cls, dispute: DisputeRecord) -> "DisputeAnswer":
         """As it stands."""
-        given = {name: getattr(dispute, name, None) for name in cls.__struct_fields__}
+        given: dict[str, Any] = {name: getattr(dispute, name, None) for name in cls.__struct_fields__}
         return cls(**{**given, "needs_answer": dispute.status in ANSWERABLE})
 
 
