@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -283,26 +284,27 @@ async def running_town(database_url: str, **changes: str) -> AsyncIterator[Town]
         Destination(scope, f"{base_url}/webhooks/stripe/{scope}", (secret,))  # type: ignore[arg-type]
         for scope, secret in SECRETS.items()
     )
-    async with running_sandbox(
-        SandboxConfig(port=0, destinations=destinations, receiver_shares_clock=True)
-    ) as sandbox:
-        env = {
-            "DATABASE_URL": database_url,
-            "STRIPE_SECRET_KEY": SECRET_KEY,
-            "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
-            "STRIPE_API_BASE": sandbox.base_url,
-            "PUBLIC_URL": base_url,
-            **{f"STRIPE_WEBHOOK_SECRETS_{k.upper()}": v for k, v in SECRETS.items()},
-            **changes,
-        }
-        clock = MovedClock()
-        composition = compose(Settings.from_environment(env, require=SERVING), clock)
-        async with _served(composition, listener):
-            await composition.services.fees.ensure_first(clock())
-            town = Town(base_url, sandbox, composition, clock)
-            yield town
-            for browser in town.browsers:
-                await browser.aclose()
+    config = SandboxConfig(port=0, destinations=destinations, receiver_shares_clock=True)
+    with TemporaryDirectory() as data:
+        async with running_sandbox(config) as sandbox:
+            env = {
+                "DATABASE_URL": database_url,
+                "STRIPE_SECRET_KEY": SECRET_KEY,
+                "STRIPE_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
+                "STRIPE_API_BASE": sandbox.base_url,
+                "PUBLIC_URL": base_url,
+                "MARKETPLACE_DATA_DIR": data,
+                **{f"STRIPE_WEBHOOK_SECRETS_{k.upper()}": v for k, v in SECRETS.items()},
+                **changes,
+            }
+            clock = MovedClock()
+            composition = compose(Settings.from_environment(env, require=SERVING), clock)
+            async with _served(composition, listener):
+                await composition.services.fees.ensure_first(clock())
+                town = Town(base_url, sandbox, composition, clock)
+                yield town
+                for browser in town.browsers:
+                    await browser.aclose()
 
 
 @asynccontextmanager
