@@ -5,27 +5,40 @@ be given the same snapshot twice, or an older one after a newer one, and ends in
 became true is posted to the ledger and announced to the order in the same transaction.
 """
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import structlog
 
 from payments import ledger, states
+from payments.amounts import Amounts, amounts_after, mismatch
+from payments.attempts import note_attempts
+from payments.card_records import ask_to_refresh
 from payments.database import execute, lock_order, require_transaction, row
-from payments.declines import reason_of
 from payments.errors import PaymentNotFound, SnapshotContradicts
 from payments.events import (
+    AmendmentRefused,
     Announce,
     Clock,
+    PaymentAmended,
     PaymentAuthorized,
     PaymentCanceled,
     PaymentCaptured,
-    PaymentDeclined,
+    PaymentEvent,
+    PaymentProcessing,
 )
-from payments.gateway import CardSeen, ChargeSnapshot, DeclineSeen, IntentSnapshot
-from payments.ids import new_id
+from payments.gateway import ChargeSnapshot, IntentSnapshot
 from payments.records import COLUMNS, PaymentRecord
 from payments.refund_absorption import absorb_refunds
+
+UNEXPECTED_STATE = "payment_intent_unexpected_state"
+"""Stripe's no when the PaymentIntent has moved on without us: read it, then decide anew."""
+
+FIRST_RECHECK = timedelta(hours=1)
+RECHECKED_FOR = timedelta(days=90)
+"""For so long what was done to a settled payment in Stripe's Dashboard is found without a webhook."""
 
 _log = structlog.get_logger("payments.absorption")
 
@@ -47,7 +60,8 @@ class Absorption:
         await lock_order(order_id)
         payment = await self._locked(order_id, snapshot)
         self._require_same(payment, snapshot)
-        after = self._merged(payment, snapshot)
+        amounts = await amounts_after(payment, snapshot)
+        after = self._merged(payment, snapshot, amounts)
         if after != payment:
             await _store(after)
         subject = ledger.Subject(
@@ -57,10 +71,16 @@ class Absorption:
             currency=payment.currency,
         )
         now = self._clock()
+        amendment = _amendment(payment, amounts, now)
+        if amendment is not None:
+            await self._announce(amendment)
         entries = _entries(payment, after, _captured_at(snapshot, now), _returned_at(snapshot, now))
         await ledger.post(subject, entries, now)
-        await self._note_attempts(after, snapshot)
-        await self._announce_changes(payment, after, now)
+        await note_attempts(after, snapshot, self._announce, now)
+        for fact in _changes(payment, after, snapshot, amounts, now):
+            await self._announce(fact)
+        if _saved_a_card(payment, after, snapshot):
+            await ask_to_refresh(snapshot.customer_id or "", now)
         if snapshot.charge is not None and snapshot.complete:
             after = await absorb_refunds(after, subject, snapshot.charge, self._announce, now)
         return after
@@ -79,11 +99,8 @@ class Absorption:
 
     def _require_same(self, payment: PaymentRecord, snapshot: IntentSnapshot) -> None:
         """What was asked for is what Stripe shows: an id mixed up elsewhere must not settle this order."""
-        # While an update is under way Stripe shows the earlier amount or the new one.
-        expected = payment.amount_next if snapshot.amount == payment.amount_next else payment.amount
         facts = (
             ("currency", payment.currency, snapshot.currency),
-            ("amount", expected, snapshot.amount),
             ("destination", payment.destination, snapshot.destination),
             ("order_id", payment.order_id, snapshot.order_id),
         )
@@ -94,23 +111,33 @@ class Absorption:
                 )
                 raise SnapshotContradicts(field, ours=ours, theirs=theirs)
 
-    def _merged(self, payment: PaymentRecord, snapshot: IntentSnapshot) -> PaymentRecord:
+    def _merged(
+        self, payment: PaymentRecord, snapshot: IntentSnapshot, amounts: Amounts
+    ) -> PaymentRecord:
         """The payment after the snapshot; pure but for the clock."""
         now = self._clock()
         if not snapshot.complete and states.settledness(snapshot.status) > 0:
             # The money is not told whole: ask Stripe for all of it at the next occasion.
+            again = now if payment.status == states.SUCCEEDED else None
             return msgspec.structs.replace(
-                payment, intent_id=snapshot.id, checked_at=payment.created_at, updated_at=now
+                payment,
+                intent_id=snapshot.id,
+                checked_at=payment.created_at,
+                recheck_at=again,
+                updated_at=now,
             )
         status = states.merged(payment.status, snapshot.status)
         charge = snapshot.charge
-        captured = charge.amount_captured if charge is not None and charge.captured else 0
+        # A bank debit on its way calls itself captured before any money came.
+        taken = charge is not None and charge.captured and charge.status == "succeeded"
+        captured = charge.amount_captured if charge and taken else 0
         news = snapshot.status == status
-        moved = payment.amount_next is not None and snapshot.amount == payment.amount_next
         return msgspec.structs.replace(
             payment,
-            amount=payment.amount_next if moved else payment.amount,
-            application_fee=payment.application_fee_next if moved else payment.application_fee,
+            amount=amounts.amount,
+            application_fee=amounts.application_fee,
+            amount_next=amounts.amount_next,
+            application_fee_next=amounts.application_fee_next,
             intent_id=snapshot.id,
             status=status,
             live=payment.live and not states.dead(status),
@@ -130,53 +157,67 @@ class Absorption:
             processing_cost=max(payment.processing_cost, charge.processing_cost if charge else 0),
             capture_before=charge.capture_before if charge and news else payment.capture_before,
             cancellation_reason=_kept(snapshot.cancellation_reason, payment.cancellation_reason),
+            payment_method_id=_kept(snapshot.payment_method_id, payment.payment_method_id),
             checked_at=now,
+            recheck_at=_recheck_at(payment, now) if status == states.SUCCEEDED else None,
             updated_at=now,
         )
 
-    async def _note_attempts(self, payment: PaymentRecord, snapshot: IntentSnapshot) -> None:
-        now = self._clock()
-        if snapshot.decline is not None:
-            reason = reason_of(snapshot.decline.code, snapshot.decline.decline_code)
-            new = await _note_decline(payment, snapshot.decline, reason, snapshot.request_id, now)
-            if new:
-                await self._announce(
-                    PaymentDeclined(
-                        order_id=payment.order_id,
-                        payment_id=payment.id,
-                        occurred_at=now,
-                        reason=reason,
-                    )
-                )
-        charge = snapshot.charge
-        if charge is not None and not _failed(charge):
-            outcome = "captured" if charge.captured else "authorized"
-            await _note_success(payment, charge, outcome, snapshot.request_id)
 
-    async def _announce_changes(
-        self, before: PaymentRecord, after: PaymentRecord, now: datetime
-    ) -> None:
-        about = {"order_id": after.order_id, "payment_id": after.id, "occurred_at": now}
-        if before.status in states.OPEN and after.status == states.REQUIRES_CAPTURE:
-            await self._announce(
-                PaymentAuthorized(
-                    **about,  # type: ignore[arg-type]
-                    amount=after.amount_capturable,
-                    capture_before=after.capture_before,
-                )
-            )
-        if after.amount_captured > before.amount_captured:
-            await self._announce(
-                PaymentCaptured(
-                    **about,  # type: ignore[arg-type]
-                    amount=after.amount_captured,
-                    application_fee=after.fee_captured,
-                )
-            )
-        if after.status == states.CANCELED and before.status != states.CANCELED:
-            await self._announce(
-                PaymentCanceled(**about, reason=after.cancellation_reason)  # type: ignore[arg-type]
-            )
+def _recheck_at(payment: PaymentRecord, now: datetime) -> datetime | None:
+    """When a settled payment is read again: the older it is, the more seldom."""
+    age = now - payment.created_at
+    return None if age > RECHECKED_FOR else now + max(FIRST_RECHECK, age / 4)
+
+
+def _saved_a_card(before: PaymentRecord, after: PaymentRecord, snapshot: IntentSnapshot) -> bool:
+    paid = before.status in states.OPEN and after.status in states.MONEY
+    return paid and snapshot.saves_card and snapshot.customer_id is not None
+
+
+def _amendment(
+    payment: PaymentRecord, amounts: Amounts, now: datetime
+) -> PaymentAmended | AmendmentRefused | None:
+    """What Stripe did with another cart's amount: the order learns it before it learns of money."""
+    asked = amounts.amendment
+    if asked is None:
+        return None
+    about: Any = {"order_id": payment.order_id, "payment_id": payment.id, "occurred_at": now}
+    if amounts.outcome == "refused":
+        return AmendmentRefused(**about, version=asked.version, code=UNEXPECTED_STATE)
+    return PaymentAmended(
+        **about,
+        version=asked.version,
+        amount=asked.amount,
+        application_fee=asked.application_fee,
+    )
+
+
+def _changes(
+    before: PaymentRecord,
+    after: PaymentRecord,
+    snapshot: IntentSnapshot,
+    amounts: Amounts,
+    now: datetime,
+) -> Iterator[PaymentEvent]:
+    """What became true between the two, in the order in which it is told."""
+    about: Any = {"order_id": after.order_id, "payment_id": after.id, "occurred_at": now}
+    began = before.status in states.OPEN and before.status != states.PROCESSING
+    if began and after.status == states.PROCESSING:
+        yield PaymentProcessing(**about, amount=after.amount)
+    if before.status in states.OPEN and after.status == states.REQUIRES_CAPTURE:
+        yield PaymentAuthorized(
+            **about, amount=after.amount_capturable, capture_before=after.capture_before
+        )
+    if after.amount_captured > before.amount_captured:
+        yield PaymentCaptured(
+            **about, amount=after.amount_captured, application_fee=after.fee_captured
+        )
+    mismatched = mismatch(before, after, snapshot, amounts)
+    if mismatched is not None:
+        yield mismatched
+    if after.status == states.CANCELED and before.status != states.CANCELED:
+        yield PaymentCanceled(**about, reason=after.cancellation_reason)
 
 
 def _entries(
@@ -236,7 +277,7 @@ async def _store(payment: PaymentRecord) -> None:
         "application_fee_id = $7, amount_capturable = $8, amount_captured = $9, fee_captured = $10, "
         "fee_refunded = $11, processing_cost = $12, capture_before = $13, cancellation_reason = $14, "
         "checked_at = $15, updated_at = $16, amount = $17, application_fee = $18, amount_next = $19, "
-        "application_fee_next = $20, customer_id = $21 WHERE id = $1",
+        "application_fee_next = $20, payment_method_id = $21, recheck_at = $22 WHERE id = $1",
         payment.id,
         payment.intent_id,
         payment.status,
@@ -257,65 +298,6 @@ async def _store(payment: PaymentRecord) -> None:
         payment.application_fee,
         payment.amount_next,
         payment.application_fee_next,
-        payment.customer_id,
-    )
-
-
-_INSERT_ATTEMPT = (
-    "INSERT INTO attempts (id, payment_id, order_id, reference, outcome, reason, stripe_code, "
-    "decline_code, advice_code, card_brand, card_last4, request_id, occurred_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
-    "ON CONFLICT (payment_id, reference) DO NOTHING"
-)
-_NO_CARD = CardSeen(brand=None, last4=None)
-
-
-async def _note_decline(
-    payment: PaymentRecord,
-    decline: DeclineSeen,
-    reason: str,
-    request_id: str | None,
-    now: datetime,
-) -> bool:
-    """Keep a declined attempt once; answers whether it was new."""
-    card = decline.card or _NO_CARD
-    return bool(
-        await execute(
-            _INSERT_ATTEMPT,
-            new_id("att"),
-            payment.id,
-            payment.order_id,
-            decline.reference,
-            "declined",
-            reason,
-            decline.code,
-            decline.decline_code,
-            decline.advice_code,
-            card.brand,
-            card.last4,
-            request_id,
-            now,
-        )
-    )
-
-
-async def _note_success(
-    payment: PaymentRecord, charge: ChargeSnapshot, outcome: str, request_id: str | None
-) -> None:
-    card = charge.card or _NO_CARD
-    await execute(
-        _INSERT_ATTEMPT,
-        new_id("att"),
-        payment.id,
-        payment.order_id,
-        charge.id,
-        outcome,
-        None,
-        None,
-        None,
-        None,
-        card.brand,
-        card.last4,
-        request_id,
-        charge.created_at,
+        payment.payment_method_id,
+        payment.recheck_at,
     )

@@ -8,11 +8,14 @@ PaymentError
 |   |-- PaymentStepRefused      the payment's status does not allow this
 |   |-- RefundExceedsCaptured
 |   |-- PaymentDisputed         a dispute is open: the bank takes the money itself
+|   |-- CardNotToBeRetried      the bank said never to try this card again
 |   |-- DisputeStepRefused      the dispute's status does not allow this
 |   |-- EvidenceRefused         Stripe would not take such evidence
 |   `-- RequestReused           the same idempotency key with other parameters
 |-- PaymentNotFound
 |-- RefundNotFound
+|-- CardNotFound
+|-- CardSetupNotFound
 |-- DisputeNotFound
 |-- StripeRejected            Stripe gave a definite no
 |   |-- CardDeclined            the bank's no, or what the card form got wrong
@@ -115,6 +118,33 @@ class RequestReused(PaymentRefused):
 
 class PaymentNotFound(PaymentError):
     """No such payment."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(reference)
+
+
+class CardNotToBeRetried(PaymentRefused):
+    """The bank said never to try this card again for this payment; `reason` is what it was declined for.
+
+    Told to buyers exactly as that decline was: a second no must not tell a stolen card from a plain one.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class CardNotFound(PaymentError):
+    """No such saved card, or another person's."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(reference)
+
+
+class CardSetupNotFound(PaymentError):
+    """No such card setup, or another person's."""
 
     def __init__(self, reference: str) -> None:
         self.reference = reference

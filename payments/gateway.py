@@ -31,6 +31,25 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """Frozen parameters of one request: stored with the operation, sent again unchanged."""
 
 
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where goods go. `country` is ISO 3166-1 alpha-2."""
+
+    line1: str
+    line2: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    state: str | None = None
+    country: str
+
+
+class Shipping(msgspec.Struct, frozen=True, kw_only=True):
+    """To whom goods are sent; Stripe shows it to the bank and keeps it as evidence."""
+
+    name: str
+    phone: str | None = None
+    address: Address
+
+
 class IntentDraft(Draft, frozen=True, kw_only=True):
     """A destination charge to be: created without a payment method, so that nobody can pay an orphan."""
 
@@ -46,16 +65,50 @@ class IntentDraft(Draft, frozen=True, kw_only=True):
     capture_method: CaptureMethod
     receipt_email: str
     description: str
+    # Only cards of this Customer of Stripe's may be used again, and only theirs are saved.
+    customer_id: str | None = None
+    save_card: bool = False
+    shipping: Shipping | None = None
+
+
+class UpdateDraft(Draft, frozen=True, kw_only=True):
+    """Another cart: its amount, fee and shipping in one update. None as shipping leaves it as it is."""
+
+    operation_id: OperationId
+    payment_id: PaymentId
+    order_id: OrderId
+    intent_id: IntentId
+    # Of the cart; Stripe keeps it, so that a read tells which cart it has.
+    version: int
+    amount: int
+    application_fee: int
+    shipping: Shipping | None
+
+
+class ConfirmDraft(Draft, frozen=True, kw_only=True):
+    """One attempt to pay with a saved card while its owner is there: exactly `amount`, or nothing."""
+
+    operation_id: OperationId
+    payment_id: PaymentId
+    order_id: OrderId
+    intent_id: IntentId
+    payment_method_id: str
+    amount: int
+    # Where a bank that wants to see the buyer sends their browser back to.
+    return_url: str | None
+    asked_at: datetime
 
 
 class CaptureDraft(Draft, frozen=True, kw_only=True):
-    """One final capture. The fee is always sent: Stripe would only cap the old one."""
+    """One final capture. The fee is sent too: Stripe would only cap the old one."""
 
     operation_id: OperationId
     payment_id: PaymentId
     intent_id: IntentId
     amount: int
     application_fee: int
+    # Whether the PaymentIntent asks for a fee: only then must a fee of zero be said.
+    asks_fee: bool = True
 
 
 class CancelDraft(Draft, frozen=True, kw_only=True):
@@ -86,6 +139,8 @@ class CardSeen(msgspec.Struct, frozen=True):
 
     brand: str | None
     last4: str | None
+    # Stripe's mark of the card itself, whichever way it was given.
+    fingerprint: str | None = None
 
 
 class DeclineSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +151,7 @@ class DeclineSeen(msgspec.Struct, frozen=True, kw_only=True):
     decline_code: str | None
     advice_code: str | None
     card: CardSeen | None
+    payment_method_id: str | None = None
 
 
 class RefundSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +218,12 @@ class IntentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
     created_at: datetime
     request_id: str | None
+    customer_id: str | None = None
+    # Whether paying also keeps the card for the customer.
+    saves_card: bool = False
+    payment_method_id: str | None = None
+    # The cart that the last update brought; None when there was no update.
+    cart_version: int | None = None
 
     def __repr__(self) -> str:
         """Never shows the client secret."""
@@ -188,6 +250,10 @@ class PaymentGateway(Protocol):
     """Stripe, as payments needs it."""
 
     async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot: ...
+
+    async def update_intent(self, draft: UpdateDraft, key: IdempotencyKey) -> IntentSnapshot: ...
+
+    async def confirm_intent(self, draft: ConfirmDraft, key: IdempotencyKey) -> IntentSnapshot: ...
 
     async def capture_intent(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot: ...
 

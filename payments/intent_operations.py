@@ -1,7 +1,8 @@
 """What creating, capturing and canceling a PaymentIntent mean to the journal: the performers.
 
 Each asks the gateway, reads back what a lost answer may have done, and absorbs what Stripe said. The use
-cases that plan them are in `lifecycle.py`.
+cases that plan them are in `lifecycle.py`; updating and confirming are with their own, in `amendment.py` and
+`confirmation.py`.
 """
 
 from typing import Any
@@ -14,8 +15,9 @@ from payments.events import Announce, Clock, PaymentNotCreated
 from payments.gateway import CancelDraft, CaptureDraft, IntentDraft, IntentSnapshot, PaymentGateway
 from payments.ids import IdempotencyKey
 from payments.operations import Operation
+from payments.under_way import CANCEL, CAPTURE, CONFIRM, CREATE, UPDATE
 
-CREATE, CAPTURE, CANCEL = "create_intent", "capture_intent", "cancel_intent"
+__all__ = ["CANCEL", "CAPTURE", "CONFIRM", "CREATE", "UPDATE"]
 
 
 class CreateIntent:
@@ -64,8 +66,8 @@ class CreateIntent:
             )
 
 
-class _OnIntent:
-    """What capture and cancel share: they act on a stored PaymentIntent, and its state tells the outcome."""
+class OnIntent:
+    """What acts on a stored PaymentIntent shares: its state tells the outcome, after a no too."""
 
     def __init__(self, gateway: PaymentGateway, absorption: Absorption) -> None:
         self._gateway, self._absorption = gateway, absorption
@@ -79,7 +81,7 @@ class _OnIntent:
             await self._absorption.absorb(operation.order_id or "", rejection.snapshot)
 
 
-class CaptureIntent(_OnIntent):
+class CaptureIntent(OnIntent):
     """Performs the one final capture."""
 
     draft_type = CaptureDraft
@@ -92,7 +94,7 @@ class CaptureIntent(_OnIntent):
         return snapshot if snapshot.status == states.SUCCEEDED else None
 
 
-class CancelIntent(_OnIntent):
+class CancelIntent(OnIntent):
     """Performs the cancellation; a hold on the card is released with it."""
 
     draft_type = CancelDraft

@@ -1,46 +1,33 @@
-"""Payments: plan, open, capture, cancel and refresh the PaymentIntent of an order.
+"""Payments: plan, open, amend, confirm, capture, cancel and refresh the PaymentIntent of an order.
 
 `plan_*` runs inside the caller's transaction and only writes down what will be asked; after the commit
-`open_intent` or `carry_out` asks Stripe and absorbs the answer. Nothing here confirms on create: a lost
-create leaves an object that nobody holds the secret of, so nobody can pay it.
+`open_intent`, `carry_out` or `carry_out_confirmation` asks Stripe and absorbs the answer. Nothing here
+confirms on create: a lost create leaves an object that nobody holds the secret of, so nobody can pay it.
 """
 
 from datetime import datetime
+from typing import Final
 
-import asyncpg
-import msgspec
-import structlog
-
-from payments import states
-from payments.absorption import Absorption
+from payments import reading, states
+from payments.absorption import UNEXPECTED_STATE, Absorption
+from payments.amendment import Amendment, UpdateIntent
+from payments.charges import DestinationCharge, IntentForBuyer
+from payments.confirmation import Confirmation, ConfirmIntent
 from payments.currencies import check_chargeable
-from payments.database import (
-    execute,
-    require_transaction,
-    row,
-    rows,
-    transaction,
-    value,
-)
-from payments.errors import (
-    PaymentError,
-    PaymentNotFound,
-    PaymentStepRefused,
-    StripeRejected,
-)
+from payments.database import execute, require_transaction, row
+from payments.errors import PaymentNotFound, PaymentStepRefused, StripeRejected
 from payments.events import Announce, Clock
 from payments.gateway import (
     CancelDraft,
     CancellationReason,
     CaptureDraft,
-    CaptureMethod,
     IntentDraft,
     IntentSnapshot,
     PaymentGateway,
+    Shipping,
 )
 from payments.ids import (
     ConnectedAccountId,
-    IdempotencyKey,
     IntentId,
     OperationId,
     OrderId,
@@ -48,51 +35,15 @@ from payments.ids import (
     SellerId,
     new_id,
 )
-from payments.intent_operations import (
-    CANCEL,
-    CAPTURE,
-    CREATE,
-    CancelIntent,
-    CaptureIntent,
-    CreateIntent,
-)
+from payments.intent_operations import CancelIntent, CaptureIntent, CreateIntent
 from payments.operations import Operations
-from payments.records import ATTEMPT_COLUMNS, COLUMNS, AttemptRecord, PaymentRecord
+from payments.records import AttemptRecord, PaymentRecord
+from payments.refreshing import Refreshing
+from payments.under_way import CANCEL, CAPTURE, CONFIRM, CREATE, UPDATE, operation_under_way
 
-_log = structlog.get_logger("payments.lifecycle")
+__all__ = ["DestinationCharge", "IntentForBuyer", "Payments"]
 
-_AIM = {CAPTURE: states.SUCCEEDED, CANCEL: states.CANCELED}
-UNEXPECTED_STATE = "payment_intent_unexpected_state"
-"""Stripe's no when the PaymentIntent has moved on without us: read it, then decide anew."""
-
-
-class DestinationCharge(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order wants paid: the platform charges, the seller's account receives, the fee comes back."""
-
-    order_id: str
-    seller_id: str
-    generation: int
-    amount: int
-    currency: str
-    application_fee: int
-    destination: str
-    capture_method: CaptureMethod
-    receipt_email: str
-    description: str
-
-
-class IntentForBuyer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the order's buyer needs to pay at Stripe. Passed on at once, stored and logged nowhere."""
-
-    intent_id: str
-    client_secret: str
-    status: str
-    amount: int
-    currency: str
-
-    def __repr__(self) -> str:
-        """Never shows the client secret."""
-        return f"IntentForBuyer({self.intent_id}, {self.status})"
+_AIM: Final = {CAPTURE: states.SUCCEEDED, CANCEL: states.CANCELED}
 
 
 class Payments:
@@ -101,13 +52,16 @@ class Payments:
     def __init__(
         self, gateway: PaymentGateway, operations: Operations, announce: Announce, clock: Clock
     ) -> None:
-        self._gateway = gateway
         self._operations = operations
-        self._clock = clock
-        self._absorption = Absorption(announce, clock)
-        operations.register(CREATE, CreateIntent(gateway, self._absorption, announce, clock))
-        operations.register(CAPTURE, CaptureIntent(gateway, self._absorption), standing=True)
-        operations.register(CANCEL, CancelIntent(gateway, self._absorption), standing=True)
+        self._absorption = absorption = Absorption(announce, clock)
+        self._refreshing = Refreshing(gateway, absorption)
+        self._amendment = Amendment(operations)
+        self._confirmation = Confirmation(operations, self._refreshing)
+        operations.register(CREATE, CreateIntent(gateway, absorption, announce, clock))
+        operations.register(UPDATE, UpdateIntent(gateway, absorption, announce, clock))
+        operations.register(CONFIRM, ConfirmIntent(gateway, absorption, clock))
+        operations.register(CAPTURE, CaptureIntent(gateway, absorption), standing=True)
+        operations.register(CANCEL, CancelIntent(gateway, absorption), standing=True)
 
     async def plan_intent(self, charge: DestinationCharge, now: datetime) -> OperationId:
         """Write the payment and the creation of its PaymentIntent down.
@@ -132,12 +86,15 @@ class Payments:
             capture_method=charge.capture_method,
             receipt_email=charge.receipt_email,
             description=charge.description,
+            customer_id=charge.customer_id,
+            save_card=charge.save_card,
+            shipping=charge.shipping,
         )
         return await self._operations.plan(
             kind=CREATE,
             subject=payment_id,
             order_id=charge.order_id,
-            key=_key(charge.order_id, charge.generation, "pi:create"),
+            key=reading.key_of(charge.order_id, charge.generation, "pi:create"),
             draft=draft,
             operation_id=operation_id,
             now=now,
@@ -156,7 +113,7 @@ class Payments:
     async def is_being_canceled(self, order_id: str) -> bool:
         """Whether the order's live PaymentIntent is about to end: nobody should be asked to pay it."""
         payment = await self.find_live(order_id)
-        return payment is not None and await _under_way(payment.id, CANCEL) is not None
+        return payment is not None and await operation_under_way(payment.id, CANCEL) is not None
 
     async def plan_capture(
         self, order_id: str, *, amount: int, application_fee: int, now: datetime
@@ -167,7 +124,7 @@ class Payments:
         hold is asked.
         """
         payment = await self._held(order_id, "capture")
-        releasing = await _under_way(payment.id, CANCEL) is not None
+        releasing = await operation_under_way(payment.id, CANCEL) is not None
         if releasing or not 0 < amount <= payment.amount_capturable:
             raise PaymentStepRefused("capture", payment_status=payment.status)
         operation_id = OperationId(new_id("op"))
@@ -177,6 +134,7 @@ class Payments:
             intent_id=IntentId(payment.intent_id or ""),
             amount=amount,
             application_fee=application_fee,
+            asks_fee=payment.application_fee > 0,
         )
         return await self._plan_next(CAPTURE, "capture", payment, draft, operation_id, now)
 
@@ -194,7 +152,7 @@ class Payments:
             return None
         if payment.status == states.SUCCEEDED or payment.intent_id is None:
             raise PaymentStepRefused("cancel", payment_status=payment.status)
-        under_way = await _under_way(payment.id, CANCEL)
+        under_way = await operation_under_way(payment.id, CANCEL)
         if under_way is not None:
             return under_way
         operation_id = OperationId(new_id("op"))
@@ -227,7 +185,7 @@ class Payments:
             kind=kind,
             subject=payment.id,
             order_id=payment.order_id,
-            key=_key(payment.order_id, payment.generation, f"{word}:{number}"),
+            key=reading.key_of(payment.order_id, payment.generation, f"{word}:{number}"),
             draft=draft,
             operation_id=operation_id,
             now=now,
@@ -239,23 +197,74 @@ class Payments:
         No transaction may be open. Raises StripeRejected and its kinds, NotSent, OutcomeUnknown.
         """
         created: IntentSnapshot | None = await self._operations.carry_out(operation_id)
-        return _for_buyer(created) if created is not None else await self.intent_for_buyer(order_id)
+        if created is None:
+            return await self.intent_for_buyer(order_id)
+        return IntentForBuyer.of(created)
 
     async def intent_for_buyer(self, order_id: str) -> IntentForBuyer:
         """Ask Stripe how the order's live PaymentIntent stands, absorb it, and answer what the buyer needs.
 
         Raises PaymentNotFound when the order has none.
         """
-        payment = await self.find_live(order_id)
-        if payment is None or payment.intent_id is None:
-            raise PaymentNotFound(order_id)
-        snapshot = await self._gateway.retrieve_intent(IntentId(payment.intent_id))
-        async with transaction():
-            await self._absorption.absorb(order_id, snapshot)
-        return _for_buyer(snapshot)
+        return await self._refreshing.intent_for_buyer(order_id)
+
+    async def plan_amendment(
+        self,
+        order_id: str,
+        *,
+        amount: int,
+        application_fee: int,
+        version: int,
+        shipping: Shipping | None,
+        now: datetime,
+    ) -> OperationId | None:
+        """Write down that the PaymentIntent follows the cart: minor units, and the cart's version.
+
+        None when no PaymentIntent of the order is alive: the change needs nothing of Stripe. The caller
+        holds the order's lock; `carry_out` asks. What Stripe did is announced as PaymentAmended or
+        AmendmentRefused, once, whoever learns of it. Raises AmountNotChargeable, and PaymentStepRefused
+        where Stripe takes no other amount any more, or while something else is on its way.
+        """
+        return await self._amendment.plan(
+            order_id,
+            amount=amount,
+            application_fee=application_fee,
+            version=version,
+            shipping=shipping,
+            now=now,
+        )
+
+    async def plan_confirmation(
+        self,
+        order_id: str,
+        payment_method_id: str,
+        attempt_no: int | None,
+        now: datetime,
+        *,
+        return_url: str | None = None,
+    ) -> OperationId:
+        """Write one attempt to pay with a saved card down; there is never a second one beside it.
+
+        `attempt_no` is part of its key: asked again it is the same attempt, also after its end. None is the
+        attempt under way, else the next one. The caller holds the order's lock. Raises PaymentNotFound,
+        CardNotFound (another buyer's card too), CardNotToBeRetried, RequestReused, and PaymentStepRefused
+        where nobody may pay any more, or while something else is on its way.
+        """
+        return await self._confirmation.plan(
+            order_id, payment_method_id, attempt_no, now, return_url=return_url
+        )
+
+    async def carry_out_confirmation(self, operation_id: OperationId) -> IntentForBuyer:
+        """Make the attempt and answer how the PaymentIntent stands, for its buyer only.
+
+        `requires_action` means that the bank wants to see the buyer: their browser goes on with the client
+        secret. No transaction may be open. Raises CardDeclined (absorbed, the attempt kept),
+        PaymentStepRefused, StripeRejected and its kinds, NotSent, OutcomeUnknown.
+        """
+        return await self._confirmation.carry_out(operation_id)
 
     async def carry_out(self, operation_id: OperationId) -> None:
-        """Capture or cancel as planned. No transaction may be open.
+        """Amend, capture or cancel as planned. No transaction may be open.
 
         When the PaymentIntent has moved on without us it is read and absorbed first, then
         PaymentStepRefused tells the status it really has. Raises StripeRejected and its kinds, NotSent,
@@ -268,7 +277,7 @@ class Payments:
             if rejection.code != UNEXPECTED_STATE or operation.order_id is None:
                 raise
             payment = await self.refresh(operation.order_id)
-            if payment.status == _AIM[operation.kind]:
+            if payment.status == _AIM.get(operation.kind):
                 return  # somebody else (the Dashboard, an answer that got lost) did just that
             raise PaymentStepRefused(operation.kind, payment_status=payment.status) from rejection
 
@@ -277,59 +286,27 @@ class Payments:
 
         Raises PaymentNotFound when nothing was ever asked of Stripe for this order.
         """
-        payment = await self.find(order_id)
-        if payment is None or payment.intent_id is None:
-            raise PaymentNotFound(order_id)
-        return await self.refresh_intent(order_id, IntentId(payment.intent_id))
+        return await self._refreshing.refresh(order_id)
 
     async def refresh_intent(self, order_id: str, intent_id: IntentId) -> PaymentRecord:
         """Ask Stripe how this PaymentIntent of the order stands and absorb the answer."""
-        snapshot = await self._gateway.retrieve_intent(intent_id)
-        async with transaction():
-            return await self._absorption.absorb(order_id, snapshot)
+        return await self._refreshing.refresh_intent(order_id, intent_id)
 
     async def refresh_due(self, now: datetime, limit: int = 50) -> int:
-        """Read payments Stripe may have moved without our hearing of it; answers how many were read.
-
-        Those that are open, and those with a refund on its way. A young payment is read every minute, an
-        older one after an eighth of its age, a few hours at most: a lost webhook is made good within
-        minutes, and a checkout abandoned for a day costs some thirty reads.
-        """
-        due = [*await _claim(_OPEN, now, limit), *await _claim(_REFUNDING, now, limit)]
-        for record in due:
-            try:
-                await self.refresh_intent(record["order_id"], IntentId(record["intent_id"]))
-            except PaymentError as error:
-                _log.warning(
-                    "payment could not be refreshed",
-                    order_id=record["order_id"],
-                    error=type(error).__name__,
-                )
-            except Exception:  # noqa: BLE001 - what one order cannot take in must not stop the others
-                _log.exception(
-                    "payment could not be absorbed", order_id=record["order_id"], alarm=True
-                )
-        return len(due)
+        """The sweep: read payments Stripe may have moved without our hearing of it (`refreshing.py`)."""
+        return await self._refreshing.refresh_due(now, limit)
 
     async def find(self, order_id: str) -> PaymentRecord | None:
         """The order's latest payment, whatever its status."""
-        found = await row(
-            f"SELECT {COLUMNS} FROM payments WHERE order_id = $1 ORDER BY generation DESC LIMIT 1",
-            order_id,
-        )
-        return None if found is None else PaymentRecord(**found)
+        return await reading.find(order_id)
 
     async def find_live(self, order_id: str) -> PaymentRecord | None:
         """The order's payment that may still take money or has taken it; there is at most one."""
-        found = await row(f"SELECT {COLUMNS} FROM payments WHERE order_id = $1 AND live", order_id)
-        return None if found is None else PaymentRecord(**found)
+        return await reading.find_live(order_id)
 
     async def attempts(self, order_id: str) -> list[AttemptRecord]:
         """What banks said about this order, oldest first."""
-        found = await rows(
-            f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE order_id = $1 ORDER BY id", order_id
-        )
-        return [AttemptRecord(**record) for record in found]
+        return await reading.attempts_of(order_id)
 
     async def _held(self, order_id: str, step: str) -> PaymentRecord:
         require_transaction()
@@ -341,55 +318,13 @@ class Payments:
         return payment
 
 
-_OPEN = "live AND status <> 'succeeded' AND intent_id IS NOT NULL"
-_REFUNDING = (
-    "id IN (SELECT payment_id FROM refunds WHERE status IN ('pending', 'requires_action')) "
-    "AND status = 'succeeded'"
-)
-
-
-async def _claim(which: str, now: datetime, limit: int) -> list[asyncpg.Record]:
-    """Payments of these that have not been read for long, each handed to one caller."""
-    return await rows(
-        "UPDATE payments SET checked_at = $1 WHERE id IN ("
-        f"  SELECT id FROM payments WHERE {which} AND checked_at < $1::timestamptz - greatest("
-        "    interval '1 minute', least(($1::timestamptz - created_at) / 8, interval '3 hours')) "
-        "  ORDER BY checked_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING order_id, intent_id",
-        now,
-        limit,
-    )
-
-
-async def _under_way(payment_id: str, kind: str) -> OperationId | None:
-    """The operation of that kind whose outcome is still open."""
-    found: str | None = await value(
-        "SELECT id FROM operations WHERE subject = $1 AND kind = $2 AND concluded_at IS NULL",
-        payment_id,
-        kind,
-    )
-    return None if found is None else OperationId(found)
-
-
-def _key(order_id: str, generation: int, what: str) -> IdempotencyKey:
-    return IdempotencyKey(f"order:{order_id}:g{generation}:{what}")
-
-
-def _for_buyer(snapshot: IntentSnapshot) -> IntentForBuyer:
-    return IntentForBuyer(
-        intent_id=snapshot.id,
-        client_secret=snapshot.client_secret,
-        status=snapshot.status,
-        amount=snapshot.amount,
-        currency=snapshot.currency,
-    )
-
-
 async def _insert_payment(payment_id: PaymentId, charge: DestinationCharge, now: datetime) -> None:
     await execute(
         "INSERT INTO payments (id, order_id, seller_id, generation, live, currency, amount, "
-        "application_fee, capture_method, destination, status, amount_capturable, amount_captured, "
-        "fee_captured, amount_refunded, fee_refunded, processing_cost, created_at, updated_at, checked_at) "
-        "VALUES ($1, $2, $3, $4, true, $5, $6, $7, $8, $9, 'planned', 0, 0, 0, 0, 0, 0, $10, $10, $10)",
+        "application_fee, capture_method, customer_id, destination, status, amount_capturable, "
+        "amount_captured, fee_captured, amount_refunded, fee_refunded, processing_cost, created_at, "
+        "updated_at, checked_at) VALUES ($1, $2, $3, $4, true, $5, $6, $7, $8, $9, $10, 'planned', "
+        "0, 0, 0, 0, 0, 0, $11, $11, $11)",
         payment_id,
         charge.order_id,
         charge.seller_id,
@@ -398,6 +333,7 @@ async def _insert_payment(payment_id: PaymentId, charge: DestinationCharge, now:
         charge.amount,
         charge.application_fee,
         charge.capture_method,
+        charge.customer_id,
         charge.destination,
         now,
     )

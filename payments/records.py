@@ -42,6 +42,7 @@ class PaymentRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     checked_at: datetime
+    recheck_at: datetime | None
 
 
 COLUMNS = ", ".join(PaymentRecord.__struct_fields__)

@@ -24,6 +24,12 @@ OPEN = frozenset(
 )
 """Nothing is held or taken yet; the buyer may still pay, or try again after a decline."""
 FINAL = frozenset({SUCCEEDED, CANCELED, REFUSED})
+MONEY = frozenset({REQUIRES_CAPTURE, SUCCEEDED})
+"""Money is held or was taken."""
+PROCESSING = "processing"
+"""An asynchronous method is on its way: it settles or fails days later, and is not paid until then."""
+AMENDABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
+"""Stripe changes the amount in these only; a challenge of the earlier amount becomes worthless."""
 KNOWN = OPEN | FINAL | {REQUIRES_CAPTURE}
 
 

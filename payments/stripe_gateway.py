@@ -17,14 +17,17 @@ from payments.gateway import (
     BalanceTransaction,
     CancelDraft,
     CaptureDraft,
+    ConfirmDraft,
     IntentDraft,
     IntentSnapshot,
     RefundDraft,
     RefundSnapshot,
+    UpdateDraft,
 )
 from payments.ids import IdempotencyKey, IntentId
 from payments.stripe_balance import ChargeFinder
 from payments.stripe_client import Answer, StripeApi
+from payments.stripe_parameters import SHOWN_WHOLE, capturing, confirming, creating, updating
 from payments.stripe_snapshots import balance_transaction, intent_snapshot, refund_snapshot
 from payments.stripe_wire import (
     BalanceTransactionObject,
@@ -35,13 +38,6 @@ from payments.stripe_wire import (
     RefundObject,
 )
 
-SHOWN_WHOLE = (
-    "latest_charge.balance_transaction",
-    "latest_charge.application_fee",
-    "latest_charge.refunds.data.balance_transaction",
-    "latest_charge.refunds.data.transfer_reversal",
-)
-"""What to expand of a PaymentIntent; Stripe expands four levels at most."""
 PAGE = 100
 LONGEST_LOOK_BACK_PAGES = 10
 """A thousand PaymentIntents: what was created since a create got lost, before search takes over."""
@@ -57,19 +53,23 @@ class StripePaymentGateway:
 
     async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Create the PaymentIntent without a payment method: an orphan can never be paid."""
-        answer = await self._api.request("post", "/v1/payment_intents", _creation(draft), key=key)
+        answer = await self._api.request("post", "/v1/payment_intents", creating(draft), key=key)
         return _shown(answer)
+
+    async def update_intent(self, draft: UpdateDraft, key: IdempotencyKey) -> IntentSnapshot:
+        """Bring amount, fee and shipping to those of another cart, in one request."""
+        answer = await self._api.request("post", _path(draft.intent_id), updating(draft), key=key)
+        return _shown(answer)
+
+    async def confirm_intent(self, draft: ConfirmDraft, key: IdempotencyKey) -> IntentSnapshot:
+        """Pay with a saved card while the buyer is there."""
+        path, params = _path(draft.intent_id, "confirm"), confirming(draft)
+        return _shown(await self._api.request("post", path, params, key=key))
 
     async def capture_intent(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Capture once and for all; what is left of the hold is released."""
-        params = {
-            "amount_to_capture": draft.amount,
-            "application_fee_amount": draft.application_fee,
-            "final_capture": True,
-            "expand": SHOWN_WHOLE,
-        }
-        answer = await self._api.request("post", _path(draft.intent_id, "capture"), params, key=key)
-        return _shown(answer)
+        path, params = _path(draft.intent_id, "capture"), capturing(draft)
+        return _shown(await self._api.request("post", path, params, key=key))
 
     async def cancel_intent(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Cancel the PaymentIntent and release its hold, if it has one."""
@@ -174,29 +174,6 @@ def _minted_at(id: str) -> datetime:
     """When one of our ids was minted: milliseconds above 80 random bits (`payments.ids`)."""
     number = int(id.rpartition("_")[2].translate(_CROCKFORD_TO_PYTHON), 32)
     return datetime.fromtimestamp((number >> 80) // 1000, UTC)
-
-
-def _creation(draft: IntentDraft) -> dict[str, Any]:
-    about = {"order_id": draft.order_id, "payment_id": draft.payment_id}
-    return {
-        "amount": draft.amount,
-        "currency": draft.currency,
-        # Cards and what behaves like them: nothing that would send the buyer's browser away.
-        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-        "capture_method": draft.capture_method,
-        # Left out rather than zero: the parameter asks for a fee.
-        "application_fee_amount": draft.application_fee or None,
-        "transfer_data": {"destination": draft.destination, "metadata": about},
-        "transfer_group": f"order_{draft.order_id}",
-        "receipt_email": draft.receipt_email,
-        "description": draft.description,
-        "metadata": {
-            **about,
-            "seller_id": draft.seller_id,
-            "operation_id": draft.operation_id,
-            "generation": str(draft.generation),
-        },
-    }
 
 
 def _refunding(draft: RefundDraft) -> dict[str, Any]:

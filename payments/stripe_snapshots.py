@@ -47,6 +47,10 @@ def intent_snapshot(intent: PaymentIntentObject, request_id: str | None) -> Inte
         complete=told_whole(charge) if charge else latest is None,
         created_at=_time(intent.created),
         request_id=request_id,
+        customer_id=intent.customer,
+        saves_card=intent.setup_future_usage is not None,
+        payment_method_id=intent.payment_method,
+        cart_version=_number(intent.metadata.get("cart_version")),
     )
 
 
@@ -160,11 +164,18 @@ def _decline(intent_id: str, error: PaymentErrorObject | None) -> DeclineSeen | 
         decline_code=error.decline_code,
         advice_code=error.advice_code,
         card=_card(method.card if method else None),
+        payment_method_id=method.id if method else None,
     )
 
 
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() else None
+
+
 def _card(card: CardDetails | None) -> CardSeen | None:
-    return CardSeen(brand=card.brand, last4=card.last4) if card else None
+    if card is None:
+        return None
+    return CardSeen(brand=card.brand, last4=card.last4, fingerprint=card.fingerprint)
 
 
 def _booked_at(charge: ChargeObject) -> datetime | None:

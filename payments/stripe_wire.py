@@ -32,6 +32,7 @@ class CardDetails(msgspec.Struct, frozen=True):
 
     brand: str | None = None
     last4: str | None = None
+    fingerprint: str | None = None
     # Unix seconds; only while the money is held and not captured.
     capture_before: int | None = None
 
@@ -156,6 +157,9 @@ class PaymentIntentObject(msgspec.Struct, frozen=True, kw_only=True):
     transfer_data: TransferData | None = None
     cancellation_reason: str | None = None
     last_payment_error: PaymentErrorObject | None = None
+    customer: str | None = None
+    setup_future_usage: str | None = None
+    payment_method: str | None = None
     latest_charge: str | ChargeObject | None = None
 
     def __repr__(self) -> str:

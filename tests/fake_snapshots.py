@@ -16,16 +16,40 @@ VISA = CardSeen(brand="visa", last4="4242")
 HOLD = timedelta(days=7)
 
 
-def declined(intent: IntentSnapshot, decline_code: str, charge_id: str) -> IntentSnapshot:
+def declined(
+    intent: IntentSnapshot,
+    decline_code: str,
+    charge_id: str,
+    payment_method_id: str,
+    advice_code: str | None = None,
+) -> IntentSnapshot:
     """The bank said no."""
     seen = DeclineSeen(
         reference=charge_id,
         code="card_declined",
         decline_code=decline_code,
-        advice_code=None,
+        advice_code=advice_code,
         card=VISA,
+        payment_method_id=payment_method_id,
     )
-    return msgspec.structs.replace(intent, decline=seen)
+    return msgspec.structs.replace(
+        intent, status="requires_payment_method", decline=seen, payment_method_id=None
+    )
+
+
+def challenged(intent: IntentSnapshot) -> IntentSnapshot:
+    """The bank wants to see the buyer first."""
+    return msgspec.structs.replace(intent, status="requires_action", decline=None)
+
+
+def on_its_way(intent: IntentSnapshot, charge_id: str, now: datetime) -> IntentSnapshot:
+    """A bank debit was sent: Stripe calls its charge captured before any money came."""
+    sent = held(intent, charge_id, now)
+    assert sent.charge is not None
+    pending = msgspec.structs.replace(
+        sent.charge, status="pending", captured=True, amount_captured=intent.amount, card=None
+    )
+    return msgspec.structs.replace(sent, status="processing", amount_capturable=0, charge=pending)
 
 
 def held(intent: IntentSnapshot, charge_id: str, now: datetime) -> IntentSnapshot:

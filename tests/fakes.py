@@ -10,30 +10,33 @@ from itertools import count
 
 import msgspec
 
-from payments.errors import (
-    SellerCannotReceive,
-    StripeRejected,
-)
+from payments.errors import CardDeclined, SellerCannotReceive, StripeRejected
 from payments.gateway import (
     BalanceTransaction,
     CancelDraft,
     CaptureDraft,
     ChargeSnapshot,
+    ConfirmDraft,
     IntentDraft,
     IntentSnapshot,
     RefundDraft,
     RefundSnapshot,
+    UpdateDraft,
 )
 from payments.ids import IdempotencyKey, IntentId
 from payments.money import cumulative_share, portion
 from tests.fake_keys import AnsweredOnce
-from tests.fake_snapshots import declined, held, with_refunds
+from tests.fake_snapshots import challenged, declined, held, on_its_way, with_refunds
 
 DECLINES = {
     "pm_card_visa_chargeDeclined": "generic_decline",
     "pm_card_visa_chargeDeclinedInsufficientFunds": "insufficient_funds",
     "pm_card_visa_chargeDeclinedLostCard": "lost_card",
 }
+_NEVER_AGAIN = {"lost_card"}
+CHALLENGED = "pm_card_authenticationRequired"
+DEBIT = "pm_usBankAccount"
+_PAYABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 _NUMBERS = count(1)
 """Ids are unique over all fakes of a test session, as Stripe's are."""
@@ -46,6 +49,8 @@ class FakeGateway(AnsweredOnce):
         super().__init__()
         self.clock = clock or (lambda: datetime.now(UTC))
         self.closed_destinations: set[str] = set()
+        # Whether a debit on its way can still be stopped.
+        self.cancels_debits = False
         # How many of the next reads are answered with a definite no.
         self.reads_refused = 0
         self._intents: dict[str, IntentSnapshot] = {}
@@ -58,13 +63,28 @@ class FakeGateway(AnsweredOnce):
     def pay(self, intent_id: str, card: str = "pm_card_visa") -> IntentSnapshot:
         """The buyer's browser confirms with a test card; a decline is seen on the PaymentIntent."""
         intent = self._intents[intent_id]
-        assert intent.status in ("requires_payment_method", "requires_confirmation"), intent.status
-        if card in DECLINES:
-            return self._keep(declined(intent, DECLINES[card], self._id("ch")))
-        authorized = held(intent, self._id("ch"), self._now())
-        if intent.capture_method == "manual":
-            return self._keep(authorized)
-        return self._keep(self._captured(authorized, intent.amount, intent.application_fee))
+        assert intent.status in _PAYABLE, intent.status
+        return self._keep(self._paid(intent, card))
+
+    def settle_debit(self, intent_id: str, *, succeeds: bool) -> IntentSnapshot:
+        """Days later the bank has decided about a debit."""
+        intent = self._intents[intent_id]
+        assert intent.status == "processing"
+        assert intent.charge is not None
+        charge_id = intent.charge.id
+        if not succeeds:
+            failed = msgspec.structs.replace(intent.charge, status="failed", captured=False)
+            back = msgspec.structs.replace(intent, charge=failed, status=_PAYABLE[0])
+            return self._keep(declined(back, "debit_not_authorized", charge_id, DEBIT))
+        return self._keep(
+            self._captured(
+                held(intent, charge_id, self._now()), intent.amount, intent.application_fee
+            )
+        )
+
+    def show_intent(self, intent: IntentSnapshot) -> IntentSnapshot:
+        """Stripe shows the PaymentIntent like this from now on."""
+        return self._keep(intent)
 
     def fail_refund(self, stripe_refund_id: str) -> None:
         """The bank sends a refund back, days after it succeeded."""
@@ -88,6 +108,12 @@ class FakeGateway(AnsweredOnce):
 
     async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot:
         return self.once("create_intent", draft, key, lambda: self._create(draft))
+
+    async def update_intent(self, draft: UpdateDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return self.once("update_intent", draft, key, lambda: self._update(draft))
+
+    async def confirm_intent(self, draft: ConfirmDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return self.once("confirm_intent", draft, key, lambda: self._confirm(draft))
 
     async def capture_intent(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
         return self.once("capture_intent", draft, key, lambda: self._capture(draft))
@@ -147,8 +173,62 @@ class FakeGateway(AnsweredOnce):
                 complete=True,
                 created_at=self._now(),
                 request_id=self._id("req"),
+                customer_id=draft.customer_id,
+                saves_card=draft.save_card and draft.customer_id is not None,
             )
         )
+
+    def _update(self, draft: UpdateDraft) -> IntentSnapshot:
+        intent = self._require(draft.intent_id)
+        if intent.status not in _PAYABLE:
+            raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)
+        waiting = intent.status == "requires_action"
+        changed = msgspec.structs.replace(
+            intent,
+            amount=draft.amount,
+            application_fee=draft.application_fee,
+            cart_version=draft.version,
+            decline=None,
+            status="requires_confirmation" if waiting else intent.status,
+            request_id=self._id("req"),
+        )
+        return self._keep(changed)
+
+    def _confirm(self, draft: ConfirmDraft) -> IntentSnapshot:
+        intent = self._require(draft.intent_id)
+        if intent.status not in _PAYABLE:
+            raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)
+        if draft.amount != intent.amount:
+            raise StripeRejected("invalid_request_error")
+        tried = self._keep(
+            msgspec.structs.replace(
+                self._paid(intent, draft.payment_method_id), request_id=self._id("req")
+            )
+        )
+        if tried.decline is None:
+            return tried
+        raise CardDeclined(
+            "card_declined",
+            decline_code=tried.decline.decline_code,
+            advice_code=tried.decline.advice_code,
+            request_id=tried.request_id,
+            snapshot=tried,
+        )
+
+    def _paid(self, intent: IntentSnapshot, card: str) -> IntentSnapshot:
+        """What becomes of a PaymentIntent that is confirmed with this test card."""
+        intent = msgspec.structs.replace(intent, payment_method_id=card)
+        if card in DECLINES:
+            advice = "do_not_try_again" if DECLINES[card] in _NEVER_AGAIN else None
+            return declined(intent, DECLINES[card], self._id("ch"), card, advice)
+        if card == DEBIT:
+            return on_its_way(intent, self._id("py"), self._now())
+        if card == CHALLENGED and intent.status != "requires_action":
+            return challenged(intent)
+        authorized = held(intent, self._id("ch"), self._now())
+        if intent.capture_method == "manual":
+            return authorized
+        return self._captured(authorized, intent.amount, intent.application_fee)
 
     def _capture(self, draft: CaptureDraft) -> IntentSnapshot:
         intent = self._require(draft.intent_id)
@@ -162,7 +242,8 @@ class FakeGateway(AnsweredOnce):
 
     def _cancel(self, draft: CancelDraft) -> IntentSnapshot:
         intent = self._require(draft.intent_id)
-        if intent.status in ("succeeded", "canceled"):
+        stoppable = intent.status != "processing" or self.cancels_debits
+        if not stoppable or intent.status in ("succeeded", "canceled"):
             raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)
         canceled = msgspec.structs.replace(
             intent, status="canceled", amount_capturable=0, cancellation_reason=draft.reason

@@ -244,9 +244,15 @@ async def test_an_intent_that_is_not_what_was_asked_for_settles_nothing(
 ) -> None:
     """evershop PR 1025: a cheap intent settled an expensive order by mixing ids."""
     intent = await till.open(order_id)
+    unpaid = await till.gateway.retrieve_intent(intent.intent_id)
     till.gateway.pay(intent.intent_id)
-    true = await till.gateway.retrieve_intent(intent.intent_id)
-    for change in ({"amount": 1}, {"currency": "usd"}, {"destination": "acct_2"}):
+    paid = await till.gateway.retrieve_intent(intent.intent_id)
+    for true, change in (
+        (unpaid, {"amount": 1}),
+        (paid, {"currency": "usd"}),
+        (paid, {"destination": "acct_2"}),
+        (paid, {"order_id": "ord_other"}),
+    ):
         with pytest.raises(SnapshotContradicts):
             async with transaction():
                 await till.payments._absorption.absorb(
@@ -258,7 +264,7 @@ async def test_an_intent_that_is_not_what_was_asked_for_settles_nothing(
 async def test_a_lost_webhook_is_made_good_by_the_sweep_within_minutes(
     till: Till, order_id: str
 ) -> None:
-    await execute("UPDATE payments SET checked_at = checked_at + interval '1 year'")
+    await execute("UPDATE payments SET checked_at = checked_at + interval '1 year', recheck_at = NULL")
     intent = await till.open(order_id)
     till.gateway.pay(intent.intent_id)
     assert await till.payments.refresh_due(till.clock(), 50) == 0
@@ -269,7 +275,7 @@ async def test_a_lost_webhook_is_made_good_by_the_sweep_within_minutes(
 
 
 async def test_an_abandoned_checkout_costs_few_reads(till: Till, order_id: str) -> None:
-    await execute("UPDATE payments SET checked_at = checked_at + interval '1 year'")
+    await execute("UPDATE payments SET checked_at = checked_at + interval '1 year', recheck_at = NULL")
     await till.open(order_id)
     reads = 0
     for _ in range(24 * 60):

@@ -12,11 +12,15 @@ import respx
 
 from payments.errors import CardDeclined, OutcomeUnknown, StripeRejected
 from payments.gateway import (
+    Address,
     BalanceTransaction,
     CancelDraft,
     CaptureDraft,
+    ConfirmDraft,
     IntentDraft,
     RefundDraft,
+    Shipping,
+    UpdateDraft,
 )
 from payments.ids import (
     ConnectedAccountId,
@@ -46,6 +50,18 @@ WHOLE = {
     "expand[0]": "latest_charge.balance_transaction",
     "expand[1]": "latest_charge.application_fee",
     "expand[2]": "latest_charge.refunds.data.balance_transaction",
+    "expand[3]": "latest_charge.refunds.data.transfer_reversal",
+}
+SHIPPING = Shipping(
+    name="Ada",
+    address=Address(line1="1 Lane", city="Paris", postal_code="75001", country="FR"),
+)
+SHIPPED = {
+    "shipping[name]": "Ada",
+    "shipping[address][line1]": "1 Lane",
+    "shipping[address][city]": "Paris",
+    "shipping[address][postal_code]": "75001",
+    "shipping[address][country]": "FR",
 }
 INTENT = IntentDraft(
     operation_id=OperationId("op_1"),
@@ -88,7 +104,8 @@ def stripe() -> Iterator[respx.Router]:
 
 
 def form(request: httpx.Request) -> dict[str, str]:
-    return dict(parse_qsl(request.content.decode(), strict_parsing=True))
+    sent = request.content.decode()
+    return dict(parse_qsl(sent, keep_blank_values=True, strict_parsing=True))
 
 
 def query(request: httpx.Request) -> dict[str, str]:
@@ -147,9 +164,108 @@ class TestWords:
         first, second = (call.request.content for call in stripe.calls)
         assert first == second
 
-    @pytest.mark.parametrize("fee", [600, 0])
-    async def test_a_capture_is_final_and_always_says_the_fee(
-        self, gateway: StripePaymentGateway, stripe: respx.Router, fee: int
+    async def test_a_creation_can_keep_the_card_and_say_where_goods_go(
+        self, gateway: StripePaymentGateway, stripe: respx.Router
+    ) -> None:
+        stripe.post("/v1/payment_intents").respond(json=payment_intent())
+        draft = msgspec.structs.replace(
+            INTENT, customer_id="cus_1", save_card=True, shipping=SHIPPING
+        )
+        await gateway.create_intent(draft, KEY)
+        sent = form(only(stripe))
+        assert (sent["customer"], sent["setup_future_usage"]) == ("cus_1", "on_session")
+        assert {name: said for name, said in sent.items() if name.startswith("shipping")} == SHIPPED
+
+    async def test_a_draft_stored_before_cards_could_be_kept_still_reads(self) -> None:
+        stored = msgspec.to_builtins(INTENT)
+        for name in ("customer_id", "save_card", "shipping"):
+            del stored[name]
+        assert msgspec.convert(stored, IntentDraft) == INTENT
+
+    @pytest.mark.parametrize(("fee", "said"), [(600, "600"), (0, "")])
+    async def test_an_update_brings_amount_and_fee_together(
+        self, gateway: StripePaymentGateway, stripe: respx.Router, fee: int, said: str
+    ) -> None:
+        """Left out, the earlier fee would stay: an empty one takes it away."""
+        stripe.post("/v1/payment_intents/pi_1").respond(
+            json=payment_intent(metadata={"cart_version": "3"})
+        )
+        draft = UpdateDraft(
+            operation_id=OperationId("op_4"),
+            payment_id=PaymentId("pay_1"),
+            order_id=OrderId("ord_1"),
+            intent_id=IntentId("pi_1"),
+            version=3,
+            amount=7_000,
+            application_fee=fee,
+            shipping=SHIPPING,
+        )
+        key = IdempotencyKey("order:ord_1:g1:pi:update:3")
+        updated = await gateway.update_intent(draft, key)
+        request = only(stripe)
+        assert request.headers["idempotency-key"] == key
+        assert form(request) == {
+            "amount": "7000",
+            "application_fee_amount": said,
+            "metadata[cart_version]": "3",
+            **SHIPPED,
+            **WHOLE,
+        }
+        assert updated.cart_version == 3
+
+    async def test_a_confirmation_charges_what_the_buyer_was_shown_with_the_buyer_there(
+        self, gateway: StripePaymentGateway, stripe: respx.Router
+    ) -> None:
+        shown = payment_intent(
+            status="requires_action",
+            customer="cus_1",
+            payment_method="pm_1",
+            setup_future_usage="on_session",
+        )
+        stripe.post("/v1/payment_intents/pi_1/confirm").respond(json=shown)
+        draft = ConfirmDraft(
+            operation_id=OperationId("op_5"),
+            payment_id=PaymentId("pay_1"),
+            order_id=OrderId("ord_1"),
+            intent_id=IntentId("pi_1"),
+            payment_method_id="pm_1",
+            amount=10_000,
+            return_url="https://shop.example/orders/ord_1",
+            asked_at=datetime.fromtimestamp(CREATED, UTC),
+        )
+        key = IdempotencyKey("order:ord_1:g1:confirm:1")
+        seen = await gateway.confirm_intent(draft, key)
+        request = only(stripe)
+        assert request.headers["idempotency-key"] == key
+        assert form(request) == {
+            "payment_method": "pm_1",
+            "amount_to_confirm": "10000",
+            "off_session": "false",
+            "use_stripe_sdk": "true",
+            "return_url": "https://shop.example/orders/ord_1",
+            **WHOLE,
+        }
+        assert (seen.customer_id, seen.payment_method_id, seen.saves_card) == (
+            "cus_1",
+            "pm_1",
+            True,
+        )
+
+    @pytest.mark.parametrize(
+        ("fee", "asks_fee", "said"),
+        [
+            (600, True, {"application_fee_amount": "600"}),
+            (0, True, {"application_fee_amount": "0"}),
+            (0, False, {}),
+        ],
+    )
+    async def test_a_capture_is_final_and_leaves_out_only_a_fee_nobody_asked_for(
+        self,
+        gateway: StripePaymentGateway,
+        stripe: respx.Router,
+        fee: int,
+        asks_fee: bool,
+        said: dict[str, str],
     ) -> None:
         stripe.post("/v1/payment_intents/pi_1/capture").respond(json=payment_intent())
         draft = CaptureDraft(
@@ -158,14 +274,15 @@ class TestWords:
             intent_id=IntentId("pi_1"),
             amount=6_000,
             application_fee=fee,
+            asks_fee=asks_fee,
         )
         await gateway.capture_intent(draft, IdempotencyKey("order:ord_1:g1:capture:1"))
         request = only(stripe)
         assert request.headers["idempotency-key"] == "order:ord_1:g1:capture:1"
         assert form(request) == {
             "amount_to_capture": "6000",
-            "application_fee_amount": str(fee),
             "final_capture": "true",
+            **said,
             **WHOLE,
         }
 
@@ -359,6 +476,7 @@ class TestReading:
         assert second == {
             "payment_intent": "pi_1",
             "expand[0]": "data.balance_transaction",
+            "expand[1]": "data.transfer_reversal",
             "limit": "100",
             "starting_after": "re_2",
         }
