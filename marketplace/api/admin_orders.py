@@ -57,7 +57,7 @@ async def read_any_order(
         fee=msgspec.to_builtins(await services.orders.fee_quote(order_id, actor)),
         steps=StepList.of(await services.orders.history(order_id, actor)).data,
         attempts=AttemptList.of(await services.payments.attempts(order_id)).data,
-        refunds=RefundList.of(await services.refunds.list(order_id, actor)).data,
+        refunds=RefundList.of(await services.refunds.list(order_id, actor), sells=True).data,
     )
 
 

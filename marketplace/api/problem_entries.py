@@ -126,6 +126,18 @@ ORDERS: Table = {
         "The bank's hold ends too soon to capture safely",
         ("order_id", "capture_before"),
     ),
+    orders.RefundLinesRefused: Answer(
+        422,
+        "refund_lines_refused",
+        "These lines cannot be refunded",
+        ("why", "listing_id", "refundable"),
+    ),
+    orders.RefundPolicyForAdmins: Answer(
+        403, "refund_policy_for_admins", "Only an admin says who bears a refund", ("order_id",)
+    ),
+    orders.RefundPolicyRefused: Answer(
+        422, "refund_policy_refused", "Nobody could be given this fee back", ("why",)
+    ),
     orders.OrderKeyReused: Answer(
         422,
         "idempotency_key_reused",

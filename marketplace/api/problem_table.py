@@ -89,6 +89,12 @@ PAYMENTS: Table = {
         "More than what is left to refund",
         ("asked", "refundable", "currency"),
     ),
+    payments.PaymentDisputed: Answer(
+        409,
+        "payment_disputed",
+        "The buyer's bank is taking the money back: it cannot be refunded too",
+        ("dispute_id",),
+    ),
     payments.RequestReused: Answer(
         422, "idempotency_key_reused", "The Idempotency-Key was used for another request"
     ),

@@ -4,13 +4,13 @@ from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
-from msgspec import UNSET
 
 from marketplace.api.actors import deciding, reading
 from marketplace.api.idempotency import key_required
 from marketplace.api.policies import signed_in
 from marketplace.api.principal import Principal
 from marketplace.api.schemas.refunds import RefundAnswer, RefundList, RefundRequest
+from marketplace.orders import records
 from marketplace.services import Services
 
 
@@ -27,17 +27,18 @@ async def ask_for_refund(
     idempotency_key: NamedDependency[str],
     data: JSONBody[RefundRequest | None] = None,
 ) -> RefundAnswer:
-    """All that is left, or an amount; your transfer is reversed and the fee returned in proportion."""
-    wanted = data or RefundRequest()
+    """All that is left, an amount, or some lines; your transfer is reversed with it.
+
+    The fee is returned to you in proportion where the order's fee schedule says so.
+    """
     refund = await services.refunds.ask(
         order_id,
         deciding(principal),
-        amount=None if wanted.amount is UNSET else wanted.amount,
-        reason=None if wanted.reason is UNSET else wanted.reason,
+        (data or RefundRequest()).told(),
         idempotency_key=idempotency_key,
         now=services.clock(),
     )
-    return RefundAnswer.of(refund)
+    return RefundAnswer.of(refund, sells=True)
 
 
 @get("/v1/orders/{order_id:str}/refunds", **signed_in("refunds:read"), summary="Refunds")
@@ -47,7 +48,10 @@ async def list_refunds(
     principal: NamedDependency[Principal],
 ) -> RefundList:
     """Every refund of the order, those made at Stripe included."""
-    return RefundList.of(await services.refunds.list(order_id, reading(principal)))
+    actor = reading(principal)
+    refunds = await services.refunds.list(order_id, actor)
+    order = await records.require(order_id, actor)
+    return RefundList.of(refunds, sells=actor.sells(order))
 
 
 ROUTES: list[HTTPRouteHandler] = [ask_for_refund, list_refunds]

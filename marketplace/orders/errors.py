@@ -8,6 +8,9 @@ OrderError
 |-- CheckoutOver          the time to pay is over
 |-- HoldLapsing           the bank's hold ends too soon to capture safely
 |-- MessageRefused        an empty message, or one that is too long
+|-- RefundLinesRefused    these lines cannot be refunded
+|-- RefundPolicyForAdmins who bears a refund is the platform's to say
+|-- RefundPolicyRefused   a fee that nobody could be given back
 |-- OrderKeyReused        the same idempotency key with another order's content
 |-- ChangeUnderWay        a change of the cart waits for Stripe's answer
 |-- CartFrozen            the buyer is confirming: the cart may not change now
@@ -72,6 +75,30 @@ class PaidAlready(OrderError):
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
         super().__init__(order_id)
+
+
+class RefundLinesRefused(OrderError):
+    """`why`: count, repeated, unknown, quantity, too_many, or with_amount where an amount came along."""
+
+    def __init__(self, why: str, *, listing_id: str | None = None, refundable: int = 0) -> None:
+        self.why, self.listing_id, self.refundable = why, listing_id, refundable
+        super().__init__(why, listing_id, refundable)
+
+
+class RefundPolicyForAdmins(OrderError):
+    """Only an admin says who bears a refund and what becomes of the fee."""
+
+    def __init__(self, order_id: str) -> None:
+        self.order_id = order_id
+        super().__init__(order_id)
+
+
+class RefundPolicyRefused(OrderError):
+    """`why` is `fee_of_platform`: a refund that the platform bears costs the seller no fee."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
 
 
 class SellerOnly(OrderError):

@@ -18,6 +18,7 @@ from marketplace.orders import (
     disputes,
     prepared,
     records,
+    refund_lines,
     steps,
 )
 from marketplace.orders.order_states import ENDED, PAID_FOR, Step
@@ -181,6 +182,8 @@ async def _refund_settled(
     )
     if step == "refunded":
         await cancellation.after_refund(order, event.refund_id, event.occurred_at)
+    else:
+        await refund_lines.release(event.refund_id)
 
 
 async def _hold_again(order: OrderRecord, event: PaymentAuthorized) -> tuple[str, ...]:

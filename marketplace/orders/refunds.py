@@ -1,14 +1,38 @@
-"""Giving a buyer's money back, by the order's seller or an admin: in full, or an amount."""
+"""Giving a buyer's money back, by the order's seller or an admin: in full, an amount, or some lines."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from marketplace.orders import records, steps
-from marketplace.orders.errors import OrderNotFound, SellerOnly
+import msgspec
+
+from marketplace.orders import records, refund_lines, steps
+from marketplace.orders.errors import (
+    OrderNotFound,
+    RefundLinesRefused,
+    RefundPolicyForAdmins,
+    RefundPolicyRefused,
+    SellerOnly,
+)
 from marketplace.orders.order_states import after
-from marketplace.orders.records import Actor
-from payments.database import transaction
+from marketplace.orders.records import Actor, OrderRecord
+from marketplace.orders.refund_lines import RefundLine
+from payments.database import transaction, value
 from payments.records import RefundRecord
+from payments.refund_policy import Bearer, FeeOnRefund, RefundPolicy
 from payments.refunds import PlannedRefund, RefundReason, Refunds
+
+
+class RefundWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for: an amount (minor units), some lines, or neither for all that is left.
+
+    `bearer` and `fee` are an admin's to say; None leaves them to the fee schedule of the order.
+    """
+
+    amount: int | None = None
+    lines: tuple[RefundLine, ...] | None = None
+    reason: RefundReason | None = None
+    bearer: Bearer | None = None
+    fee: FeeOnRefund | None = None
 
 
 class OrderRefunds:
@@ -18,24 +42,51 @@ class OrderRefunds:
         self._refunds = refunds
 
     async def ask(
-        self,
-        order_id: str,
-        actor: Actor,
-        *,
-        amount: int | None,
-        reason: RefundReason | None,
-        idempotency_key: str,
-        now: datetime,
+        self, order_id: str, actor: Actor, wish: RefundWish, *, idempotency_key: str, now: datetime
     ) -> RefundRecord:
-        """Refund `amount` (minor units), or all that is left when it is None.
+        """Refund what is wished for.
 
-        The seller's transfer is reversed and the fee returned in proportion. The same key from the same
-        person is the same refund. Raises OrderNotFound, SellerOnly, OrderStepRefused, RequestReused,
-        RefundExceedsCaptured, AmountNotChargeable, StripeRejected; after NotSent and OutcomeUnknown the
-        refund stands and is carried out later.
+        The seller bears it, with the part of the fee that the order's fee schedule returns to them, unless an
+        admin says otherwise. The same key from the same person is the same refund. Raises OrderNotFound,
+        SellerOnly, OrderStepRefused, RefundLinesRefused, RefundPolicyForAdmins, RefundPolicyRefused,
+        RequestReused, RefundExceedsCaptured, PaymentDisputed, AmountNotChargeable, StripeRejected; after
+        NotSent and OutcomeUnknown the refund stands and is carried out later.
         """
         async with transaction():
-            planned = await self._plan(order_id, actor, amount, reason, idempotency_key, now)
+            order = await records.lock(order_id)
+            if not actor.sees(order):
+                raise OrderNotFound(order_id)
+            if not actor.sells(order):
+                raise SellerOnly(order_id)
+            if not actor.is_admin and (wish.bearer is not None or wish.fee is not None):
+                raise RefundPolicyForAdmins(order_id)
+            planned = await self._plan(order, wish, actor.account_id, idempotency_key, now)
+        return await self._refunds.carry_out(planned)
+
+    async def plan_within(
+        self,
+        order: OrderRecord,
+        *,
+        amount: int | None,
+        lines: Sequence[RefundLine] | None,
+        reason: RefundReason | None,
+        requested_by: str,
+        idempotency_key: str,
+        now: datetime,
+    ) -> PlannedRefund:
+        """Write a refund down inside another use case's transaction; `order` is locked.
+
+        Carried out with `carry_out` after the commit, or by the sweep. Raises OrderStepRefused,
+        RefundLinesRefused, RequestReused, RefundExceedsCaptured, PaymentDisputed, AmountNotChargeable,
+        PaymentNotFound, PaymentStepRefused.
+        """
+        wish = RefundWish(
+            amount=amount, lines=None if lines is None else tuple(lines), reason=reason
+        )
+        return await self._plan(order, wish, requested_by, idempotency_key, now)
+
+    async def carry_out(self, planned: PlannedRefund) -> RefundRecord:
+        """Ask Stripe for a planned refund. Raises StripeRejected, NotSent, OutcomeUnknown."""
         return await self._refunds.carry_out(planned)
 
     async def list(self, order_id: str, actor: Actor) -> list[RefundRecord]:
@@ -43,35 +94,42 @@ class OrderRefunds:
         return await self._refunds.of_order((await records.require(order_id, actor)).id)
 
     async def _plan(
-        self,
-        order_id: str,
-        actor: Actor,
-        amount: int | None,
-        reason: RefundReason | None,
-        idempotency_key: str,
-        now: datetime,
+        self, order: OrderRecord, wish: RefundWish, requested_by: str, key: str, now: datetime
     ) -> PlannedRefund:
-        order = await records.lock(order_id)
-        if not actor.sees(order):
-            raise OrderNotFound(order_id)
-        if not actor.sells(order):
-            raise SellerOnly(order_id)
         after(order.status, "refund_asked")
+        amount, lines = wish.amount, None
+        if wish.lines is not None:
+            if amount is not None:
+                raise RefundLinesRefused("with_amount")
+            amount = await refund_lines.amount_of(order, wish.lines)
+            lines = refund_lines.written(wish.lines)
         planned = await self._refunds.plan(
-            order_id,
+            order.id,
             amount=amount,
-            reason=reason,
-            requested_by=actor.account_id,
-            idempotency_key=idempotency_key,
+            reason=wish.reason,
+            requested_by=requested_by,
+            idempotency_key=key,
             now=now,
+            policy=await _policy(order, wish),
+            lines=lines,
         )
-        asked = await steps.latest(order_id, ["refund_asked"], reason=planned.refund_id)
+        asked = await steps.latest(order.id, ["refund_asked"], reason=planned.refund_id)
         if asked is None:
+            if wish.lines is not None:
+                await refund_lines.reserve(order, wish.lines)
             await steps.take(
-                order,
-                "refund_asked",
-                actor=actor.account_id,
-                now=now,
-                reason=planned.refund_id,
+                order, "refund_asked", actor=requested_by, now=now, reason=planned.refund_id
             )
         return planned
+
+
+async def _policy(order: OrderRecord, wish: RefundWish) -> RefundPolicy:
+    """The order's fee schedule says what becomes of the fee, unless an admin does."""
+    if wish.bearer == "platform":
+        if wish.fee == "return":
+            raise RefundPolicyRefused("fee_of_platform")
+        return RefundPolicy(bearer="platform", fee="keep")
+    by_schedule: FeeOnRefund = await value(
+        "SELECT fee_on_refund FROM fee_schedules WHERE id = $1", order.fee_schedule_id
+    )
+    return RefundPolicy(fee=wish.fee or by_schedule)
