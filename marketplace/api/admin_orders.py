@@ -3,17 +3,18 @@
 from typing import Annotated
 
 import msgspec
-from litestar import get
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from marketplace.api.actors import reading
+from marketplace.api.actors import deciding, reading
 from marketplace.api.policies import admin
 from marketplace.api.principal import Principal
 from marketplace.api.schemas.orders import (
     AdminOrderAnswer,
     AttemptList,
+    FulfilmentRelease,
     OrderAnswer,
     OrderList,
     StepList,
@@ -61,4 +62,22 @@ async def read_any_order(
     )
 
 
-ROUTES: list[HTTPRouteHandler] = [list_all_orders, read_any_order]
+@post(
+    "/v1/admin/orders/{order_id:str}/fulfilment-release",
+    **admin("admin:write"),
+    status_code=200,
+    summary="Release held fulfilment",
+)
+async def release_fulfilment(
+    order_id: FromPath[str],
+    data: JSONBody[FulfilmentRelease],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> OrderAnswer:
+    """You have looked at why money and order differ, and say why the order may go on. On record."""
+    actor = deciding(principal)
+    view = await services.holds.release(order_id, actor, data.reason, services.clock())
+    return OrderAnswer.of(view, actor)
+
+
+ROUTES: list[HTTPRouteHandler] = [list_all_orders, read_any_order, release_fulfilment]

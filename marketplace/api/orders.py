@@ -6,18 +6,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
 from marketplace.api.actors import reading
-from marketplace.api.idempotency import key_required, repeatable
+from marketplace.api.idempotency import key_required
 from marketplace.api.policies import signed_in
 from marketplace.api.principal import Principal
 from marketplace.api.schemas.orders import (
     AttemptList,
-    CheckoutAnswer,
     NewOrder,
     OrderAnswer,
     OrderList,
     StepList,
 )
-from marketplace.orders.checkout import Buyer
 from marketplace.paging import PageRequest
 from marketplace.services import Services
 
@@ -80,52 +78,6 @@ async def read_order(
     return OrderAnswer.of(await services.orders.find(order_id, actor), actor)
 
 
-@post(
-    "/v1/orders/{order_id:str}/checkout",
-    **signed_in("orders:write"),
-    **repeatable(),
-    status_code=200,
-    summary="Pay an order",
-)
-async def begin_checkout(
-    order_id: FromPath[str],
-    services: NamedDependency[Services],
-    principal: NamedDependency[Principal],
-) -> CheckoutAnswer:
-    """The order's one PaymentIntent, to be confirmed by the buyer's browser at Stripe.
-
-    Asked again it is the same one. A seller who cannot be paid is refused here, before Stripe is asked.
-    """
-    buyer = Buyer(principal.account_id, principal.email)
-    intent = await services.checkout.begin(order_id, buyer, services.clock())
-    return CheckoutAnswer(
-        order_id=order_id,
-        payment_intent=intent.intent_id,
-        client_secret=intent.client_secret,
-        publishable_key=services.settings.stripe_publishable_key,
-        amount=intent.amount,
-        currency=intent.currency,
-        status=intent.status,
-    )
-
-
-@post(
-    "/v1/orders/{order_id:str}/refresh",
-    **signed_in("orders:write"),
-    **repeatable(),
-    status_code=200,
-    summary="Ask Stripe how the payment stands",
-)
-async def refresh_order(
-    order_id: FromPath[str],
-    services: NamedDependency[Services],
-    principal: NamedDependency[Principal],
-) -> OrderAnswer:
-    """For a browser that has just paid and does not want to wait for Stripe's webhook."""
-    actor = reading(principal)
-    return OrderAnswer.of(await services.checkout.refresh(order_id, actor), actor)
-
-
 @get(
     "/v1/orders/{order_id:str}/attempts",
     **signed_in("orders:read"),
@@ -156,8 +108,6 @@ ROUTES: list[HTTPRouteHandler] = [
     list_orders,
     list_seller_orders,
     read_order,
-    begin_checkout,
-    refresh_order,
     list_attempts,
     read_history,
 ]

@@ -6,6 +6,7 @@ from marketplace.api import (
     admin_fees,
     admin_orders,
     admin_sellers,
+    checkout,
     conversation,
     disputes,
     fulfilment,
@@ -20,6 +21,7 @@ from marketplace.api import (
 ROUTES: tuple[ControllerRouterHandler, ...] = (
     *listings.ROUTES,
     *orders.ROUTES,
+    *checkout.ROUTES,
     *fulfilment.ROUTES,
     *refunds.ROUTES,
     *disputes.ROUTES,

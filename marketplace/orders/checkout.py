@@ -4,38 +4,32 @@ The gate is asked first, outside any transaction, because it may have to ask Str
 the order's lock, where it only reads. Nothing is asked of Stripe for a seller who cannot be paid.
 """
 
-import contextlib
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 import msgspec
-import structlog
 
 from marketplace.catalog import stock
 from marketplace.catalog.catalog import Catalog
-from marketplace.orders import records, steps
+from marketplace.orders import card_testing, changes, doubles, freezing, records, steps
+from marketplace.orders.card_testing import CheckoutLimits
+from marketplace.orders.doubles import Doubles
 from marketplace.orders.errors import (
     CheckoutOver,
     ListingNotOffered,
-    OrderNotFound,
     OrderStepRefused,
+    TotalChanged,
 )
 from marketplace.orders.order_states import after
+from marketplace.orders.placing import CHECKOUT_LASTS
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
-from marketplace.orders.steps import PLATFORM
+from marketplace.orders.totals import Line
 from marketplace.sellers.vouching import Vouching
-from payments.database import execute, rows, transaction
-from payments.errors import PaymentError, PaymentNotFound
+from payments.database import execute, transaction
+from payments.errors import PaymentNotFound
 from payments.ids import OperationId
 from payments.lifecycle import DestinationCharge, IntentForBuyer, Payments
 from payments.states import CANCELED
-
-_PUT_OFF: Final = timedelta(minutes=10)
-"""An expiry that could not be settled comes back after this: it must not hold up the others."""
-_OVER: Final = "the time to pay is over"
-
-_log = structlog.get_logger("marketplace.orders.checkout")
 
 
 class Buyer(msgspec.Struct, frozen=True):
@@ -45,53 +39,83 @@ class Buyer(msgspec.Struct, frozen=True):
     email: str
 
 
-class Checkout:
-    """Use cases of getting an order paid, and of ending it when nobody does."""
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a buyer may ask for beside paying: the same again though just bought, and the card kept."""
 
-    def __init__(self, payments: Payments, vouching: Vouching, catalog: Catalog) -> None:
+    again: bool = False
+    save_card: bool = False
+
+
+NO_WISHES = Wishes()
+
+
+class Checkout:
+    """Use cases of getting an order paid."""
+
+    def __init__(
+        self,
+        payments: Payments,
+        vouching: Vouching,
+        catalog: Catalog,
+        limits: CheckoutLimits | None = None,
+    ) -> None:
         self._payments = payments
         self._vouching = vouching
         self._catalog = catalog
+        self._doubles = Doubles(payments)
+        self._limits = limits or CheckoutLimits()
 
-    async def begin(self, order_id: str, buyer: Buyer, now: datetime) -> IntentForBuyer:
+    async def begin(
+        self, order_id: str, buyer: Buyer, now: datetime, wishes: Wishes = NO_WISHES
+    ) -> IntentForBuyer:
         """The order's one PaymentIntent, made now or found again, with the client secret for its buyer.
 
-        A new one is made only when Stripe ended the earlier one and the order is still in checkout.
-        Raises OrderNotFound, OrderStepRefused, CheckoutOver, SellerNotPayable, OutOfStock,
-        ListingNotOffered, and what payments raises: StripeRejected, NotSent, OutcomeUnknown.
+        A new one is made only when Stripe ended the earlier one, or when the order had expired and its
+        prices still hold. Raises OrderNotFound, OrderStepRefused, CheckoutOver, ChangeUnderWay,
+        BoughtAlready, TotalChanged, TooManyTries, SellerNotPayable, OutOfStock, ListingNotOffered, and
+        what payments raises: StripeRejected, NotSent, OutcomeUnknown.
         """
-        intent = await self._begin_once(order_id, buyer, now)
+        intent = await self._begin_once(order_id, buyer, now, wishes)
         if intent is None:
             # Stripe had ended it without our knowledge: that is absorbed by now, so this one is new.
-            intent = await self._begin_once(order_id, buyer, now)
+            intent = await self._begin_once(order_id, buyer, now, wishes)
         if intent is None:
             raise PaymentNotFound(order_id)
         return intent
 
     async def _begin_once(
-        self, order_id: str, buyer: Buyer, now: datetime
+        self, order_id: str, buyer: Buyer, now: datetime, wishes: Wishes
     ) -> IntentForBuyer | None:
-        order = await self._require_own(order_id, buyer)
-        _require_open(order, now)
+        order = await records.require_bought(order_id, buyer.account_id)
+        require_open(order, now)
         await self._vouching.require_payable(order.seller_id, now)
+        if not wishes.again:
+            await self._doubles.require_none(order, now)
         async with transaction():
-            operation_id = await self._plan(order_id, buyer, now)
+            operation_id = await self._plan(order_id, buyer, now, wishes)
         try:
             intent = await self._payments.open_intent(order_id, operation_id)
         except PaymentNotFound:
             return None
         return None if intent.status == CANCELED else intent
 
-    async def _plan(self, order_id: str, buyer: Buyer, now: datetime) -> OperationId:
+    async def _plan(
+        self, order_id: str, buyer: Buyer, now: datetime, wishes: Wishes
+    ) -> OperationId:
         """Under the order's lock: everything that must be true before Stripe is asked."""
         order = await records.lock(order_id)
-        _require_open(order, now)
+        require_open(order, now)
+        await changes.require_settled(order)
         destination = await self._vouching.require_payable_now(order.seller_id, now)
+        if wishes.again:
+            await doubles.wanted_again(order)
         alive = await self._payments.creation_of_live(order_id)
         if alive is not None:
             if await self._payments.is_being_canceled(order_id):
                 raise OrderStepRefused(order.status, "checkout_begun")
             return alive
+        await card_testing.count_checkout(order.buyer_id, self._limits, now)
+        await card_testing.require_few_declines(order.buyer_id, self._limits, now)
         order = await self._make_ready(order, buyer, now)
         return await self._payments.plan_intent(
             DestinationCharge(
@@ -112,15 +136,24 @@ class Checkout:
     async def _make_ready(self, order: OrderRecord, buyer: Buyer, now: datetime) -> OrderRecord:
         """Set the stock aside and begin the payment's next generation."""
         lines = (await records.lines_of([order.id]))[order.id]
+        await self._require_offered(order, lines)
+        # Sessions have no stock.
+        products = {line.listing_id: line.quantity for line in lines if line.kind == "product"}
+        await stock.reserve(order.id, products, now)
+        if order.status != "checkout":
+            order = await _begin_anew(order, now)
+        next_one = msgspec.structs.replace(order, generation=order.generation + 1)
+        return await steps.take(next_one, "checkout_begun", actor=buyer.account_id, now=now)
+
+    async def _require_offered(self, order: OrderRecord, lines: tuple[Line, ...]) -> None:
+        """Raises ListingNotOffered, and for an order that had expired TotalChanged: its day is over."""
         offered = await self._catalog.offers([line.listing_id for line in lines])
         for line in lines:
             if line.listing_id not in offered:
                 raise ListingNotOffered(line.listing_id)
-        # Sessions have no stock.
-        products = {line.listing_id: line.quantity for line in lines if line.kind == "product"}
-        await stock.reserve(order.id, products, now)
-        next_one = msgspec.structs.replace(order, generation=order.generation + 1)
-        return await steps.take(next_one, "checkout_begun", actor=buyer.account_id, now=now)
+        total = sum(offered[line.listing_id].unit_amount * line.quantity for line in lines)
+        if order.status != "checkout" and total != order.total:
+            raise TotalChanged(order.id, shown=order.total, total=total, currency=order.currency)
 
     async def refresh(self, order_id: str, actor: Actor) -> OrderView:
         """Ask Stripe how the order's payment stands: for a buyer who just paid and whose webhook is late.
@@ -135,64 +168,22 @@ class Checkout:
             return await view(order)
         return await view(await records.require(order_id, actor))
 
-    async def expire_due(self, now: datetime, limit: int = 50) -> int:
-        """The sweep: end orders nobody paid in time; answers how many were tried.
 
-        The PaymentIntent is read and canceled first. If the buyer was faster, the order goes on.
-        """
-        due = await rows(
-            "SELECT id FROM orders WHERE status = 'checkout' AND checkout_expires_at <= $1 "
-            "ORDER BY checkout_expires_at LIMIT $2",
-            now,
-            limit,
-        )
-        for record in due:
-            try:
-                await self._expire(record["id"], now)
-            except PaymentError as error:
-                _log.warning(
-                    "checkout not expired yet", order_id=record["id"], why=type(error).__name__
-                )
-                await _put_off(record["id"], now)
-            except Exception:  # noqa: BLE001 - an order that cannot end must not keep the others open
-                _log.exception("checkout cannot expire", order_id=record["id"], alarm=True)
-                await _put_off(record["id"], now)
-        return len(due)
-
-    async def _expire(self, order_id: str, now: datetime) -> None:
-        # Stripe would cancel a hold too, one that the buyer made in time and nobody told us of.
-        with contextlib.suppress(PaymentNotFound):
-            await self._payments.refresh(order_id)
-        async with transaction():
-            order = await records.lock(order_id)
-            if order.status != "checkout" or order.checkout_expires_at > now:
-                return
-            operation_id = await self._payments.plan_cancel(order_id, "abandoned", now)
-            if operation_id is None:
-                await stock.release(order_id)
-                await steps.take(order, "expired", actor=PLATFORM, now=now, reason=_OVER)
-                return
-            if await steps.latest(order_id, ["expiry_asked"]) is None:
-                await steps.take(order, "expiry_asked", actor=PLATFORM, now=now, reason=_OVER)
-        await self._payments.carry_out(operation_id)
-
-    async def _require_own(self, order_id: str, buyer: Buyer) -> OrderRecord:
-        """The buyer's own order: only the buyer is ever given its client secret."""
-        order = await records.require(order_id, Actor(buyer.account_id))
-        if order.buyer_id != buyer.account_id:
-            raise OrderNotFound(order_id)
-        return order
-
-
-def _require_open(order: OrderRecord, now: datetime) -> None:
+def require_open(order: OrderRecord, now: datetime) -> None:
+    """Raises OrderStepRefused or CheckoutOver unless the order may be paid, or begun anew."""
     after(order.status, "checkout_begun")
-    if order.checkout_expires_at <= now:
+    if order.status == "checkout" and order.checkout_expires_at <= now:
         raise CheckoutOver(order.id)
 
 
-async def _put_off(order_id: str, now: datetime) -> None:
+async def _begin_anew(order: OrderRecord, now: datetime) -> OrderRecord:
+    """An expired order has its full time again; nothing of the earlier confirmation counts."""
+    ends = now + CHECKOUT_LASTS
     await execute(
-        "UPDATE orders SET checkout_expires_at = $2 WHERE id = $1 AND status = 'checkout'",
-        order_id,
-        now + _PUT_OFF,
+        "UPDATE orders SET checkout_expires_at = $2, expiry_due_at = $2, held_reason = NULL "
+        "WHERE id = $1",
+        order.id,
+        ends,
     )
+    order = msgspec.structs.replace(order, checkout_expires_at=ends, expiry_due_at=ends)
+    return await freezing.forget(order)

@@ -5,6 +5,8 @@ twice. A fact that the table of steps does not foresee raises, which undoes the 
 due and rings the alarm instead of leaving an order that contradicts its money.
 """
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import assert_never
 
 import structlog
@@ -16,15 +18,17 @@ from marketplace.orders import (
     changes,
     deadlines,
     disputes,
+    freezing,
+    holds,
     prepared,
     records,
     refund_lines,
     steps,
 )
+from marketplace.orders.endings import asked_to_end
 from marketplace.orders.order_states import ENDED, PAID_FOR, Step
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.steps import STRIPE, StepRecord
-from payments.database import execute
 from payments.events import (
     AmendmentRefused,
     AmountMismatched,
@@ -50,17 +54,22 @@ _LAPSED = frozenset({"automatic", "expired"})
 """Stripe's reasons for ending a hold that nobody captured in time."""
 
 
-async def react(event: PaymentEvent) -> None:
+GiveBack = Callable[[OrderRecord, str, datetime], Awaitable[None]]
+"""Plans, in the open transaction, that money goes back which nothing can be delivered for, and why."""
+
+
+async def react(event: PaymentEvent, give_back: GiveBack | None = None) -> None:
     """Move the order as its payment moved, with stock and history, in the open transaction.
 
-    Raises OrderStepRefused for a fact that cannot follow what the order knows.
+    Without `give_back`, money that came too late for its stock waits for people. Raises OrderStepRefused
+    for a fact that cannot follow what the order knows.
     """
     order = await records.lock(event.order_id)
     match event:
         case PaymentAuthorized():
-            await _authorized(order, event)
+            await _authorized(order, event, give_back)
         case PaymentCaptured():
-            await _captured(order, event)
+            await _captured(order, event, give_back)
         case PaymentCanceled():
             await _canceled(order, event)
         case PaymentNotCreated():
@@ -80,26 +89,32 @@ async def react(event: PaymentEvent) -> None:
         case DebtOpened():
             pass  # the seller's affair, not the order's
         case PaymentDeclined():
-            pass  # payments keeps the attempt; the order waits for the buyer's next one
+            await _declined(order, event)
         case _:
             assert_never(event)
 
 
-async def _authorized(order: OrderRecord, event: PaymentAuthorized) -> None:
+async def _authorized(
+    order: OrderRecord, event: PaymentAuthorized, give_back: GiveBack | None
+) -> None:
     if order.status in ("authorized", *PAID_FOR):
         return
     await deadlines.begin(order.id, event.capture_before, event.occurred_at)
-    if order.status not in ENDED:
-        await steps.take(order, "authorized", actor=order.buyer_id, now=event.occurred_at)
-        return
-    _alarm(order, event)
-    short = await _hold_again(order, event)
-    await steps.take(
-        order, "authorized_late", actor=STRIPE, now=event.occurred_at, reason=_shortage(short)
+    late = order.status in ENDED
+    short = await _hold_again(order, event) if late else ()
+    if late:
+        _alarm(order, event)
+    step: Step = "authorized_late" if late else "authorized"
+    actor = STRIPE if late else order.buyer_id
+    order = await steps.take(
+        order, step, actor=actor, now=event.occurred_at, reason=_shortage(short)
     )
+    await _compare(order, event)
+    if short and give_back is not None:
+        await give_back(order, _shortage(short) or "", event.occurred_at)
 
 
-async def _captured(order: OrderRecord, event: PaymentCaptured) -> None:
+async def _captured(order: OrderRecord, event: PaymentCaptured, give_back: GiveBack | None) -> None:
     if order.status in PAID_FOR:
         return
     step, actor = await _how_captured(order)
@@ -108,7 +123,20 @@ async def _captured(order: OrderRecord, event: PaymentCaptured) -> None:
     short = await prepared.settle(order, event.amount)
     partly = f"captured {event.amount} of {order.total}" if event.amount != order.total else None
     reason = "; ".join(filter(None, (partly, _shortage(short)))) or None
-    await steps.take(order, step, actor=actor, now=event.occurred_at, reason=reason)
+    order = await steps.take(order, step, actor=actor, now=event.occurred_at, reason=reason)
+    # A hold may be captured in part on purpose.
+    if order.capture_method == "automatic" or event.amount > order.total:
+        await _compare(order, event)
+    if short and give_back is not None:
+        await give_back(order, _shortage(short) or "", event.occurred_at)
+
+
+async def _compare(order: OrderRecord, event: PaymentAuthorized | PaymentCaptured) -> None:
+    """What came must be what the buyer was shown when they confirmed."""
+    shown = order.total if order.frozen_total is None else order.frozen_total
+    await holds.compare(
+        order, expected=shown, received=event.amount, actor=STRIPE, now=event.occurred_at
+    )
 
 
 async def _how_captured(order: OrderRecord) -> tuple[Step, str]:
@@ -124,7 +152,7 @@ async def _how_captured(order: OrderRecord) -> tuple[Step, str]:
 async def _canceled(order: OrderRecord, event: PaymentCanceled) -> None:
     if order.status in ENDED:
         return
-    asked = await steps.latest(order.id, ["cancellation_asked", "expiry_asked"])
+    asked = await asked_to_end(order.id)
     step = _how_canceled(order, event, asked)
     # Stripe's own word stands where nobody here had asked.
     if asked is None or step == "hold_lapsed":
@@ -133,7 +161,9 @@ async def _canceled(order: OrderRecord, event: PaymentCanceled) -> None:
         by, reason = asked.actor, asked.reason
     await stock.release(order.id)
     await prepared.forget(order.id)
-    await steps.take(order, step, actor=by, now=event.occurred_at, reason=reason)
+    order = await steps.take(order, step, actor=by, now=event.occurred_at, reason=reason)
+    if order.status == "checkout":
+        await freezing.forget(order)
 
 
 def _how_canceled(order: OrderRecord, event: PaymentCanceled, asked: StepRecord | None) -> Step:
@@ -149,7 +179,22 @@ async def _not_created(order: OrderRecord, event: PaymentNotCreated) -> None:
     if order.status != "checkout":
         return
     await stock.release(order.id)
+    await freezing.forget(order)
     await steps.take(order, "payment_ended", actor=STRIPE, now=event.occurred_at, reason=event.code)
+
+
+async def _declined(order: OrderRecord, event: PaymentDeclined) -> None:
+    """Payments keeps the attempt; the cart may change again, or another card be tried."""
+    if order.status != "checkout":
+        return
+    latest = await steps.latest(
+        order.id, ["checkout_begun", "payment_processing", "payment_failed"]
+    )
+    if latest is not None and latest.step == "payment_processing":
+        order = await steps.take(
+            order, "payment_failed", actor=STRIPE, now=event.occurred_at, reason=event.reason
+        )
+    await freezing.thaw(order, actor=STRIPE, now=event.occurred_at, reason=event.reason)
 
 
 async def _processing(order: OrderRecord, event: PaymentProcessing) -> None:
@@ -160,11 +205,15 @@ async def _processing(order: OrderRecord, event: PaymentProcessing) -> None:
 
 async def _mismatched(order: OrderRecord, event: AmountMismatched) -> None:
     """Stripe moved another amount than the order says: nothing goes out until people have looked."""
-    if order.status not in ("authorized", "paid") or order.held_reason is not None:
+    if order.status not in ("authorized", "paid"):
         return
-    reason = f"Stripe has {event.received}, the order asks for {event.expected}"
-    await execute("UPDATE orders SET held_reason = $2 WHERE id = $1", order.id, reason)
-    await steps.take(order, "fulfilment_held", actor=STRIPE, now=event.occurred_at, reason=reason)
+    await holds.compare(
+        order,
+        expected=event.expected,
+        received=event.received,
+        actor=STRIPE,
+        now=event.occurred_at,
+    )
 
 
 async def _refund_settled(

@@ -82,6 +82,17 @@ async def require(order_id: str, actor: Actor) -> OrderRecord:
     return order
 
 
+async def require_bought(order_id: str, buyer_id: str) -> OrderRecord:
+    """The buyer's own order: only they pay it, change it, and get its client secret.
+
+    Raises OrderNotFound, for its seller too.
+    """
+    order = await require(order_id, Actor(buyer_id))
+    if order.buyer_id != buyer_id:
+        raise OrderNotFound(order_id)
+    return order
+
+
 async def lock(order_id: str) -> OrderRecord:
     """Take the order's lock, then read it: what is read stays so until the transaction ends.
 

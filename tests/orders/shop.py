@@ -1,5 +1,6 @@
 """A small marketplace in the database: accounts, sellers and listings, written as plain rows."""
 
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +14,14 @@ from marketplace.catalog.listings import ListingRecord, NewListing
 from marketplace.fees.schedules import Schedules
 from marketplace.orders.cancellation import Cancellation
 from marketplace.orders.carts import Pricing
+from marketplace.orders.changes import Changes
 from marketplace.orders.checkout import Buyer, Checkout
 from marketplace.orders.completion import Completion
+from marketplace.orders.confirmation import Confirmation
 from marketplace.orders.deadlines import Deadlines
+from marketplace.orders.expiry import Expiry
+from marketplace.orders.holds import Holds
+from marketplace.orders.late_money import LateMoney
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
 from marketplace.orders.reactions import react
@@ -161,7 +167,11 @@ class Shop:
     payments: Payments
     refunds: OrderRefunds
     orders: Orders
+    changes: Changes
     checkout: Checkout
+    confirmation: Confirmation
+    expiry: Expiry
+    holds: Holds
     cancellation: Cancellation
     preparation: Preparation
     deadlines: Deadlines
@@ -243,11 +253,15 @@ def assembled(clock: MovedClock) -> Shop:
     stripe, stripe_accounts = Stripe(clock), FakeAccountGateway()
     operations = Operations(clock)
     accounts = Accounts(stripe_accounts, operations, clock)
-    payments = Payments(stripe, operations, react, clock)
-    refunds = OrderRefunds(Refunds(stripe, operations, react, clock))
+    late_money = LateMoney()
+    announce = functools.partial(react, give_back=late_money.give_back)
+    payments = Payments(stripe, operations, announce, clock)
+    refunds = OrderRefunds(Refunds(stripe, operations, announce, clock))
     vouching = Vouching(accounts)
     catalog, schedules = Catalog(), Schedules()
+    pricing, checkout = Pricing(catalog, schedules), Checkout(payments, vouching, catalog)
     cancellation = Cancellation(payments, refunds)
+    late_money.use(payments, cancellation)
     preparation = Preparation(payments, vouching, schedules)
     tracking = FakeTracking()
     return Shop(
@@ -257,8 +271,12 @@ def assembled(clock: MovedClock) -> Shop:
         accounts=accounts,
         payments=payments,
         refunds=refunds,
-        orders=Orders(Pricing(catalog, schedules)),
-        checkout=Checkout(payments, vouching, catalog),
+        orders=Orders(pricing),
+        changes=Changes(payments, pricing),
+        checkout=checkout,
+        confirmation=Confirmation(payments, vouching, checkout, return_url="https://shop.test"),
+        expiry=Expiry(payments, vouching),
+        holds=Holds(),
         cancellation=cancellation,
         preparation=preparation,
         deadlines=Deadlines(payments, preparation, vouching),

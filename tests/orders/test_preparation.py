@@ -179,7 +179,7 @@ async def test_a_cancellation_joins_the_expiry_that_is_under_way(shop: Shop) -> 
     deal = await a_deal(shop)
     await shop.begin(deal.id)
     shop.stripe.lose_answer_before()
-    await shop.checkout.expire_due(shop.clock.move(hours=24))
+    await shop.expiry.expire_due(shop.clock.move(hours=24))
     view = await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
     assert view.order.status == "canceled"
     last = (await shop.orders.history(deal.id, ADMIN))[-1]

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from marketplace.api.schemas.checkout import PendingChangeAnswer, ShippingSchema
 from marketplace.api.schemas.fulfilment import SessionAnswer, ShipmentAnswer
 from marketplace.api.schemas.refunds import RefundAnswer
+from marketplace.api.schemas.wanted import LISTING_ID, ORDER_ID, WantedLine, told
 from marketplace.orders import deadlines
 from marketplace.orders.order_states import Status
 from marketplace.orders.reading import OrderView
@@ -19,8 +21,6 @@ from marketplace.paging import Page
 from payments.declines import advice_on
 from payments.records import AttemptRecord
 
-_ORDER_ID = "ord_01k9zc3v5m8q2r4t6w8y0abcde"
-_LISTING_ID = "lst_01k9zc3v5m8q2r4t6w8y0abcde"
 _FEE = {
     "schedule_id": "fsc_01k9zc3v5m8q2r4t6w8y0abcde",
     "schedule_version": 1,
@@ -29,7 +29,7 @@ _FEE = {
         "currency": "eur",
         "lines": [
             {
-                "listing_id": _LISTING_ID,
+                "listing_id": LISTING_ID,
                 "category": "coaching",
                 "kind": "session",
                 "amount": 6_000,
@@ -39,7 +39,7 @@ _FEE = {
     "parts": [
         {
             "rule_id": "sessions",
-            "listing_ids": [_LISTING_ID],
+            "listing_ids": [LISTING_ID],
             "amount": 6_000,
             "basis_points": 1_500,
             "rate_amount": 900,
@@ -59,13 +59,6 @@ _FEE = {
 }
 
 
-class WantedLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A listing and how many of it. The price is not the buyer's to say."""
-
-    listing_id: Annotated[str, Meta(max_length=64, examples=[_LISTING_ID])]
-    quantity: Annotated[int, Meta(examples=[1])]
-
-
 class NewOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What to buy: of one seller, in one currency, sessions or products but not both."""
 
@@ -73,7 +66,7 @@ class NewOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     def told(self) -> list[Wanted]:
         """In the words of orders."""
-        return [Wanted(line.listing_id, line.quantity) for line in self.lines]
+        return told(self.lines)
 
 
 class OrderPaymentAnswer(msgspec.Struct, kw_only=True):
@@ -95,7 +88,7 @@ class OrderPaymentAnswer(msgspec.Struct, kw_only=True):
 class OrderAnswer(msgspec.Struct, kw_only=True):
     """An order. `payment` is null before the first checkout."""
 
-    id: Annotated[str, Meta(examples=[_ORDER_ID])]
+    id: Annotated[str, Meta(examples=[ORDER_ID])]
     status: Annotated[Status, Meta(examples=["paid"])]
     buyer_id: str
     seller_id: str
@@ -110,6 +103,21 @@ class OrderAnswer(msgspec.Struct, kw_only=True):
     created_at: datetime
     updated_at: datetime
     checkout_expires_at: datetime
+    cart_version: Annotated[int, Meta(description="Counts the cart's changes.", examples=[1])]
+    shipping: Annotated[
+        ShippingSchema | None,
+        Meta(description="For products. The seller is shown it once the money is held."),
+    ]
+    change: Annotated[
+        PendingChangeAnswer | None,
+        Meta(description="A change that waits for Stripe's answer.", examples=[None]),
+    ]
+    confirming: Annotated[
+        bool, Meta(description="The buyer is paying: the cart stands still.", examples=[False])
+    ]
+    group_id: Annotated[
+        str | None, Meta(description="The checkout of several sellers it is part of.")
+    ]
     shipment: ShipmentAnswer | None
     session: SessionAnswer | None
     completes_at: Annotated[
@@ -149,6 +157,11 @@ class OrderAnswer(msgspec.Struct, kw_only=True):
             created_at=order.created_at,
             updated_at=order.updated_at,
             checkout_expires_at=order.checkout_expires_at,
+            cart_version=order.cart_version,
+            shipping=_shipping(order, actor),
+            change=PendingChangeAnswer.of(view.change) if view.change else None,
+            confirming=order.status == "checkout" and order.frozen_at is not None,
+            group_id=order.group_id,
             shipment=ShipmentAnswer.of(view.shipment) if view.shipment else None,
             session=_session(order),
             completes_at=order.completes_at if order.status in ("paid", "shipped") else None,
@@ -168,22 +181,6 @@ class OrderList(msgspec.Struct, kw_only=True):
     def of(cls, page: Page[OrderView], actor: Actor) -> "OrderList":
         """A page as far as it is `actor`'s to know."""
         return cls(data=[OrderAnswer.of(view, actor) for view in page.data], has_more=page.has_more)
-
-
-class CheckoutAnswer(msgspec.Struct, kw_only=True):
-    """What the buyer's browser needs to confirm at Stripe. The client secret is kept nowhere here."""
-
-    order_id: Annotated[str, Meta(examples=[_ORDER_ID])]
-    payment_intent: Annotated[str, Meta(examples=["pi_3Q8..."])]
-    client_secret: Annotated[str, Meta(examples=["pi_3Q8..._secret_..."])]
-    publishable_key: Annotated[str, Meta(examples=["pk_test_..."])]
-    amount: int
-    currency: str
-    status: Annotated[str, Meta(examples=["requires_payment_method"])]
-
-    def __repr__(self) -> str:
-        """Never shows the client secret."""
-        return f"CheckoutAnswer({self.payment_intent})"
 
 
 class AttemptAnswer(msgspec.Struct, kw_only=True):
@@ -262,6 +259,14 @@ class StepList(msgspec.Struct, kw_only=True):
         return cls(data=[StepAnswer.of(step) for step in steps])
 
 
+class FulfilmentRelease(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Why an order may go on though its money did not match it."""
+
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=500, examples=["The buyer agreed to the difference."])
+    ]
+
+
 class AdminOrderAnswer(msgspec.Struct, kw_only=True):
     """An order with everything that happened to it, and how its fee came about."""
 
@@ -289,6 +294,14 @@ def _prepare_by(view: OrderView) -> datetime | None:
     if before is None or view.order.status != "authorized":
         return None
     return deadlines.moments(view.order.created_at, before)[-1]
+
+
+def _shipping(order: OrderRecord, actor: Actor) -> ShippingSchema | None:
+    """Where a buyer lives is the seller's to know when there is something to send."""
+    ends = order.status in ("checkout", "canceled", "expired")
+    if order.shipping is None or (ends and actor.account_id == order.owner_id):
+        return None
+    return msgspec.json.decode(order.shipping, type=ShippingSchema)
 
 
 def _payment(view: OrderView, sells: bool) -> OrderPaymentAnswer | None:
