@@ -16,6 +16,7 @@ from marketplace.api import (
     refunds,
     seller_money,
     sellers,
+    trail,
 )
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
@@ -28,6 +29,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     *conversation.ROUTES,
     *sellers.ROUTES,
     *seller_money.ROUTES,
+    *trail.ROUTES,
     *messages.ROUTES,
     *admin_sellers.ROUTES,
     *admin_orders.ROUTES,
