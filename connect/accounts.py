@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from connect import opening, records
+from connect import changes, opening, records
 from connect.capability import (
     AccountState,
     CapabilityPolicy,
@@ -32,6 +32,7 @@ from connect.errors import (
     LinkRefused,
     OnboardingIncomplete,
 )
+from connect.events import AccountChanged, AnnounceAccount
 from connect.gateway import AccountGateway, DashboardLink, OnboardingLink
 from connect.notices import account_named
 from connect.snapshot import inaccessible
@@ -62,11 +63,15 @@ class Accounts:
         operations: Operations,
         clock: Clock,
         policy: CapabilityPolicy | None = None,
+        announce: AnnounceAccount | None = None,
     ) -> None:
         self._gateway, self._operations, self._clock = gateway, operations, clock
         self.policy = policy or CapabilityPolicy()
+        self._announce = announce or _tell_nobody
         self._reading: dict[ConnectedAccountId, asyncio.Task[records.StoredAccount]] = {}
-        operations.register(opening.KIND, opening.AccountOpening(gateway, clock, self.policy))
+        operations.register(
+            opening.KIND, opening.AccountOpening(gateway, clock, self.policy, self._announce)
+        )
 
     # Opening and links
 
@@ -263,14 +268,20 @@ class Accounts:
         except StripeRejected as no:
             _log.warning("account not readable", account=account_id, code=no.code)
             snapshot = inaccessible(before.known.snapshot, no.request_id)
-        await records.absorb(
-            snapshot,
-            seller_id=before.known.seller_id,
-            checked_at=asked_at,
-            nudges_seen=before.nudges,
-            policy=self.policy,
-        )
+        async with transaction():
+            await changes.absorb(
+                snapshot,
+                seller_id=before.known.seller_id,
+                checked_at=asked_at,
+                nudges_seen=before.nudges,
+                policy=self.policy,
+                announce=self._announce,
+            )
         return await records.require(account_id)
+
+
+async def _tell_nobody(_: AccountChanged) -> None:
+    """For a program in which nobody listens."""
 
 
 def _key_of_click(seller_id: SellerId, what: str) -> IdempotencyKey:

@@ -103,7 +103,7 @@ def assess(
         payable=not reasons,
         state=_state_at(snapshot, trusted, policy),
         reasons=reasons,
-        missing=() if snapshot is None else tuple(filter(_is_due, snapshot.requirements)),
+        missing=() if snapshot is None else due_of(snapshot),
         upcoming=() if snapshot is None else _upcoming(snapshot),
         deadline=None if snapshot is None else snapshot.deadline,
         checked_at=None if known is None else known.checked_at,
@@ -130,6 +130,11 @@ def state_of(snapshot: AccountSnapshot, policy: CapabilityPolicy) -> AccountStat
     if not snapshot.recipient:
         return AccountState.RESTRICTED
     return AccountState.READY_WITH_DEADLINE if _has_deadline(snapshot) else AccountState.READY
+
+
+def due_of(snapshot: AccountSnapshot) -> tuple[Requirement, ...]:
+    """What stops or will soon stop the account."""
+    return tuple(filter(_is_due, snapshot.requirements))
 
 
 def onboarding_done(state: AccountState) -> bool:
@@ -190,7 +195,7 @@ def _unready(snapshot: AccountSnapshot, inactive: list[CapabilitySeen]) -> Accou
     """Which kind of not ready: final answers first, then what the seller can do something about."""
     statuses = {seen.status for seen in inactive}
     details = [detail for seen in inactive for detail in seen.details]
-    due = [one for one in snapshot.requirements if _is_due(one)]
+    due = due_of(snapshot)
     if "rejected" in statuses:
         return AccountState.REJECTED
     if "unsupported" in statuses:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 import msgspec
 
+from connect.capability import AccountState
+
 
 class PayoutFact(msgspec.Struct, frozen=True, kw_only=True):
     """Which payout of whom. Minor units; below zero when Stripe debits the seller's bank."""
@@ -30,6 +32,23 @@ class PayoutFailed(PayoutFact, frozen=True, kw_only=True):
     account_closed: bool
 
 
+class AccountChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A connected account stands elsewhere than `before` (None: it was just opened), or is due sooner.
+
+    `missing` is what Stripe wants to know; at `deadline` it starts to restrict the account.
+    """
+
+    seller_id: str
+    account_id: str
+    before: AccountState | None
+    after: AccountState
+    missing: tuple[str, ...]
+    deadline: datetime | None
+    # When Stripe was asked.
+    occurred_at: datetime
+
+
 PayoutEvent = PayoutPaid | PayoutFailed
 AnnouncePayout = Callable[[PayoutEvent], Awaitable[None]]
+AnnounceAccount = Callable[[AccountChanged], Awaitable[None]]
 """Called inside the open transaction; whatever it raises undoes the whole step."""

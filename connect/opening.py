@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from connect import records
+from connect import changes, records
 from connect.capability import CapabilityPolicy
+from connect.events import AnnounceAccount
 from connect.gateway import AccountDraft, AccountGateway
 from connect.snapshot import AccountSnapshot
 from payments.database import require_transaction, row, value
@@ -20,8 +21,15 @@ class AccountOpening:
 
     draft_type = AccountDraft
 
-    def __init__(self, gateway: AccountGateway, clock: Clock, policy: CapabilityPolicy) -> None:
-        self._gateway, self._clock, self._policy = gateway, clock, policy
+    def __init__(
+        self,
+        gateway: AccountGateway,
+        clock: Clock,
+        policy: CapabilityPolicy,
+        announce: AnnounceAccount,
+    ) -> None:
+        self._gateway, self._clock = gateway, clock
+        self._policy, self._announce = policy, announce
 
     async def send(self, draft: AccountDraft, key: IdempotencyKey) -> AccountSnapshot:
         """Ask Stripe for the account."""
@@ -35,12 +43,13 @@ class AccountOpening:
         self, operation: Operation, draft: AccountDraft, result: AccountSnapshot
     ) -> str:
         """Keep the first snapshot, as old as the first asking: Stripe may repeat an old answer."""
-        await records.absorb(
+        await changes.absorb(
             result,
             seller_id=draft.seller_id,
             checked_at=operation.first_sent_at or self._clock(),
             nudges_seen=0,
             policy=self._policy,
+            announce=self._announce,
         )
         return result.id
 

@@ -58,6 +58,15 @@ async def require(account_id: ConnectedAccountId) -> StoredAccount:
     return _stored(found)
 
 
+async def find_locked(account_id: ConnectedAccountId) -> AccountSnapshot | None:
+    """What is known of the account, held until the open transaction ends."""
+    found = await row(
+        f"SELECT {_COLUMNS} FROM connected_accounts WHERE account_id = $1 FOR NO KEY UPDATE",
+        account_id,
+    )
+    return None if found is None else _snapshot(found)
+
+
 async def absorb(
     snapshot: AccountSnapshot,
     *,
@@ -65,14 +74,14 @@ async def absorb(
     checked_at: datetime,
     nudges_seen: int,
     policy: CapabilityPolicy,
-) -> None:
-    """Take a snapshot in, unless one that was asked for later is already here.
+) -> bool:
+    """Take a snapshot in, unless one that was asked for later is already here; answers whether it was.
 
     `checked_at` is the moment before Stripe was asked and `nudges_seen` the count read then: an
     event that came while Stripe was answering leaves the account stale and due at once.
     """
     state = state_of(snapshot, policy)
-    await execute(
+    touched = await execute(
         "INSERT INTO connected_accounts AS ours (account_id, seller_id, country, default_currency, "
         "transfers_status, payouts_status, status_details, requirements, requirements_deadline, "
         "closed, checked_at, request_id, state, refresh_at, created_at, nudges, nudges_absorbed) "
@@ -103,6 +112,7 @@ async def absorb(
         refresh_again_at(state, checked_at),
         nudges_seen,
     )
+    return touched == 1
 
 
 async def nudge(account_id: ConnectedAccountId) -> None:

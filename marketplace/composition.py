@@ -45,6 +45,7 @@ from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
+from marketplace.sellers import account_news
 from marketplace.sellers import payouts as seller_payouts
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
@@ -117,7 +118,7 @@ def compose(settings: Settings, clock: Clock = wall_clock) -> Composition:
 def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     gateway = StripePaymentGateway(stripe)
     operations = Operations(clock)
-    accounts = Accounts(StripeAccounts(stripe), operations, clock)
+    accounts = Accounts(StripeAccounts(stripe), operations, clock, announce=account_news.react)
     late_money = LateMoney()
     announce = functools.partial(react, give_back=late_money.give_back)
     payments = Payments(gateway, operations, announce, clock)
@@ -171,6 +172,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         transfers=transfers,
         stripe_disputes=disputes,
         disputes=DisputeCases(disputes),
+        fraud_warnings=warnings,
         conversation=Conversation(),
         payments=payments,
         operations=operations,

@@ -1,12 +1,14 @@
 """Use cases of sellers: people open a shop, admins decide about it, every decision is on record."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from connect.accounts import Accounts
 from connect.gateway import DashboardLink, OnboardingLink
+from marketplace.messages import outbox
+from marketplace.messages.kinds import Kind
 from marketplace.oversight import audit
 from marketplace.sellers import records
 from marketplace.sellers.errors import (
@@ -30,6 +32,14 @@ from marketplace.sellers.profile import (
 )
 from payments.database import execute, row, transaction, value
 from payments.ids import new_id
+
+_DECIDED: Final[dict[str, Kind]] = {
+    "seller.approved": "seller_approved",
+    "seller.rejected": "seller_rejected",
+    "seller.suspended": "seller_suspended",
+    "seller.reinstated": "seller_reinstated",
+}
+"""What the seller is told of each decision."""
 
 
 class Sellers:
@@ -66,6 +76,7 @@ class Sellers:
                 after=msgspec.structs.asdict(wanted),
                 now=now,
             )
+            await _tell(profile, "onboarding_needed", None, now)
         return profile
 
     async def update(
@@ -218,6 +229,18 @@ async def _write_decision(
         after.suspension_reason,
     )
     await _record(actor, action, before, after, reason, now)
+    await _tell(after, _DECIDED[action], reason, now)
+
+
+async def _tell(seller: SellerProfile, kind: Kind, reason: str | None, now: datetime) -> None:
+    await outbox.tell(
+        kind=kind,
+        account_id=seller.account_id,
+        subject_id=seller.id,
+        cause=f"seller:{seller.id}:{kind}:{now.isoformat()}",
+        facts={"seller_id": seller.id, "shop": seller.display_name, "reason": reason},
+        now=now,
+    )
 
 
 async def _record(
