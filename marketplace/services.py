@@ -30,6 +30,7 @@ from marketplace.sellers.vouching import Vouching
 from marketplace.settings import Settings
 from payments.disputes import Disputes
 from payments.events import Clock
+from payments.fraud_warnings import FraudWarnings
 from payments.gateway import PaymentGateway
 from payments.inbox import Inbox
 from payments.lifecycle import Payments
@@ -68,6 +69,7 @@ class Services:
     transfers: Transfers
     stripe_disputes: Disputes
     disputes: DisputeCases
+    fraud_warnings: FraudWarnings
     conversation: Conversation
     payments: Payments
     operations: Operations

@@ -94,7 +94,7 @@ class DisputeAbsorption:
         return await plan_transfer(dispute.payment_id, back, _cause(dispute), now) if back else None
 
     async def _closed_when_settled(self, dispute: DisputeRecord) -> DisputeRecord:
-        """Closed once Stripe says so and nothing of the seller's share is under way.
+        """Closed once Stripe says so and it is certain what was taken from the seller.
 
         Until then the sweep reads it again: a win that came while the reversal's answer was lost sends the
         money back when that is known.
@@ -237,9 +237,11 @@ async def _taken_back(dispute: DisputeRecord) -> int:
 
 
 async def _under_way(dispute: DisputeRecord) -> bool:
+    """Whether a reversal's outcome is still open."""
     found = await row(
         "SELECT 1 FROM transfer_movements "
-        "WHERE (cause = $1 OR cause LIKE $1 || '+%') AND status = 'planned' LIMIT 1",
+        "WHERE (cause = $1 OR cause LIKE $1 || '+%') "
+        "AND kind = 'reversal' AND status = 'planned' LIMIT 1",
         _cause(dispute),
     )
     return found is not None
