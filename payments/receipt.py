@@ -31,7 +31,8 @@ ON CONFLICT (event_id) DO NOTHING
 
 
 class _Named(msgspec.Struct):
-    id: str
+    # A Balance has none: `balance.available` tells of nothing but the account's.
+    id: str | None = None
 
 
 class _Data(msgspec.Struct):

@@ -242,6 +242,13 @@ def test_a_signed_body_that_is_no_event_is_refused(till: Till, body: bytes) -> N
         read_delivery("platform", body, till.clock())
 
 
+def test_an_event_about_a_balance_is_received(till: Till) -> None:
+    """A Balance has no id: refusing it for days would make Stripe switch the address off."""
+    body = event("balance.available", {"object": "balance", "available": []})
+    delivery = read_delivery("connect", body, till.clock())
+    assert (delivery.type, delivery.object_id) == ("balance.available", None)
+
+
 async def test_when_the_database_is_gone_every_sender_is_told(till: Till) -> None:
     receipt = Receipt()
     wrong = read_delivery("platform", event("a.b", {"id": "x", "object": "x"}), till.clock())
