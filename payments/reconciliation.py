@@ -24,6 +24,8 @@ KINDS = {
     "platform_earning_refund": "fee_returned",
     "refund": "refunded",
     "refund_failure": "refund_failed",
+    "dispute": "disputed",
+    "dispute_reversal": "dispute_reinstated",
 }
 """Stripe's reporting category to our word for the movement."""
 _NOT_OF_PAYMENTS = frozenset({"payout", "payout_reversal", "topup", "fee"})
@@ -89,37 +91,33 @@ async def reconcile(gateway: PaymentGateway, *, since: datetime, until: datetime
 
 _OUR_SUMS = """
 SELECT p.id AS payment_id, p.order_id, p.charge_id, p.currency,
-       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'capture'), 0)::bigint AS captured,
-       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'application_fee'), 0)::bigint AS fee,
-       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'fee_refund'), 0)::bigint AS fee_returned,
-       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund'), 0)::bigint AS refunded,
-       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund' AND t.source LIKE 'seller:%'), 0)::bigint
-           AS reversed,
+       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'capture'), 0)::bigint AS charged,
+       -coalesce(sum(t.amount) FILTER (WHERE t.kind IN ('capture', 'transfer')), 0)::bigint
+           AS transferred,
+       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'transfer_reversal'
+           OR (t.kind = 'refund' AND t.source LIKE 'seller:%')), 0)::bigint AS transfer_reversed,
+       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'application_fee'), 0)::bigint AS fee_earned,
+       -coalesce(sum(t.amount) FILTER (WHERE t.kind = 'fee_refund'), 0)::bigint AS fee_returned,
+       -coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund'), 0)::bigint AS refunded,
        coalesce(sum(t.amount) FILTER (WHERE t.kind = 'refund_failure'), 0)::bigint AS refund_failed,
-       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'processing_cost'), 0)::bigint AS processing
+       -coalesce(sum(t.amount) FILTER (WHERE t.kind = 'dispute'), 0)::bigint AS disputed,
+       coalesce(sum(t.amount) FILTER (WHERE t.kind = 'dispute_reinstated'), 0)::bigint
+           AS dispute_reinstated,
+       coalesce(sum(CASE WHEN t.target LIKE 'stripe:%' THEN t.amount ELSE -t.amount END)
+           FILTER (WHERE t.kind IN ('processing_cost', 'dispute_cost')), 0)::bigint AS processing
 FROM payments p LEFT JOIN postings t ON t.payment_id = p.id
 WHERE p.created_at >= $1 AND p.created_at < $2
 GROUP BY p.id
 """
+"""Sums by word, signed as on the platform's Stripe balance; `processing` is what Stripe kept of it."""
+_ABOUT = ("payment_id", "order_id", "charge_id", "currency")
 
 
 async def _our_books(since: datetime, until: datetime) -> list[_Books]:
     return [
         _Books(
-            payment_id=record["payment_id"],
-            order_id=record["order_id"],
-            charge_id=record["charge_id"],
-            currency=record["currency"],
-            sums={
-                "charged": record["captured"],
-                "transferred": -record["captured"],
-                "fee_earned": record["fee"],
-                "fee_returned": -record["fee_returned"],
-                "refunded": -record["refunded"],
-                "transfer_reversed": record["reversed"],
-                "refund_failed": record["refund_failed"],
-                "processing": record["processing"],
-            },
+            **{name: record[name] for name in _ABOUT},
+            sums={word: amount for word, amount in record.items() if word not in _ABOUT},
         )
         for record in await rows(_OUR_SUMS, since, until)
     ]
@@ -139,7 +137,7 @@ async def _their_books(
         word = KINDS.get(one.reporting_category)
         if word is not None and one.charge_id is not None:
             sums[one.charge_id][word] += one.amount
-            # Stripe's own price rides on the charge and, where it is given back, on the refund.
+            # Stripe's own price rides on the charge or the dispute, and on what gives it back.
             sums[one.charge_id]["processing"] += one.fee
         elif one.reporting_category not in _NOT_OF_PAYMENTS:
             unknown.append(_unknown(one))

@@ -1,6 +1,7 @@
 """Which charge a movement of the platform's balance belongs to.
 
-A charge's, a refund's and a transfer's movement name the charge in their expanded source. A
+A charge's, a refund's and a transfer's movement name the charge in their expanded source; a
+transfer that was sent to a seller again has no charge behind it and names it in our metadata. A
 transfer reversal only names its transfer and a fee refund its fee, so the charge is taken from
 what the same page told of them, and asked for where it told nothing.
 """
@@ -56,13 +57,20 @@ class ChargeFinder:
         parent = str(source.get(name))
         if parent not in self._charges:
             answer = await self._api.request("get", path + quote(parent, safe=""))
-            self._charges[parent] = _id(answer.data.get(field))
+            self._charges[parent] = _id(answer.data.get(field)) or _labelled(answer.data)
         return self._charges[parent]
 
 
 def _named(source: dict[str, Any]) -> str | None:
     field = _CHARGE_IN.get(str(source.get("object")))
-    return _id(source.get(field)) if field else None
+    return (_id(source.get(field)) if field else None) or _labelled(source)
+
+
+def _labelled(source: dict[str, Any]) -> str | None:
+    """The charge that we wrote on a transfer ourselves (`stripe_transfers.py`)."""
+    metadata = source.get("metadata")
+    is_transfer = source.get("object") == "transfer" and isinstance(metadata, dict)
+    return _id(metadata.get("charge_id")) if is_transfer and metadata else None
 
 
 def _id(value: object) -> str | None:
