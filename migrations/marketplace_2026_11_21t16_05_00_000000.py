@@ -47,6 +47,11 @@ REFERENCES = [
     ("card_setups", "buyer_id", "accounts", "id"),
     ("payouts", "seller_id", "sellers", "id"),
     ("payout_items", "payout_id", "payouts", "id"),
+    ("fee_schedule_retirements", "schedule_id", "fee_schedules", "id"),
+    ("fee_replay_figures", "replay_id", "fee_replays", "id"),
+    ("seller_fee_credits", "seller_id", "sellers", "id"),
+    ("fee_credit_movements", "credit_id", "seller_fee_credits", "id"),
+    ("fee_credit_movements", "order_id", "orders", "id"),
     ("messages", "account_id", "accounts", "id"),
     ("webhook_endpoints", "seller_id", "sellers", "id"),
     ("seller_events", "seller_id", "sellers", "id"),
@@ -76,7 +81,14 @@ INDEXES = [
     "CREATE INDEX payouts_to_refresh ON payouts (refresh_at) WHERE refresh_at IS NOT NULL",
     "CREATE INDEX messages_due ON messages (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due_at) WHERE due_at IS NOT NULL",
+    "CREATE INDEX fee_replays_due ON fee_replays (leased_until) WHERE concluded_at IS NULL",
+    "CREATE INDEX seller_fee_credits_left ON seller_fee_credits (seller_id, currency, id) "
+    "WHERE used < amount AND revoked_at IS NULL",
     # Lists.
+    "CREATE INDEX fee_schedules_by_start ON fee_schedules (effective_from, version)",
+    "CREATE INDEX fee_replay_figures_of_replay ON fee_replay_figures (replay_id, id)",
+    "CREATE INDEX fee_credit_movements_of_order ON fee_credit_movements (order_id)",
+    "CREATE INDEX fee_credit_movements_of_credit ON fee_credit_movements (credit_id, id)",
     "CREATE INDEX orders_of_group ON orders (group_id) WHERE group_id IS NOT NULL",
     "CREATE INDEX orders_recent_of_buyer ON orders (buyer_id, seller_id, created_at)",
     "CREATE INDEX order_changes_of_order ON order_changes (order_id, id)",
@@ -118,7 +130,13 @@ BACKFILL = [
 ]
 
 # What was written to each other about an order is evidence later.
-APPEND_ONLY = ["order_messages", "seller_events", "payout_items"]
+APPEND_ONLY = [
+    "order_messages",
+    "seller_events",
+    "payout_items",
+    "fee_schedule_retirements",
+    "fee_credit_movements",
+]
 
 FUNCTIONS = [
     """

@@ -37,6 +37,12 @@ _MEANT = {
     "order_lines.quantity_refunded",
     "refunds.transfer_amount",
     "refunds.fee_amount",
+    "orders.service_fee",
+    "orders.fee_credit",
+    "fee_schedule_drafts.fee_on_refund",
+    "fee_schedule_drafts.revision",
+    "fee_replays.orders_done",
+    "seller_fee_credits.used",
 }
 
 _TYPES = {

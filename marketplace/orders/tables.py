@@ -17,6 +17,10 @@ class Order(Table, tablename="orders"):
     # Captured at checkout (sessions) or when prepared (products).
     capture_method = Varchar(length=10, default=None)
     application_fee = BigInt(default=None)
+    # What the buyer pays on top of the lines: part of the total and of the application fee.
+    service_fee = BigInt(default=0)
+    # Of the seller's credits: what lessens the application fee.
+    fee_credit = BigInt(default=0)
     fee_schedule_id = Varchar(length=40, default=None)
     fee_rule_id = Varchar(length=60, default=None)
     # JSON: the inputs and every intermediate integer of the fee.
@@ -57,6 +61,9 @@ class Order(Table, tablename="orders"):
     orders_session_ends_after_it_begins = Check(
         "(session_at IS NULL) = (session_ends_at IS NULL) "
         "AND (session_at IS NULL OR session_ends_at > session_at)"
+    )
+    orders_service_fee_within = Check(
+        "service_fee BETWEEN 0 AND application_fee AND fee_credit >= 0"
     )
     orders_frozen_with_total = Check("(frozen_at IS NULL) = (frozen_total IS NULL)")
     orders_cart_version_positive = Check("cart_version > 0")
