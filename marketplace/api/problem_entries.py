@@ -118,7 +118,10 @@ ORDERS: Table = {
         ("order_status", "step"),
     ),
     orders.PaidAlready: Answer(
-        409, "order_paid", "The order is paid: refund it instead", ("order_id",)
+        409,
+        "order_paid",
+        "The order was paid meanwhile: cancel again, and the money goes back",
+        ("order_id",),
     ),
     orders.HoldLapsing: Answer(
         409,

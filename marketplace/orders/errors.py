@@ -3,7 +3,7 @@
 OrderError
 |-- OrderNotFound         no such order, or not this person's: the same answer
 |-- OrderStepRefused      the order's status does not allow this step
-|-- PaidAlready           money was taken: it can be refunded, not canceled
+|-- PaidAlready           money was taken while a cancellation was asked for
 |-- SellerOnly            only the order's seller, or an admin, may do this
 |-- CheckoutOver          the time to pay is over
 |-- HoldLapsing           the bank's hold ends too soon to capture safely
@@ -70,7 +70,7 @@ class OrderStepRefused(OrderError):
 
 
 class PaidAlready(OrderError):
-    """The money was taken: ask for a refund instead of a cancellation."""
+    """The money was taken while a cancellation was asked for: asked again, it is given back."""
 
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id

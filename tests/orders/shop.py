@@ -164,6 +164,7 @@ class Shop:
     stripe: Stripe
     stripe_accounts: FakeAccountGateway
     accounts: Accounts
+    operations: Operations
     payments: Payments
     refunds: OrderRefunds
     orders: Orders
@@ -214,6 +215,12 @@ class Shop:
     async def hear(self, order_id: str) -> None:
         """What a webhook leads to."""
         await self.payments.refresh(order_id)
+
+    async def resume(self) -> None:
+        """Whatever waits for Stripe is carried out, as the sweep does when its pause is over."""
+        for _ in range(5):
+            self.clock.move(seconds=60)
+            await self.operations.resume_due(self.clock())
 
     async def intent_of(self, order_id: str) -> str:
         """Stripe's id of the order's live PaymentIntent."""
@@ -269,6 +276,7 @@ def assembled(clock: MovedClock) -> Shop:
         stripe=stripe,
         stripe_accounts=stripe_accounts,
         accounts=accounts,
+        operations=operations,
         payments=payments,
         refunds=refunds,
         orders=Orders(pricing),

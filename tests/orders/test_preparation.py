@@ -149,12 +149,6 @@ async def test_an_order_without_a_payment_is_canceled_at_once(shop: Shop) -> Non
         await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
 
 
-async def test_a_paid_order_is_refunded_not_canceled(shop: Shop) -> None:
-    deal = await a_paid_deal(shop)
-    with pytest.raises(PaidAlready):
-        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
-
-
 async def test_a_cancellation_that_lost_the_race_says_the_order_is_paid(shop: Shop) -> None:
     deal = await a_deal(shop, "session")
     intent = await shop.begin(deal.id)
