@@ -118,7 +118,7 @@ async def _shrink(debt_id: str, *, settled: int, written_off: int, now: datetime
     await execute(
         "UPDATE debts SET amount_settled = amount_settled + $2, "
         "amount_written_off = amount_written_off + $3, updated_at = $4, "
-        "closed_at = CASE WHEN amount_settled + amount_written_off + $2 + $3 = amount THEN $4 END "
+        "closed_at = CASE WHEN amount_settled + amount_written_off + $2 + $3 = amount THEN $4::timestamptz END "
         "WHERE id = $1",
         debt_id,
         settled,
