@@ -82,9 +82,9 @@ GROUP BY s.transfer_id, s.amount, s.created_at ORDER BY s.created_at, s.transfer
 # A debt netted from this order left its own refunds and disputes their full claim.
 _CLAIMED = """
 SELECT coalesce((SELECT sum(transfer_amount) FROM refunds WHERE payment_id = $1 AND status <> 'refused'), 0)
-     + coalesce((SELECT sum(amount) FILTER (WHERE kind = 'reversal' AND cause NOT LIKE 'debt:%')
-                      - sum(amount) FILTER (WHERE kind = 'transfer' AND cause NOT LIKE 'debt:%')
-                 FROM transfer_movements WHERE payment_id = $1 AND status <> 'refused'), 0)
+     + coalesce((SELECT sum(CASE kind WHEN 'reversal' THEN amount ELSE -amount END)
+                 FROM transfer_movements
+                 WHERE payment_id = $1 AND status <> 'refused' AND cause NOT LIKE 'debt:%'), 0)
      + coalesce((SELECT sum(amount) FROM debts d WHERE payment_id = $1
                  AND NOT EXISTS (SELECT FROM refunds r WHERE r.payment_id = $1
                      AND r.status IN ('failed', 'canceled') AND d.cause LIKE 'refund:' || r.id || '%')
