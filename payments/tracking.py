@@ -13,7 +13,7 @@ import structlog
 from payments.database import require_transaction, row, rows
 from payments.errors import NotSent, PaymentError, StripeRejected
 from payments.events import Clock
-from payments.gateway import Draft
+from payments.gateway import Draft, Shipping
 from payments.ids import IdempotencyKey, OperationId, new_id
 from payments.operations import Operation, Operations
 
@@ -24,32 +24,13 @@ SUPERSEDED = "superseded"
 _log = structlog.get_logger("payments.tracking")
 
 
-class PostalAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the parcel goes; `country` is ISO 3166-1, two upper-case letters."""
-
-    line1: str
-    city: str
-    country: str
-    line2: str | None = None
-    postal_code: str | None = None
-    state: str | None = None
-
-
-class ParcelTo(msgspec.Struct, frozen=True, kw_only=True):
-    """Who gets the parcel: Stripe keeps a tracking number only beside a name and an address."""
-
-    name: str
-    address: PostalAddress
-    phone: str | None = None
-
-
 class TrackingDraft(Draft, frozen=True, kw_only=True):
     """What to write to the charge; each correction is one `revision` more."""
 
     operation_id: OperationId
     revision: int
     charge_id: str
-    to: ParcelTo
+    to: Shipping
     carrier: str
     tracking_number: str
 
@@ -83,7 +64,7 @@ class Tracking:
         operations.register(WRITE, _WriteTracking(gateway), standing=True)
 
     async def plan(
-        self, order_id: str, *, to: ParcelTo, carrier: str, tracking_number: str
+        self, order_id: str, *, to: Shipping, carrier: str, tracking_number: str
     ) -> OperationId | None:
         """Write it down inside the caller's transaction, who holds the order's lock.
 

@@ -13,7 +13,7 @@ class FakeTracking(AnsweredOnce):
         self.shown: dict[str, TrackingWritten] = {}
 
     async def write_tracking(self, draft: TrackingDraft, key: IdempotencyKey) -> TrackingWritten:
-        return self.once("write_tracking", draft, key, lambda: self._write(draft))  # type: ignore[type-var]
+        return self.once("write_tracking", draft, key, lambda: self._write(draft))
 
     async def read_tracking(self, charge_id: str) -> TrackingWritten:
         nothing = TrackingWritten(

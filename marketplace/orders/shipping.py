@@ -21,8 +21,9 @@ from marketplace.orders.order_states import Step, after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
 from payments.database import execute, row, transaction
+from payments.gateway import Shipping as Recipient
 from payments.ids import OperationId
-from payments.tracking import ParcelTo, Tracking
+from payments.tracking import Tracking
 
 CARRIER_LIMIT: Final = 60
 TRACKING_NUMBER_LIMIT: Final = 80
@@ -98,7 +99,7 @@ class Shipping:
             return None  # Stripe keeps tracking only beside an address
         return await self._tracking.plan(
             order.id,
-            to=msgspec.json.decode(order.shipping, type=ParcelTo),
+            to=msgspec.json.decode(order.shipping, type=Recipient),
             carrier=parcel.carrier,
             tracking_number=parcel.tracking_number,
         )
