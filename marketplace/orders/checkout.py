@@ -5,6 +5,7 @@ the order's lock, where it only reads. Nothing is asked of Stripe for a seller w
 """
 
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
@@ -27,6 +28,7 @@ from marketplace.orders.totals import Line
 from marketplace.sellers.vouching import Vouching
 from payments.database import execute, transaction
 from payments.errors import PaymentNotFound
+from payments.gateway import Shipping
 from payments.ids import OperationId
 from payments.lifecycle import DestinationCharge, IntentForBuyer, Payments
 from payments.states import CANCELED
@@ -49,6 +51,14 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 NO_WISHES = Wishes()
 
 
+class Customers(Protocol):
+    """Who Stripe knows buyers as: only to its Customer a card can be kept, and kept cards be charged."""
+
+    async def customer_of(self, buyer_id: str, email: str, now: datetime) -> str:
+        """Stripe's Customer of this buyer, made when first needed. Raises what payments raises."""
+        ...
+
+
 class Checkout:
     """Use cases of getting an order paid."""
 
@@ -57,11 +67,13 @@ class Checkout:
         payments: Payments,
         vouching: Vouching,
         catalog: Catalog,
+        customers: Customers | None = None,
         limits: CheckoutLimits | None = None,
     ) -> None:
         self._payments = payments
         self._vouching = vouching
         self._catalog = catalog
+        self._customers = customers
         self._doubles = Doubles(payments)
         self._limits = limits or CheckoutLimits()
 
@@ -91,8 +103,12 @@ class Checkout:
         await self._vouching.require_payable(order.seller_id, now)
         if not wishes.again:
             await self._doubles.require_none(order, now)
+        # Every PaymentIntent has one: whether the buyer takes a kept card is decided later.
+        customer_id = None
+        if self._customers is not None:
+            customer_id = await self._customers.customer_of(buyer.account_id, buyer.email, now)
         async with transaction():
-            operation_id = await self._plan(order_id, buyer, now, wishes)
+            operation_id = await self._plan(order_id, buyer, customer_id, now, wishes)
         try:
             intent = await self._payments.open_intent(order_id, operation_id)
         except PaymentNotFound:
@@ -100,7 +116,7 @@ class Checkout:
         return None if intent.status == CANCELED else intent
 
     async def _plan(
-        self, order_id: str, buyer: Buyer, now: datetime, wishes: Wishes
+        self, order_id: str, buyer: Buyer, customer_id: str | None, now: datetime, wishes: Wishes
     ) -> OperationId:
         """Under the order's lock: everything that must be true before Stripe is asked."""
         order = await records.lock(order_id)
@@ -129,6 +145,9 @@ class Checkout:
                 capture_method=order.capture_method,
                 receipt_email=buyer.email,
                 description=f"Order {order.id}",
+                customer_id=customer_id,
+                save_card=wishes.save_card,
+                shipping=_shipping(order),
             ),
             now,
         )
@@ -167,6 +186,10 @@ class Checkout:
         except PaymentNotFound:
             return await view(order)
         return await view(await records.require(order_id, actor))
+
+
+def _shipping(order: OrderRecord) -> Shipping | None:
+    return None if order.shipping is None else msgspec.json.decode(order.shipping, type=Shipping)
 
 
 def require_open(order: OrderRecord, now: datetime) -> None:

@@ -78,8 +78,6 @@ class Confirmation:
         await card_testing.count_confirmation(buyer.account_id, self._limits, now)
         await card_testing.require_few_declines(buyer.account_id, self._limits, now)
         card = None if card_id is None else await find_card(buyer.account_id, card_id)
-        if card is not None:
-            await self._make_room(order, now)
         intent = await self._checkout.begin(order_id, buyer, now, wishes)
         if intent.status not in AMENDABLE:
             require_confirmable(await records.require_bought(order_id, order.buyer_id), shown, now)
@@ -116,17 +114,6 @@ class Confirmation:
                 if refused.status == "checkout":
                     await freezing.thaw(refused, actor=order.buyer_id, now=now, reason="refused")
             raise
-
-    async def _make_room(self, order: OrderRecord, now: datetime) -> None:
-        """A PaymentIntent that was made before its buyer had cards takes none of them: begin anew."""
-        async with transaction():
-            await records.lock(order.id)
-            live = await self._payments.find_live(order.id)
-            if live is None or live.customer_id is not None or live.status not in freezing.WAITING:
-                return
-            operation_id = await self._payments.plan_cancel(order.id, "abandoned", now)
-        if operation_id is not None:
-            await self._payments.carry_out(operation_id)
 
     async def end(self, order_id: str, buyer_id: str, now: datetime) -> OrderView:
         """The buyer goes back to the cart: Stripe is asked whether anything is under way.

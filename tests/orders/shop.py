@@ -156,6 +156,21 @@ class Stripe(FakeGateway):
         )
 
 
+class FakeCustomers:
+    """Stripe's Customers in memory: every buyer is one."""
+
+    async def customer_of(self, buyer_id: str, email: str, now: datetime) -> str:
+        customer_id = f"cus_{buyer_id}"
+        await execute(
+            "INSERT INTO buyer_customers (buyer_id, customer_id, created_at) VALUES ($1, $2, $3) "
+            "ON CONFLICT DO NOTHING",
+            buyer_id,
+            customer_id,
+            now,
+        )
+        return customer_id
+
+
 @dataclass
 class Shop:
     """The whole domain over a real database, with Stripe in memory and time in hand."""
@@ -165,6 +180,7 @@ class Shop:
     stripe_accounts: FakeAccountGateway
     accounts: Accounts
     operations: Operations
+    vouching: Vouching
     payments: Payments
     refunds: OrderRefunds
     orders: Orders
@@ -266,7 +282,10 @@ def assembled(clock: MovedClock) -> Shop:
     refunds = OrderRefunds(Refunds(stripe, operations, announce, clock))
     vouching = Vouching(accounts)
     catalog, schedules = Catalog(), Schedules()
-    pricing, checkout = Pricing(catalog, schedules), Checkout(payments, vouching, catalog)
+    pricing, checkout = (
+        Pricing(catalog, schedules),
+        Checkout(payments, vouching, catalog, FakeCustomers()),
+    )
     cancellation = Cancellation(payments, refunds)
     late_money.use(payments, cancellation)
     preparation = Preparation(payments, vouching, schedules)
@@ -277,6 +296,7 @@ def assembled(clock: MovedClock) -> Shop:
         stripe_accounts=stripe_accounts,
         accounts=accounts,
         operations=operations,
+        vouching=vouching,
         payments=payments,
         refunds=refunds,
         orders=Orders(pricing),
