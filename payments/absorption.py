@@ -34,8 +34,16 @@ from payments.records import COLUMNS, PaymentRecord
 from payments.refund_absorption import absorb_refunds
 
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
-"""Stripe's no when the PaymentIntent has moved on without us: read it, then decide anew."""
-
+"""Stripe's no when the PaymentIntent has moved on without us."""
+MOVED_ON = frozenset(
+    {
+        UNEXPECTED_STATE,
+        "capture_charge_authorization_expired",
+        "charge_already_captured",
+        "charge_expired_for_capture",
+    }
+)
+"""After such a no: read the PaymentIntent, then decide anew."""
 FIRST_RECHECK = timedelta(hours=1)
 RECHECKED_FOR = timedelta(days=90)
 """For so long what was done to a settled payment in Stripe's Dashboard is found without a webhook."""

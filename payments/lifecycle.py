@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from payments import reading, states
-from payments.absorption import UNEXPECTED_STATE, Absorption
+from payments.absorption import MOVED_ON, Absorption
 from payments.amendment import Amendment, UpdateIntent
 from payments.charges import DestinationCharge, IntentForBuyer
 from payments.confirmation import Confirmation, ConfirmIntent
@@ -274,7 +274,7 @@ class Payments:
             await self._operations.carry_out(operation_id)
         except StripeRejected as rejection:
             operation = await self._operations.require(operation_id)
-            if rejection.code != UNEXPECTED_STATE or operation.order_id is None:
+            if rejection.code not in MOVED_ON or operation.order_id is None:
                 raise
             payment = await self.refresh(operation.order_id)
             if payment.status == _AIM.get(operation.kind):
