@@ -50,6 +50,12 @@ PURE = (
     "marketplace/sellers/cancellation_windows.py",
     "marketplace/orders/order_states.py",
     "marketplace/orders/totals.py",
+    "marketplace/fees/checking.py",
+    "marketplace/fees/compiled.py",
+    "marketplace/fees/explaining.py",
+    "marketplace/fees/linting.py",
+    "marketplace/fees/pricing.py",
+    "marketplace/fees/regions.py",
     "marketplace/fees/rules.py",
     "marketplace/fees/schedule.py",
 )

@@ -1,29 +1,23 @@
 """The application fee of an order, computed from a schedule. Pure; integers only.
 
 A rule is chosen for each line (the first that matches its seller, category, kind, currency, and the
-order's total). Lines that fall to the same rule are one *part*: their amounts are added first, then the
-rate is applied and rounded half up once, then the fixed part is added, then floor and cap hold, then the
-result is clamped to 0 and the part's amount. The order's fee is the exact sum of its parts' fees. So ten
-lines cost what one line of the same sum costs, a fixed part is taken once for each rule and not for each
-line, and the fee can never be more than the order. The seller gets the remainder.
+order's amount and time). Lines that fall to the same rule are one *part*, priced together (pricing.py).
+The order's fee is the exact sum of its parts' fees and of the buyer's service fee, so a fixed part is taken
+once for each rule and not for each line. The seller gets the remainder of what the buyer pays.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from marketplace.catalog.listings import Kind
-from marketplace.fees.schedule import (
-    Conditions,
-    FeeRule,
-    MalformedSchedule,
-    Schedule,
-)
-from payments.currencies import currency as find_currency
-from payments.money import portion
+from marketplace.fees.pricing import FeePart, price, whole_share
+from marketplace.fees.schedule import Conditions, FeeRule, MalformedSchedule, Problem, Schedule
 
-_WORKING_FORMAT: Final = 1
+WORKING_FORMAT: Final = 2
+"""1 knew no units, tiers, tax, credits and service fee; it is read as one without any of them."""
 
 
 class PricedLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,42 +27,42 @@ class PricedLine(msgspec.Struct, frozen=True, kw_only=True):
     category: str
     kind: Kind
     amount: int
+    quantity: int = 1
+
+
+class Agreed(msgspec.Struct, frozen=True, kw_only=True):
+    """What the buyer agreed to: the service fee on top of lines that came to `amount`."""
+
+    amount: int
+    service_fee: int
 
 
 class FeeInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the fee depends on besides the schedule; kept with the quote."""
+    """Everything the fee depends on besides the schedule; kept with the quote.
+
+    `placed_at` is when the cart was priced (None: long ago, before any date window); `credit` is how much
+    the seller's credits may take off; `agreed` is given when only a part of the order is captured.
+    """
 
     seller_id: str
     currency: str
     lines: tuple[PricedLine, ...]
+    placed_at: datetime | None = None
+    credit: int = 0
+    agreed: Agreed | None = None
 
     @property
     def total(self) -> int:
-        """The order's amount."""
+        """What the lines come to, without the service fee."""
         return sum(line.amount for line in self.lines)
 
 
-class FeePart(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule's work over the lines that fell to it, with every integer on the way to `fee`."""
-
-    rule_id: str
-    listing_ids: tuple[str, ...]
-    amount: int
-    basis_points: int
-    # Of `amount`, rounded half up to the currency's smallest step.
-    rate_amount: int
-    fixed: int
-    floor: int
-    cap: int | None
-    # Rate and fixed part; then not below the floor; then not above the cap; then within the amount.
-    before_limits: int
-    after_floor: int
-    after_cap: int
-    fee: int
-
-
 class FeeQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """A fee and how it came about: enough to compute it again and compare."""
+    """A fee and how it came about: enough to compute it again and compare.
+
+    The buyer pays `total`: the lines and the `service_fee`. Of it the platform keeps `fee`, which is
+    `fee_net + fee_tax + service_fee`, and the seller has `seller_amount`. `credit` is what was taken off.
+    """
 
     schedule_id: str
     schedule_version: int
@@ -77,7 +71,11 @@ class FeeQuote(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     fee: int
     seller_amount: int
-    format: int = _WORKING_FORMAT
+    fee_net: int = 0
+    fee_tax: int = 0
+    credit: int = 0
+    service_fee: int = 0
+    format: int = 1
 
     @property
     def rule_ids(self) -> tuple[str, ...]:
@@ -88,74 +86,113 @@ class FeeQuote(msgspec.Struct, frozen=True, kw_only=True):
 def quote(schedule: Schedule, inputs: FeeInputs) -> FeeQuote:
     """The application fee of an order under `schedule`. Deterministic: the same answer for ever.
 
-    Raises MalformedSchedule when no rule matches, which `check_rules` makes impossible.
+    Raises MalformedSchedule when no rule matches, which `check_rules` makes impossible, and CurrencyUnknown.
     """
-    chosen: dict[str, tuple[FeeRule, list[PricedLine]]] = {}
-    for line in inputs.lines:
-        rule = _first_match(schedule.rules, line, inputs)
-        chosen.setdefault(rule.id, (rule, []))[1].append(line)
-    parts = tuple(_part(rule, lines, inputs.currency) for rule, lines in chosen.values())
-    fee = sum(part.fee for part in parts)
+    parts = _parts(schedule.rules, inputs)
+    service_fee = _service_fee(parts, inputs)
+    fee = sum(part.fee for part in parts) + service_fee
+    total = inputs.total + service_fee
     return FeeQuote(
         schedule_id=schedule.id,
         schedule_version=schedule.version,
         inputs=inputs,
         parts=parts,
-        total=inputs.total,
+        total=total,
         fee=fee,
-        seller_amount=inputs.total - fee,
+        seller_amount=total - fee,
+        fee_net=sum(part.fee_net for part in parts),
+        fee_tax=sum(part.fee_tax for part in parts),
+        credit=sum(part.credit for part in parts),
+        service_fee=service_fee,
+        format=WORKING_FORMAT,
     )
 
 
-def _first_match(rules: Sequence[FeeRule], line: PricedLine, inputs: FeeInputs) -> FeeRule:
-    for rule in rules:
-        if _holds(rule.when, line, inputs):
-            return rule
-    raise MalformedSchedule("no_catch_all")
+def quote_captured(
+    schedule: Schedule, placed: FeeQuote, captured: Sequence[PricedLine]
+) -> FeeQuote:
+    """The fee when only `captured` of an order is: as if that had been ordered, at the order's time.
+
+    The order's own credit lessens it first. The service fee is not decided again but scaled: the share of
+    what the buyer agreed to, so that never more is captured than was authorized.
+    """
+    agreed = Agreed(amount=placed.inputs.total, service_fee=placed.service_fee)
+    inputs = msgspec.structs.replace(
+        placed.inputs, lines=tuple(captured), credit=placed.credit, agreed=agreed
+    )
+    return quote(schedule, inputs)
 
 
-def _holds(when: Conditions, line: PricedLine, inputs: FeeInputs) -> bool:
+def read_quote(text: str | bytes) -> FeeQuote:
+    """The working as it was kept, of any format."""
+    kept = msgspec.json.decode(text, type=FeeQuote)
+    if kept.format != 1:
+        return kept
+    parts = tuple(
+        msgspec.structs.replace(
+            part, gross=part.after_cap, within_amount=part.fee, fee_net=part.fee
+        )
+        for part in kept.parts
+    )
+    return msgspec.structs.replace(kept, parts=parts, fee_net=kept.fee)
+
+
+def holds(when: Conditions, line: PricedLine, inputs: FeeInputs, total: int) -> bool:
+    """Whether a rule with these conditions applies to the line of an order that comes to `total`."""
     return (
         (not when.seller_ids or inputs.seller_id in when.seller_ids)
         and (not when.categories or line.category in when.categories)
         and (not when.kinds or line.kind in when.kinds)
         and (not when.currencies or inputs.currency in when.currencies)
-        and (when.amount_from is None or inputs.total >= when.amount_from)
-        and (when.amount_below is None or inputs.total < when.amount_below)
+        and (when.amount_from is None or total >= when.amount_from)
+        and (when.amount_below is None or total < when.amount_below)
+        and _within(when, inputs.placed_at)
     )
 
 
-def _part(rule: FeeRule, lines: Sequence[PricedLine], currency: str) -> FeePart:
-    amount = sum(line.amount for line in lines)
-    rate_amount = _rate_of(amount, rule.basis_points, currency)
-    fixed, floor, cap = (
-        rule.fixed.get(currency, 0),
-        rule.floor.get(currency, 0),
-        rule.cap.get(currency),
-    )
-    before_limits = rate_amount + fixed
-    after_floor = max(before_limits, floor)
-    after_cap = after_floor if cap is None else min(after_floor, cap)
-    return FeePart(
-        rule_id=rule.id,
-        listing_ids=tuple(line.listing_id for line in lines),
-        amount=amount,
-        basis_points=rule.basis_points,
-        rate_amount=rate_amount,
-        fixed=fixed,
-        floor=floor,
-        cap=cap,
-        before_limits=before_limits,
-        after_floor=after_floor,
-        after_cap=after_cap,
-        fee=min(max(after_cap, 0), amount),
+def _within(when: Conditions, placed_at: datetime | None) -> bool:
+    if when.placed_from is None and when.placed_before is None:
+        return True
+    if placed_at is None:
+        return False
+    return (when.placed_from is None or placed_at >= when.placed_from) and (
+        when.placed_before is None or placed_at < when.placed_before
     )
 
 
-def _rate_of(amount: int, basis_points: int, currency: str) -> int:
-    """The rate of `amount` in whole steps of the currency, rounded half up once.
+def _parts(rules: Sequence[FeeRule], inputs: FeeInputs) -> tuple[FeePart, ...]:
+    chosen: dict[str, tuple[FeeRule, list[PricedLine]]] = {}
+    total = inputs.total
+    for line in inputs.lines:
+        rule = _first_match(rules, line, inputs, total)
+        chosen.setdefault(rule.id, (rule, []))[1].append(line)
+    parts = []
+    credit = inputs.credit
+    for rule, lines in chosen.values():
+        part = price(
+            rule,
+            currency=inputs.currency,
+            amount=sum(line.amount for line in lines),
+            units=sum(line.quantity for line in lines),
+            credit=credit,
+            listing_ids=tuple(line.listing_id for line in lines),
+        )
+        credit -= part.credit
+        parts.append(part)
+    return tuple(parts)
 
-    Prices are whole steps (the catalog sees to it), so the division here leaves nothing behind.
-    """
-    step = find_currency(currency).step
-    return portion(amount // step, basis_points) * step
+
+def _service_fee(parts: Sequence[FeePart], inputs: FeeInputs) -> int:
+    agreed = inputs.agreed
+    if agreed is None:
+        return sum(part.service_fee for part in parts)
+    return whole_share(agreed.service_fee, inputs.total, agreed.amount, inputs.currency)
+
+
+def _first_match(
+    rules: Sequence[FeeRule], line: PricedLine, inputs: FeeInputs, total: int
+) -> FeeRule:
+    for rule in rules:
+        if holds(rule.when, line, inputs, total):
+            return rule
+    raise MalformedSchedule(Problem("rules", "no_catch_all"))

@@ -3,35 +3,49 @@
 Amounts are minor units, each beside its currency; rates are basis points (1500 is 15 %).
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Final
+from datetime import datetime
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from marketplace.catalog.listings import Kind
-from payments.currencies import MAXIMUM_CHARGE
-from payments.currencies import currency as find_currency
-from payments.errors import CurrencyUnknown
-from payments.money import BASIS_POINTS
 
 RULES_LIMIT: Final = 200
-_RULE_ID: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+
+FeeOnRefund = Literal["return", "keep"]
+"""What becomes of the fee when a buyer is refunded: it is returned in proportion, or kept."""
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time that says its zone."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What is wrong with a schedule: where (`rules[2].cap.eur`), and a stable word that says why."""
+
+    path: str
+    why: str
+    rule_id: str | None = None
 
 
 class MalformedSchedule(Exception):
-    """A schedule that cannot price every order: `why` is a stable word, `rule_id` the culprit."""
+    """A schedule that cannot price every order as it says, with everything that is wrong with it.
 
-    def __init__(self, why: str, rule_id: str | None = None) -> None:
-        self.why, self.rule_id = why, rule_id
-        super().__init__(why, rule_id)
+    `path`, `why` and `rule_id` are those of the first problem.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        self.path, self.why, self.rule_id = problems[0].path, problems[0].why, problems[0].rule_id
+        super().__init__(*problems)
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a rule applies. An empty list means any; every condition that is given must hold.
 
-    `amount_from` and `amount_below` look at the order's total, so that splitting an order into lines
-    changes nothing; they need `currencies`, because an amount without one says nothing.
+    `amount_from` and `amount_below` look at what the order's lines come to, so that splitting an order into
+    lines changes nothing; they need `currencies`, because an amount without one says nothing.
+    `placed_from` and `placed_before` look at when the order was priced: its cart, not its payment.
     """
 
     seller_ids: tuple[str, ...] = ()
@@ -40,6 +54,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     currencies: tuple[str, ...] = ()
     amount_from: int | None = None
     amount_below: int | None = None
+    placed_from: Moment | None = None
+    placed_before: Moment | None = None
 
     @property
     def any_order(self) -> bool:
@@ -47,19 +63,38 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return self == Conditions()
 
 
-class FeeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rate, and per currency a fixed part, a floor and a cap.
+class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From `amount_from` on, up to the next tier, the rate is this: of that slice, not of the whole."""
 
-    A currency that `fixed` or `floor` does not name has none (zero); one that `cap` does not name is
-    not capped.
+    amount_from: int
+    basis_points: int
+
+
+class FeeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the seller is charged, and what the buyer pays on top.
+
+    The rate (`basis_points`, or the currency's `tiers`), a `fixed` part for the order and one per unit, not
+    below `floor` and not above `cap`; on that the tax of `tax_basis_points`. The service fee is the
+    buyer's. A currency that `fixed`, `fixed_per_unit`, `floor` or `service_fixed` does not name has none
+    (zero); one that `cap` does not name is not capped; one without `tiers` has the one rate.
     """
 
     id: str
     basis_points: int
     when: Conditions = Conditions()
     fixed: dict[str, int] = {}
+    fixed_per_unit: dict[str, int] = {}
     floor: dict[str, int] = {}
     cap: dict[str, int] = {}
+    tiers: dict[str, tuple[Tier, ...]] = {}
+    tax_basis_points: int = 0
+    service_basis_points: int = 0
+    service_fixed: dict[str, int] = {}
+
+    @property
+    def terms(self) -> "FeeRule":
+        """What it charges, apart from its name and from when it applies."""
+        return msgspec.structs.replace(self, id="", when=Conditions())
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,68 +103,4 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     version: int
     rules: tuple[FeeRule, ...]
-
-
-def check_rules(rules: Sequence[FeeRule]) -> None:
-    """Refuse rules that could not price every order exactly. Raises MalformedSchedule.
-
-    The last rule must apply to every order, and only the last: anything after such a rule is dead.
-    """
-    if not rules:
-        raise MalformedSchedule("no_rules")
-    if len(rules) > RULES_LIMIT:
-        raise MalformedSchedule("too_many_rules")
-    seen: set[str] = set()
-    for rule in rules:
-        if rule.id in seen:
-            raise MalformedSchedule("rule_id_repeated", rule.id)
-        seen.add(rule.id)
-        _check_rule(rule)
-    for rule in rules[:-1]:
-        if rule.when.any_order:
-            raise MalformedSchedule("rules_after_catch_all", rule.id)
-    if not rules[-1].when.any_order:
-        raise MalformedSchedule("no_catch_all", rules[-1].id)
-
-
-def _check_rule(rule: FeeRule) -> None:
-    if not _RULE_ID.fullmatch(rule.id):
-        raise MalformedSchedule("rule_id_shape", rule.id)
-    if not 0 <= rule.basis_points <= BASIS_POINTS:
-        raise MalformedSchedule("basis_points_outside", rule.id)
-    _check_conditions(rule.when, rule.id)
-    for amounts in (rule.fixed, rule.floor, rule.cap):
-        _check_amounts(amounts, rule.id)
-    for code, floor in rule.floor.items():
-        if floor > rule.cap.get(code, MAXIMUM_CHARGE):
-            raise MalformedSchedule("floor_above_cap", rule.id)
-
-
-def _check_conditions(when: Conditions, rule_id: str) -> None:
-    for code in when.currencies:
-        _check_currency(code, rule_id)
-    bounds = [bound for bound in (when.amount_from, when.amount_below) if bound is not None]
-    if not bounds:
-        return
-    if not when.currencies:
-        raise MalformedSchedule("amount_without_currency", rule_id)
-    if not all(0 <= bound <= MAXIMUM_CHARGE + 1 for bound in bounds):
-        raise MalformedSchedule("amount_outside", rule_id)
-    if len(bounds) == 2 and bounds[0] >= bounds[1]:
-        raise MalformedSchedule("amount_range_empty", rule_id)
-
-
-def _check_amounts(amounts: Mapping[str, int], rule_id: str) -> None:
-    for code, amount in amounts.items():
-        _check_currency(code, rule_id)
-        if not 0 <= amount <= MAXIMUM_CHARGE:
-            raise MalformedSchedule("amount_outside", rule_id)
-        if amount % find_currency(code).step:
-            raise MalformedSchedule("amount_not_whole", rule_id)
-
-
-def _check_currency(code: str, rule_id: str) -> None:
-    try:
-        find_currency(code)
-    except CurrencyUnknown:
-        raise MalformedSchedule("currency_unknown", rule_id) from None
+    fee_on_refund: FeeOnRefund = "return"

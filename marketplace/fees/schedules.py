@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from marketplace.fees.checking import check_rules
 from marketplace.fees.first_schedule import FIRST_RULES
-from marketplace.fees.schedule import FeeRule, Schedule, check_rules
+from marketplace.fees.schedule import FeeRule, Schedule
 from marketplace.oversight import audit
 from marketplace.paging import Page, PageRequest
 from payments.database import execute, require_transaction, row, rows, transaction

@@ -7,14 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from marketplace.fees.checking import check_rules
 from marketplace.fees.rules import FeeInputs, FeeQuote, PricedLine, quote
-from marketplace.fees.schedule import (
-    Conditions,
-    FeeRule,
-    MalformedSchedule,
-    Schedule,
-    check_rules,
-)
+from marketplace.fees.schedule import Conditions, FeeRule, MalformedSchedule, Schedule
 from payments.currencies import MAXIMUM_CHARGE
 
 REST = FeeRule(id="rest", basis_points=1_000)
@@ -234,4 +229,4 @@ def test_splitting_an_order_into_lines_changes_nothing(
 def test_a_malformed_schedule_is_refused(rules: list[FeeRule], why: str) -> None:
     with pytest.raises(MalformedSchedule) as refusal:
         check_rules(rules)
-    assert refusal.value.why == why
+    assert why in {problem.why for problem in refusal.value.problems}

@@ -1,0 +1,196 @@
+"""What a schedule says without meaning to: rules that never match, overlaps, edits that silently widen. Pure.
+
+Gaps cannot exist: the last rule matches everything. Each finding names its rules and shows an order of one
+line that proves it; the answers are exact, because conditions are sets and ranges (regions.py).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from marketplace.fees.regions import (
+    ANY_TIME,
+    Example,
+    Region,
+    Search,
+    Span,
+    TooManyRegions,
+    region_of,
+)
+from marketplace.fees.rules import FeeInputs, PricedLine, quote
+from marketplace.fees.schedule import FeeRule, Schedule
+
+What = Literal[
+    "never_matches", "overlap", "exception", "widened", "narrowed", "repriced", "undecided"
+]
+Weight = Literal["error", "warning", "note"]
+
+_WEIGHTS: Final[dict[What, Weight]] = {
+    # Every order it could match is another rule's, or there is none.
+    "never_matches": "error",
+    # Both match some orders, and each has some of its own: the earlier one wins.
+    "overlap": "warning",
+    # The earlier rule lies within the later one.
+    "exception": "note",
+    # Orders that were another rule's are this one's now, or the other way round.
+    "widened": "warning",
+    "narrowed": "warning",
+    "repriced": "note",
+    "undecided": "warning",
+}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something an author should look at.
+
+    `rule_id` is the rule it is about, `other_rule_ids` those it meets. `silent` says that the rule's own
+    conditions were not touched by the edit. `fee_before` and `fee_after` are of `example`, minor units.
+    """
+
+    what: What
+    weight: Weight
+    rule_id: str
+    other_rule_ids: tuple[str, ...] = ()
+    example: Example | None = None
+    silent: bool = False
+    fee_before: int | None = None
+    fee_after: int | None = None
+
+
+def lint(rules: Sequence[FeeRule], in_effect: Span = ANY_TIME) -> list[Finding]:
+    """What is the matter with rules that are in effect for a span of time; the worst first."""
+    regions = _regions(rules, in_effect)
+    found: list[Finding] = []
+    for position, rule in enumerate(rules):
+        found += _decided(rule.id, _never_matches(rules, regions, position))
+    dead = {finding.rule_id for finding in found if finding.what == "never_matches"}
+    for position, rule in enumerate(rules[:-1]):
+        if rule.id not in dead:
+            found += _decided(rule.id, _overlaps(rules, regions, position, dead))
+    return _sorted(found)
+
+
+def compare(
+    before: Schedule, after: Sequence[FeeRule], in_effect: Span = ANY_TIME
+) -> list[Finding]:
+    """What an edit moves from one rule to another, and what it makes dearer or cheaper.
+
+    `in_effect` is when the edited rules will be.
+    """
+    edit = _Edit(before, tuple(after), in_effect)
+    found: list[Finding] = []
+    for position, rule in enumerate(after):
+        found += _decided(rule.id, edit.moves_to(position))
+    return _sorted(found)
+
+
+def _never_matches(
+    rules: Sequence[FeeRule], regions: Sequence[Region], position: int
+) -> Iterator[Finding]:
+    mine, earlier = regions[position], regions[:position]
+    if Search().find(mine, earlier) is not None:
+        return
+    met = tuple(rules[at].id for at, region in enumerate(earlier) if not (region & mine).empty)
+    example = None if mine.empty else mine.example()
+    yield _finding("never_matches", rules[position].id, met, example)
+
+
+def _overlaps(
+    rules: Sequence[FeeRule], regions: Sequence[Region], position: int, dead: set[str]
+) -> Iterator[Finding]:
+    """Where a rule takes orders that a later one would match; the last rule matches all, and says nothing."""
+    mine, earlier = regions[position], regions[:position]
+    for later in range(position + 1, len(rules) - 1):
+        if rules[later].id in dead:
+            continue
+        example = Search().find(mine & regions[later], earlier)
+        if example is not None:
+            within = not mine.minus(regions[later])
+            what: What = "exception" if within else "overlap"
+            yield _finding(what, rules[position].id, (rules[later].id,), example)
+
+
+class _Edit:
+    """Two versions of the rules, and the orders that fall to another rule in the second."""
+
+    def __init__(self, before: Schedule, after: tuple[FeeRule, ...], in_effect: Span) -> None:
+        self._before, self._after = before, after
+        self._old = _regions(before.rules, in_effect)
+        self._new = _regions(after, in_effect)
+        self._old_rules = {rule.id: rule for rule in before.rules}
+        self._new_rules = {rule.id: rule for rule in after}
+        self._schedule = Schedule(id="edited", version=before.version, rules=after)
+
+    def moves_to(self, position: int) -> Iterator[Finding]:
+        """What comes to the rule at `position` of the edited rules from another one, or changes its price."""
+        to = self._after[position]
+        for at, came_from in enumerate(self._before.rules):
+            if came_from.id == to.id and came_from.terms == to.terms:
+                continue
+            example = Search().find(
+                self._old[at] & self._new[position], [*self._old[:at], *self._new[:position]]
+            )
+            if example is not None:
+                yield from self._told(came_from, to, example)
+
+    def _told(self, came_from: FeeRule, to: FeeRule, example: Example) -> Iterator[Finding]:
+        if came_from.id == to.id:
+            yield self._priced("repriced", to.id, (), example, silent=False)
+            return
+        if to.id in self._old_rules:
+            silent = self._old_rules[to.id].when == to.when
+            yield self._priced("widened", to.id, (came_from.id,), example, silent)
+        if came_from.id in self._new_rules:
+            silent = self._new_rules[came_from.id].when == came_from.when
+            yield self._priced("narrowed", came_from.id, (to.id,), example, silent)
+
+    def _priced(
+        self, what: What, rule_id: str, others: tuple[str, ...], example: Example, silent: bool
+    ) -> Finding:
+        inputs = inputs_of(example)
+        return msgspec.structs.replace(
+            _finding(what, rule_id, others, example),
+            silent=silent,
+            fee_before=quote(self._before, inputs).fee,
+            fee_after=quote(self._schedule, inputs).fee,
+        )
+
+
+def inputs_of(example: Example) -> FeeInputs:
+    """The example as an order of one line, to be priced."""
+    line = PricedLine(
+        listing_id="any-listing",
+        category=example.category,
+        kind=example.kind,
+        amount=example.amount,
+    )
+    return FeeInputs(
+        seller_id=example.seller_id,
+        currency=example.currency,
+        lines=(line,),
+        placed_at=example.placed_at,
+    )
+
+
+def _regions(rules: Sequence[FeeRule], in_effect: Span) -> list[Region]:
+    whole = Region(times=in_effect)
+    return [region_of(rule.when) & whole for rule in rules]
+
+
+def _finding(what: What, rule_id: str, others: tuple[str, ...], example: Example | None) -> Finding:
+    return Finding(
+        what=what, weight=_WEIGHTS[what], rule_id=rule_id, other_rule_ids=others, example=example
+    )
+
+
+def _decided(rule_id: str, findings: Iterator[Finding]) -> list[Finding]:
+    try:
+        return list(findings)
+    except TooManyRegions:
+        return [_finding("undecided", rule_id, (), None)]
+
+
+def _sorted(found: Sequence[Finding]) -> list[Finding]:
+    order = list(_WEIGHTS)
+    return sorted(found, key=lambda finding: order.index(finding.what))
