@@ -24,7 +24,7 @@ from marketplace.orders.holds import Holds
 from marketplace.orders.late_money import LateMoney
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
-from marketplace.orders.reactions import react
+from marketplace.orders.reactions import GiveBack, react
 from marketplace.orders.reading import OrderView
 from marketplace.orders.records import Actor
 from marketplace.orders.refunds import OrderRefunds
@@ -180,6 +180,7 @@ class Shop:
     stripe_accounts: FakeAccountGateway
     accounts: Accounts
     operations: Operations
+    give_back: GiveBack
     vouching: Vouching
     payments: Payments
     refunds: OrderRefunds
@@ -296,6 +297,7 @@ def assembled(clock: MovedClock) -> Shop:
         stripe_accounts=stripe_accounts,
         accounts=accounts,
         operations=operations,
+        give_back=late_money.give_back,
         vouching=vouching,
         payments=payments,
         refunds=refunds,
