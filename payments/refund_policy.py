@@ -37,7 +37,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     `counted` and `given` are what refunds with their fee returned have refunded and given back so far (those
     that failed are in neither); `fee_left` is what Stripe can still return; `transfer_left` what the
     order's own transfer still holds; `transferred` whether there was a transfer at all. `undisturbed` is
-    False once a refund failed: Stripe's proportion then counts what ours no longer does.
+    False once a refund failed or kept the fee: Stripe's proportion may count what ours does not.
     """
 
     captured: int

@@ -71,7 +71,7 @@ async def standing(payment: PaymentRecord) -> Standing:
         fee_left=payment.fee_captured - payment.fee_refunded - sums["on_its_way"],
         transfer_left=own[0].left if own else 0,
         transferred=payment.transfer_id is not None,
-        undisturbed=sums["undisturbed"] and stray == 0,
+        undisturbed=sums["undisturbed"] and stray == 0 and sums["counted"] == sums["reserved"],
     )
 
 
