@@ -23,9 +23,12 @@ from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
 from marketplace.fees.schedules import Schedules
+from marketplace.messages.deliveries import Deliveries
+from marketplace.messages.endpoints import WebhookEndpoints
 from marketplace.messages.post import Mailbox, Post, Smtp
 from marketplace.messages.reading import Messages
 from marketplace.messages.sending import Sending
+from marketplace.messages.webhook_sender import WebhookSender
 from marketplace.orders.cancellation import Cancellation
 from marketplace.orders.carts import Pricing
 from marketplace.orders.changes import Changes
@@ -52,6 +55,8 @@ from marketplace.sellers.vouching import Vouching
 from marketplace.services import Services
 from marketplace.settings import Settings, host_of
 from marketplace.worker import Sweep
+from payments.card_notices import CardNotices
+from payments.cards import Cards
 from payments.database import engine
 from payments.dispute_absorption import DisputeAbsorption
 from payments.disputes import Disputes
@@ -62,6 +67,7 @@ from payments.lifecycle import Payments
 from payments.operations import Operations
 from payments.receipt import Receipt
 from payments.refunds import Refunds
+from payments.stripe_cards import StripeCards
 from payments.stripe_client import StripeApi
 from payments.stripe_disputes import StripeDisputes
 from payments.stripe_gateway import StripePaymentGateway
@@ -101,6 +107,7 @@ class Composition:
         finally:
             self.services.people.close()
             await self.stripe.close()
+            await self.services.deliveries.close()
             await engine().stop()
 
 
@@ -126,6 +133,8 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     inbox.register("v2.core.account", accounts.take_notices)
     payouts = Payouts(StripePayouts(stripe), seller_payouts.react, clock)
     inbox.register("payout.", payouts.take_notices)
+    cards = Cards(StripeCards(stripe), operations, clock)
+    CardNotices(cards).register(inbox)
     vouching, catalog, schedules = Vouching(accounts), Catalog(), Schedules()
     pricing, checkout = Pricing(catalog, schedules), Checkout(payments, vouching, catalog)
     transfers = Transfers(StripeTransfers(stripe), gateway, operations, react, clock)
@@ -174,6 +183,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         disputes=DisputeCases(disputes),
         fraud_warnings=warnings,
         conversation=Conversation(),
+        cards=cards,
         payments=payments,
         operations=operations,
         gateway=gateway,
@@ -181,6 +191,8 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         receipt=Receipt(),
         messages=Messages(settings.public_url),
         sending=Sending(_post(settings), public_url=settings.public_url, clock=clock),
+        webhook_endpoints=WebhookEndpoints(loopback_allowed=settings.sandboxed),
+        deliveries=Deliveries(WebhookSender(loopback_allowed=settings.sandboxed), clock),
     )
 
 
@@ -218,6 +230,7 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             limit=25,
             lanes=2,
         ),
+        Sweep(name="cards", run_once=services.cards.refresh_due, every_seconds=30, limit=50),
         Sweep(name="checkouts", run_once=services.expiry.expire_due, every_seconds=30, limit=50),
         Sweep(
             name="unpayable checkouts",
@@ -256,6 +269,13 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             name="payout_lists", run_once=services.payouts.import_due, every_seconds=60, limit=20
         ),
         Sweep(name="messages", run_once=services.sending.send_due, every_seconds=2, limit=20),
+        Sweep(
+            name="webhooks",
+            run_once=services.deliveries.deliver_due,
+            every_seconds=1,
+            limit=20,
+            lanes=2,
+        ),
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
         Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
         Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),

@@ -8,6 +8,8 @@ from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
 from marketplace.fees.schedules import Schedules
+from marketplace.messages.deliveries import Deliveries
+from marketplace.messages.endpoints import WebhookEndpoints
 from marketplace.messages.reading import Messages
 from marketplace.messages.sending import Sending
 from marketplace.orders.cancellation import Cancellation
@@ -28,6 +30,7 @@ from marketplace.people.people import People
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.settings import Settings
+from payments.cards import Cards
 from payments.disputes import Disputes
 from payments.events import Clock
 from payments.fraud_warnings import FraudWarnings
@@ -71,6 +74,7 @@ class Services:
     disputes: DisputeCases
     fraud_warnings: FraudWarnings
     conversation: Conversation
+    cards: Cards
     payments: Payments
     operations: Operations
     gateway: PaymentGateway
@@ -78,3 +82,5 @@ class Services:
     receipt: Receipt
     messages: Messages
     sending: Sending
+    webhook_endpoints: WebhookEndpoints
+    deliveries: Deliveries

@@ -10,7 +10,7 @@ import asyncpg
 
 from connect import errors as connect
 from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
-from marketplace.api.problem_entries import BOOKS, CATALOG, FEES, ORDERS, PEOPLE, SELLERS
+from marketplace.api.problem_entries import BOOKS, CATALOG, FEES, MESSAGES, ORDERS, PEOPLE, SELLERS
 from marketplace.api.refusals import REFUSALS
 from payments import declines
 from payments import errors as payments
@@ -30,6 +30,11 @@ def _declined(error: Any) -> Answer:
     advice = declines.advice_on(reason, error.advice_code)
     status = 409 if reason in {"already_paid", "checkout_expired", "seller_unavailable"} else 402
     return Answer(status, reason, _DECLINED, detail=advice.text)
+
+
+def _not_again(error: Any) -> Answer:
+    """As the decline was: a second no must not tell a stolen card from a plain one."""
+    return Answer(402, error.reason, _DECLINED, detail=declines.advice_on(error.reason).text)
 
 
 def _rejected(error: Any) -> Answer:
@@ -109,6 +114,9 @@ PAYMENTS: Table = {
     ),
     payments.DisputeNotFound: Answer(404, "dispute_not_found", NOT_FOUND),
     payments.PaymentNotFound: Answer(404, "payment_not_found", NOT_FOUND),
+    payments.CardNotToBeRetried: _not_again,
+    payments.CardNotFound: Answer(404, "card_not_found", NOT_FOUND),
+    payments.CardSetupNotFound: Answer(404, "card_setup_not_found", NOT_FOUND),
     payments.RefundNotFound: Answer(404, "refund_not_found", NOT_FOUND),
     payments.StripeRejected: _rejected,
     payments.CardDeclined: _declined,
@@ -150,7 +158,9 @@ DATABASE: Table = {
     asyncpg.SerializationError: _BUSY,
 }
 
-TABLE: Table = PEOPLE | SELLERS | CATALOG | ORDERS | FEES | BOOKS | CONNECT | PAYMENTS | DATABASE
+TABLE: Table = (
+    PEOPLE | SELLERS | CATALOG | ORDERS | FEES | MESSAGES | BOOKS | CONNECT | PAYMENTS | DATABASE
+)
 
 
 def known_codes() -> dict[str, Answer]:

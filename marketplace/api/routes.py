@@ -6,6 +6,7 @@ from marketplace.api import (
     admin_fees,
     admin_orders,
     admin_sellers,
+    cards,
     checkout,
     conversation,
     disputes,
@@ -17,12 +18,14 @@ from marketplace.api import (
     seller_money,
     sellers,
     trail,
+    webhook_endpoints,
 )
 
 ROUTES: tuple[ControllerRouterHandler, ...] = (
     *listings.ROUTES,
     *orders.ROUTES,
     *checkout.ROUTES,
+    *cards.ROUTES,
     *fulfilment.ROUTES,
     *refunds.ROUTES,
     *disputes.ROUTES,
@@ -31,6 +34,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     *seller_money.ROUTES,
     *trail.ROUTES,
     *messages.ROUTES,
+    *webhook_endpoints.ROUTES,
     *admin_sellers.ROUTES,
     *admin_orders.ROUTES,
     *admin_fees.ROUTES,

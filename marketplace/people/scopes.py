@@ -5,6 +5,8 @@ SCOPES: dict[str, str] = {
     "account:write": "Change your password, your keys and your sign-ins",
     "orders:read": "Read orders, yours as a buyer or as a seller",
     "orders:write": "Make, change, pay, prepare and cancel orders",
+    "cards:read": "See your saved cards",
+    "cards:write": "Save, remove and choose cards",
     "listings:write": "Publish and change listings",
     "sellers:read": "Read your seller profile and its payout capability",
     "sellers:write": "Open and change your seller profile, get onboarding links",
