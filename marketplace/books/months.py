@@ -51,6 +51,11 @@ class Month(msgspec.Struct, frozen=True):
         year, number = (self.year + 1, 1) if self.number == 12 else (self.year, self.number + 1)
         return datetime(year, number, 1, tzinfo=UTC)
 
+    @property
+    def last_day(self) -> datetime:
+        """The beginning of its last day."""
+        return self.until - timedelta(days=1)
+
     def is_closed(self, now: datetime) -> bool:
         """Whether nothing can be added to it any more."""
         return now >= self.until + CLOSES_AFTER

@@ -8,8 +8,9 @@ lines are the closing balances: a file without them was cut off.
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import datetime
 
-from marketplace.books.statements import CurrencyStatement, Movement, Statement
+from marketplace.books.statements import Movement, Statement
 from marketplace.books.words import words_for
 from payments.money import written
 
@@ -34,15 +35,15 @@ async def lines(statement: Statement, movements: AsyncIterator[Movement]) -> Asy
     """The file, in pieces. The balance of each line is the one before it and its amount."""
     yield _line(HEADER)
     held = {one.currency: one.opening for one in statement.currencies}
-    for one in statement.currencies:
-        yield _balance_line("opening_balance", "Opening balance", one, statement, one.opening)
+    begins, ends = statement.month.first, statement.month.until
+    for currency, amount in held.items():
+        yield _balance_line("opening_balance", "Opening balance", begins, amount, currency)
     async for movement in movements:
         held[movement.currency] = held.get(movement.currency, 0) + movement.amount
         yield _movement_line(movement, held[movement.currency])
-    for one in statement.currencies:
-        yield _balance_line(
-            "closing_balance", "Closing balance", one, statement, held[one.currency]
-        )
+    closing = "Closing balance" if statement.closed else "Balance so far"
+    for currency, amount in held.items():
+        yield _balance_line("closing_balance", closing, ends, amount, currency)
 
 
 def _movement_line(movement: Movement, balance: int) -> str:
@@ -61,13 +62,10 @@ def _movement_line(movement: Movement, balance: int) -> str:
     )
 
 
-def _balance_line(
-    kind: str, words: str, one: CurrencyStatement, statement: Statement, balance: int
-) -> str:
-    month = statement.month
-    at = (month.first if kind == "opening_balance" else month.until).isoformat()
-    amounts = _numbers(0, balance, one.currency)
-    return _line((at, at, kind, words, "", "", "", one.currency.upper(), *amounts))
+def _balance_line(kind: str, words: str, at: datetime, balance: int, currency: str) -> str:
+    moment = at.isoformat()
+    amounts = _numbers(0, balance, currency)
+    return _line((moment, moment, kind, words, "", "", "", currency.upper(), *amounts))
 
 
 def _numbers(amount: int, balance: int, currency: str) -> tuple[str | int, ...]:

@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 
 from marketplace.books.months import Month
+from marketplace.books.words import place_of
 from marketplace.paging import PAGE_LIMIT, Page, PageRequest
 from payments.database import rows
 from payments.ledger import seller_account
@@ -74,6 +75,9 @@ class StatementMonth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _LEG = "CASE $2 WHEN target THEN amount ELSE -amount END"
+# What came in goes before what it paid for: a sale before its fee.
+_OUTGOING = "source = $2"
+_PLACE = f"recorded_at, {_OUTGOING}, id"
 _MINE = "seller_id = $1 AND $2 IN (source, target)"
 
 
@@ -136,7 +140,7 @@ def _of_currency(currency: str, found: list[asyncpg.Record]) -> CurrencyStatemen
         movements=sum(each["movements"] for each in found),
         by_kind=tuple(
             KindSum(kind=each["kind"], movements=each["movements"], amount=each["moved"])
-            for each in found
+            for each in sorted(found, key=lambda one: place_of(one["kind"]))
             if each["movements"]
         ),
     )
@@ -150,9 +154,8 @@ async def movements(
         f"SELECT id, kind, {_LEG} AS amount, currency, split_part(cause, ':', 1) AS reference, "
         f"order_id, occurred_at, recorded_at FROM postings WHERE {_MINE} "
         "AND recorded_at >= $3 AND recorded_at < $4 AND ($5::text IS NULL OR currency = $5) "
-        "AND ($6::text IS NULL OR "
-        "(recorded_at, id) > (SELECT recorded_at, id FROM postings WHERE id = $6)) "
-        f"ORDER BY recorded_at, id LIMIT {page.fetched}",
+        f"AND ($6::text IS NULL OR ({_PLACE}) > (SELECT {_PLACE} FROM postings WHERE id = $6)) "
+        f"ORDER BY {_PLACE} LIMIT {page.fetched}",
         seller_id,
         seller_account(seller_id),
         month.first,

@@ -23,6 +23,11 @@ _WORDS: Final = {
 }
 
 
+def place_of(kind: str) -> int:
+    """Where the kind stands on a statement: sales first, payouts last."""
+    return list(_WORDS).index(kind) if kind in _WORDS else len(_WORDS)
+
+
 def words_for(kind: str) -> str:
     """The kind in plain words; a kind without words of its own is told by its name."""
     return _WORDS.get(kind, kind.replace("_", " ").capitalize())

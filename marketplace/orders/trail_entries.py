@@ -66,8 +66,12 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
     entry: TrailEntry
     chapter: int
+    # Where it stands, when that is not where its stamp says: Stripe's clock is not ours.
+    placed_at: datetime | None = None
     # Within a second and a chapter: asked for, done, told.
     turn: int = 0
+    # Among the steps of one place: as they were taken.
+    position: int = 0
     seen_by: frozenset[Audience] = ADMIN
     stripe_ids_seen_by: frozenset[Audience] = ADMIN
     # Facts for admins only: operators' words, people's ids, keys.

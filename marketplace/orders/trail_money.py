@@ -40,7 +40,8 @@ def posting_parts(material: Material, audience: Audience) -> Iterator[Part]:
                 stripe_ids=transfers[row["payment_id"]] if row["kind"] == "capture" else {},
             ),
             chapter=words.posting_chapter(row["kind"]),
-            turn=4,
+            placed_at=words.placed_at(row["occurred_at"], row["recorded_at"]),
+            turn=40 + words.posting_turn(row["kind"]),
             seen_by=_readers_of(row["kind"], mine),
             stripe_ids_seen_by=SELLER,
             private={
@@ -84,7 +85,7 @@ def refund_parts(material: Material) -> Iterator[Part]:
                 at=row["updated_at"],
                 event=f"refund.{row['status']}",
                 summary=_REFUNDED.get(row["status"], "The refund moved on"),
-                turn=5,
+                turn=50,
             )
 
 
@@ -152,7 +153,7 @@ def movement_parts(material: Material) -> Iterator[Part]:
                 facts={"cause": row["cause"], "status": row["status"]},
             ),
             chapter=words.DISPUTED if row["cause"].startswith("dispute") else words.GIVEN_BACK,
-            turn=6,
+            turn=60,
             seen_by=SELLER,
             stripe_ids_seen_by=SELLER,
             private={"failure_code": row["failure_code"]},
@@ -174,7 +175,7 @@ def fee_return_parts(material: Material) -> Iterator[Part]:
                 facts={"cause": row["cause"], "status": row["status"]},
             ),
             chapter=words.GIVEN_BACK,
-            turn=6,
+            turn=60,
             seen_by=SELLER,
             private={"failure_code": row["failure_code"]},
         )
@@ -194,8 +195,8 @@ def dispute_parts(material: Material) -> Iterator[Part]:
                 "The buyer's bank inquires" if row["inquiry"] else "The buyer's bank disputes",
                 0,
             ),
-            (row["evidence_submitted_at"], "dispute.answered", "Evidence was submitted", 5),
-            (row["closed_at"], "dispute.closed", f"The dispute was decided: {row['status']}", 6),
+            (row["evidence_submitted_at"], "dispute.answered", "Evidence was submitted", 50),
+            (row["closed_at"], "dispute.closed", f"The dispute was decided: {row['status']}", 60),
         ]
         for at, event, summary, turn in moments:
             if at is not None:
@@ -252,7 +253,7 @@ def debt_parts(material: Material) -> Iterator[Part]:
                         },
                     ),
                     chapter=words.OWED,
-                    turn=0 if event == "debt.opened" else 5,
+                    turn=0 if event == "debt.opened" else 50,
                     seen_by=SELLER,
                 )
 
@@ -263,7 +264,7 @@ def payout_parts(material: Material) -> Iterator[Part]:
         yield _payout(row, row["created_at"], "payout.made", "The money left for the bank", 0)
         if row["status"] in _PAID_OUT:
             yield _payout(
-                row, row["updated_at"], f"payout.{row['status']}", _PAID_OUT[row["status"]], 5
+                row, row["updated_at"], f"payout.{row['status']}", _PAID_OUT[row["status"]], 50
             )
 
 

@@ -48,11 +48,12 @@ def parts(material: Material, audience: Audience) -> Iterator[Part]:
 def _steps(material: Material) -> Iterator[Part]:
     """The order's own history; within one second its steps keep the order in which they were taken."""
     second: datetime | None = None
-    chapter = words.PLACED
+    place = (words.PLACED, 0)
     for row in material.steps:
-        own, summary = words.STEP_WORDS[row["step"]]
+        chapter, summary = words.STEP_WORDS[row["step"]]
         at = row["occurred_at"].replace(microsecond=0)
-        chapter = max(chapter, own) if at == second else own
+        own = (chapter, 0 if row["step"] in words.BEGINNINGS else 70)
+        place = max(place, own) if at == second else own
         second = at
         yield Part(
             entry=TrailEntry(
@@ -62,8 +63,9 @@ def _steps(material: Material) -> Iterator[Part]:
                 actor=_role(row["actor"], material),
                 facts={"status": row["to_status"], **_told_with(row["step"], material)},
             ),
-            chapter=chapter,
-            turn=7,
+            chapter=place[0],
+            turn=place[1],
+            position=row["position"],
             seen_by=_readers(row["step"]),
             private={
                 "actor_id": row["actor"],
@@ -115,7 +117,7 @@ def _changes(material: Material) -> Iterator[Part]:
                 facts={"version": row["version"], "lines": [_line(each) for each in cart["lines"]]},
             ),
             chapter=words.CHECKOUT,
-            turn=5,
+            turn=50,
             seen_by=EVERYBODY if row["state"] == "applied" else SELLER - {Audience.SELLER},
             private={
                 "application_fee": row["application_fee"],
@@ -157,7 +159,7 @@ def _payments(material: Material) -> Iterator[Part]:
                 },
             ),
             chapter=words.CHECKOUT,
-            turn=3,
+            turn=30,
             seen_by=SELLER,
             private={
                 "generation": row["generation"],
@@ -186,7 +188,8 @@ def _attempts(material: Material) -> Iterator[Part]:
                 facts=facts | {"card_last4": row["card_last4"]},
             ),
             chapter=words.CONFIRMED if declined else words.HELD,
-            turn=2,
+            placed_at=_learned(row["occurred_at"], material),
+            turn=20,
             seen_by=EVERYBODY - {Audience.SELLER},
             private={
                 "stripe_code": row["stripe_code"],
@@ -195,6 +198,13 @@ def _attempts(material: Material) -> Iterator[Part]:
                 "request_id": row["request_id"],
             },
         )
+
+
+def _learned(at: datetime, material: Material) -> datetime:
+    """When the order took in what the bank said at this time of Stripe's: the step nearest to it."""
+    taken = [row["occurred_at"] for row in material.steps if row["step"] in words.BANK_AGREED]
+    nearest = min(taken, key=lambda moment: abs(moment - at), default=at)
+    return nearest if words.is_same_moment(at, nearest) else at
 
 
 def _operations(material: Material) -> Iterator[Part]:
@@ -218,7 +228,7 @@ def _operations(material: Material) -> Iterator[Part]:
                 },
             ),
             chapter=words.operation_chapter(row["kind"]),
-            turn=1,
+            turn=10,
         )
 
 
@@ -239,7 +249,7 @@ def _events(material: Material) -> Iterator[Part]:
                 facts={"door": row["door"], "state": row["state"], "note": row["note"]},
             ),
             chapter=words.event_chapter(row["type"]),
-            turn=8,
+            turn=80,
         )
 
 

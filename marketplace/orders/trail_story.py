@@ -15,11 +15,12 @@ def story(material: Material, audience: Audience) -> list[TrailEntry]:
     return [_shown(part, audience) for part in sorted(told, key=_place)]
 
 
-def _place(part: Part) -> tuple[datetime, int, int, datetime, str]:
+def _place(part: Part) -> tuple[datetime, int, int, int, datetime, str]:
     """By the second, as exact as Stripe's stamps are; within it by chapter; then always the same way."""
     entry = part.entry
     named = f"{entry.event}:{sorted(entry.ids.items())}:{sorted(entry.stripe_ids.items())}"
-    return entry.at.replace(microsecond=0), part.chapter, part.turn, entry.at, named
+    second = (part.placed_at or entry.at).replace(microsecond=0)
+    return second, part.chapter, part.turn, part.position, entry.at, named
 
 
 def _shown(part: Part, audience: Audience) -> TrailEntry:

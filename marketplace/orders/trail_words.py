@@ -4,6 +4,7 @@ Stripe's stamps are whole seconds and a computer does much within one, so what h
 is put in the order of an order's life: its chapter.
 """
 
+from datetime import datetime, timedelta
 from typing import Final
 
 (
@@ -61,6 +62,24 @@ STEP_WORDS: Final[dict[str, tuple[int, str]]] = {
     "fraud_warned": (DISPUTED, "The bank warned of fraud"),
 }
 """Every step of an order, and what it is called in its trail."""
+
+BEGINNINGS: Final = frozenset(
+    {
+        "placed",
+        "checkout_begun",
+        "confirmation_begun",
+        "preparation_asked",
+        "cancellation_asked",
+        "expiry_asked",
+        "refund_asked",
+    }
+)
+"""Steps that come before what they cause; the others follow it."""
+
+BANK_AGREED: Final = frozenset(
+    {"authorized", "authorized_late", "captured", "captured_late", "prepared"}
+)
+"""Steps that follow a yes of the bank."""
 
 # What others tell better: refunds and disputes have rows of their own, with amounts.
 _TOLD_BY_ROWS: Final = frozenset(
@@ -140,9 +159,31 @@ _EVENT_CHAPTERS: Final = (
 )
 
 
+_SAME_MOMENT: Final = timedelta(seconds=60)
+
+
+def placed_at(happened_at: datetime, known_at: datetime) -> datetime:
+    """Where something stands that Stripe says happened, and that we learned.
+
+    Learned at once, it stands among what we did then, for Stripe's clock is not ours and shows whole
+    seconds; learned late, where it happened.
+    """
+    return known_at if known_at - happened_at <= _SAME_MOMENT else happened_at
+
+
+def is_same_moment(one: datetime, other: datetime) -> bool:
+    """Whether two clocks may mean the same by these."""
+    return abs(one - other) <= _SAME_MOMENT
+
+
 def posting_chapter(kind: str) -> int:
     """Where a posting of this kind belongs."""
     return _POSTING_CHAPTERS.get(kind, PAID)
+
+
+def posting_turn(kind: str) -> int:
+    """Which of the postings of one moment comes first: the sale before its fee."""
+    return list(_POSTING_CHAPTERS).index(kind) if kind in _POSTING_CHAPTERS else 0
 
 
 def operation_chapter(kind: str) -> int:

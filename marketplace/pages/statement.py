@@ -76,7 +76,7 @@ def _head(statement: Statement, shop: str, now: datetime) -> str:
         f"<title>{escape(title)} · {escape(shop)}</title>\n<style>{_STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n<header>\n<div><h1>{escape(title)}</h1><p>{escape(shop)}</p></div>\n"
         f'<div class="quiet"><p>Seller {escape(statement.seller_id)}</p>'
-        f"<p>{_day(month.first)} to {_day(month.until)} (excluded), UTC</p></div>\n"
+        f"<p>{_day(month.first)} to {_day(month.last_day)}, UTC</p></div>\n"
         f"</header>\n{still_open}\n"
     )
 
@@ -92,7 +92,8 @@ def _opening(one: CurrencyStatement, statement: Statement) -> str:
 
 
 def _closing(one: CurrencyStatement, held: int, statement: Statement) -> str:
-    closed = _balance_row(statement.month.until, "Closing balance", held, one.currency)
+    words = "Closing balance" if statement.closed else "Balance so far"
+    closed = _balance_row(statement.month.last_day, words, held, one.currency)
     sums = "".join(
         f'<tr><td>{escape(words_for(each.kind))}</td><td class="sum">{each.movements}</td>'
         f'<td class="sum">{in_decimals(each.amount, one.currency)}</td></tr>\n'
