@@ -14,6 +14,7 @@ import pytest
 
 from marketplace.orders.checkout import Buyer
 from marketplace.orders.records import Actor
+from marketplace.orders.refunds import RefundWish
 from payments.operations import LEASE_SECONDS
 from tests.faults.scenes import ACTS, Scene
 from tests.stories.town import Person, Town
@@ -79,8 +80,7 @@ def use_case(town: Town, scene: Scene, name: str) -> Awaitable[Any]:
             return services.refunds.ask(
                 scene.order_id,
                 actor,
-                amount=None,
-                reason=None,
+                RefundWish(),
                 idempotency_key=scene.key,
                 now=now,
             )

@@ -6,6 +6,7 @@ from typing import Any
 from marketplace.messages.order_news import NEWS, news_of
 from marketplace.orders import records, steps
 from marketplace.orders.order_states import STEPS, TRANSITIONS
+from marketplace.orders.refunds import RefundWish
 from marketplace.orders.steps import STRIPE
 from payments.database import execute, rows, transaction
 from payments.ids import new_id
@@ -100,8 +101,7 @@ async def test_a_refund_is_told_with_its_own_amount(shop: Shop) -> None:
     refund = await shop.refunds.ask(
         deal.id,
         ADMIN,
-        amount=1_200,
-        reason=None,
+        RefundWish(amount=1_200),
         idempotency_key=new_id("key"),
         now=shop.clock(),
     )

@@ -39,10 +39,12 @@ from payments.lifecycle import IntentForBuyer, Payments
 from payments.operations import Operations
 from payments.refunds import Refunds
 from payments.tracking import Tracking
+from payments.transfers import Transfers
 from tests.clocks import MovedClock
 from tests.connect.fakes import FakeAccountGateway
 from tests.fake_tracking import FakeTracking
 from tests.fakes import FakeGateway
+from tests.payments.fake_transfers import FakeTransfers
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -177,7 +179,9 @@ class Shop:
 
     clock: MovedClock
     stripe: Stripe
+    stripe_transfers: FakeTransfers
     stripe_accounts: FakeAccountGateway
+    transfers: Transfers
     accounts: Accounts
     operations: Operations
     give_back: GiveBack
@@ -281,6 +285,8 @@ def assembled(clock: MovedClock) -> Shop:
     announce = functools.partial(react, give_back=late_money.give_back)
     payments = Payments(stripe, operations, announce, clock)
     refunds = OrderRefunds(Refunds(stripe, operations, announce, clock))
+    stripe_transfers = FakeTransfers(stripe)
+    transfers = Transfers(stripe_transfers, stripe, operations, announce, clock)
     vouching = Vouching(accounts)
     catalog, schedules = Catalog(), Schedules()
     pricing, checkout = (
@@ -294,7 +300,9 @@ def assembled(clock: MovedClock) -> Shop:
     return Shop(
         clock=clock,
         stripe=stripe,
+        stripe_transfers=stripe_transfers,
         stripe_accounts=stripe_accounts,
+        transfers=transfers,
         accounts=accounts,
         operations=operations,
         give_back=late_money.give_back,

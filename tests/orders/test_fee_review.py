@@ -8,6 +8,7 @@ from marketplace.books import ledger_review
 from marketplace.books.fee_review import FeeFilter, FeeReview, FeeSummary
 from marketplace.books.ledger_review import PostingFilter
 from marketplace.orders.records import Actor
+from marketplace.orders.refunds import RefundWish
 from marketplace.paging import PageRequest
 from payments.database import value
 from tests.orders.shop import Shop, account, listing
@@ -26,7 +27,11 @@ async def sold(shop: Shop, owner: str, unit_amount: int = 6_000) -> str:
 
 async def refund(shop: Shop, order_id: str, amount: int) -> None:
     await shop.refunds.ask(
-        order_id, ADMIN, amount=amount, reason=None, idempotency_key=order_id, now=shop.clock()
+        order_id,
+        ADMIN,
+        RefundWish(amount=amount),
+        idempotency_key=order_id,
+        now=shop.clock(),
     )
 
 

@@ -10,6 +10,7 @@ from marketplace.orders.errors import (
     SellerOnly,
 )
 from marketplace.orders.records import Actor
+from marketplace.orders.refunds import RefundWish
 from payments.errors import RefundExceedsCaptured, RequestReused
 from tests.orders.deals import ADMIN, Deal, a_held_deal, a_paid_deal
 from tests.orders.shop import Shop, account
@@ -19,7 +20,7 @@ async def refund(
     shop: Shop, deal: Deal, actor: Actor, amount: int | None = None, key: str = "r1"
 ) -> int:
     done = await shop.refunds.ask(
-        deal.id, actor, amount=amount, reason=None, idempotency_key=key, now=shop.clock()
+        deal.id, actor, RefundWish(amount=amount), idempotency_key=key, now=shop.clock()
     )
     assert done.status == "succeeded"
     return done.amount
