@@ -76,7 +76,7 @@ def refund_parts(material: Material) -> Iterator[Part]:
             summary="A refund was asked for"
             if row["requested_by"]
             else "A refund was made at Stripe",
-            turn=0,
+            turn=5,
         )
         if row["status"] != "planned":
             yield _refund(
