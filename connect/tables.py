@@ -28,6 +28,9 @@ class ConnectedAccount(Table, tablename="connected_accounts"):
     nudges_absorbed = Integer(default=None)
     # When the sweep asks next; claiming moves it ahead, so it is the lease too.
     refresh_at = Timestamptz(default=None, index=True)
+    # Since when we hold Stripe's automatic payouts, and its schedule before that, to be put back.
+    payouts_paused_at = Timestamptz(default=None, null=True)
+    payout_interval = Varchar(length=10, default=None, null=True)
     # When the sweep lists the account's payouts next; null: it never did.
     payouts_due_at = Timestamptz(default=None, null=True)
     request_id = Varchar(length=64, default=None, null=True)

@@ -67,6 +67,9 @@ INDEXES = [
     "WHERE kind = 'confirm_intent' AND concluded_at IS NULL",
     "CREATE UNIQUE INDEX operations_one_amendment ON operations (subject) "
     "WHERE kind = 'update_intent' AND concluded_at IS NULL",
+    # One switch for each thing that is off.
+    "CREATE UNIQUE INDEX switches_one_on ON switches (operation, scope, coalesce(target, '')) "
+    "WHERE ended_at IS NULL",
     # Sweeps: state is the queue, so each has an index over just its due rows.
     "DROP INDEX orders_checkout_expiry",
     "CREATE INDEX orders_expiry_due ON orders (expiry_due_at) WHERE status = 'checkout'",
@@ -81,10 +84,17 @@ INDEXES = [
     "CREATE INDEX payouts_to_refresh ON payouts (refresh_at) WHERE refresh_at IS NOT NULL",
     "CREATE INDEX messages_due ON messages (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due_at) WHERE due_at IS NOT NULL",
+    "CREATE INDEX event_feeds_due ON event_feeds (due_at)",
     "CREATE INDEX fee_replays_due ON fee_replays (leased_until) WHERE concluded_at IS NULL",
     "CREATE INDEX seller_fee_credits_left ON seller_fee_credits (seller_id, currency, id) "
     "WHERE used < amount AND revoked_at IS NULL",
     # Lists.
+    "CREATE INDEX missed_events_by_finding ON missed_events (found_at, event_id)",
+    "CREATE INDEX stripe_events_by_receipt ON stripe_events (received_at, event_id)",
+    "CREATE INDEX stripe_events_dead ON stripe_events (received_at, event_id) WHERE state = 'dead'",
+    "CREATE INDEX audit_log_of_action ON audit_log (action, id)",
+    "CREATE INDEX audit_log_of_request ON audit_log (request_id) WHERE request_id IS NOT NULL",
+    "CREATE INDEX audit_log_by_time ON audit_log (occurred_at, id)",
     "CREATE INDEX fee_schedules_by_start ON fee_schedules (effective_from, version)",
     "CREATE INDEX fee_replay_figures_of_replay ON fee_replay_figures (replay_id, id)",
     "CREATE INDEX fee_credit_movements_of_order ON fee_credit_movements (order_id)",
@@ -134,6 +144,7 @@ APPEND_ONLY = [
     "order_messages",
     "seller_events",
     "payout_items",
+    "missed_events",
     "fee_schedule_retirements",
     "fee_credit_movements",
 ]

@@ -224,6 +224,8 @@ class StripeEvent(Table, tablename="stripe_events"):
     due_at = Timestamptz(default=None, null=True)
     received_at = Timestamptz(default=None)
     concluded_at = Timestamptz(default=None, null=True)
+    # When an admin had it worked on again: it is given up three days after that.
+    replayed_at = Timestamptz(default=None, null=True)
     note = Text(default=None, null=True)
 
     stripe_events_state_known = Check("state IN ('due', 'waiting', 'done', 'ignored', 'dead')")
@@ -403,3 +405,35 @@ class CardSetup(Table, tablename="card_setups"):
     status = Varchar(length=32, default=None)
     created_at = Timestamptz(default=None)
     updated_at = Timestamptz(default=None)
+
+
+class MissedEvent(Table, tablename="missed_events"):
+    """An event that Stripe had and we had not: found in Stripe's list, and stored in the inbox."""
+
+    event_id = Varchar(length=80, primary_key=True, default=None)
+    account = Varchar(length=64, default=None, null=True)
+    door = Varchar(length=10, default=None)
+    type = Varchar(length=120, default=None)
+    object_id = Varchar(length=80, default=None, null=True)
+    # When Stripe says it happened, and when we found it.
+    happened_at = Timestamptz(default=None)
+    found_at = Timestamptz(default=None)
+
+
+class EventFeed(Table, tablename="event_feeds"):
+    """How far one of Stripe's lists of events was compared with the inbox."""
+
+    # platform, undelivered, accounts, or a connected account's id.
+    id = Varchar(length=80, primary_key=True, default=None)
+    # Whose list is read (Stripe-Account); null for the platform's.
+    account = Varchar(length=64, default=None, null=True)
+    # Everything older was compared.
+    since = Timestamptz(default=None)
+    # The end of the window being read, and Stripe's cursor within it; null between windows.
+    until = Timestamptz(default=None, null=True)
+    page_after = Text(default=None, null=True)
+    due_at = Timestamptz(default=None)
+    # When a window was last finished.
+    read_at = Timestamptz(default=None, null=True)
+
+    event_feeds_window = Check("(until IS NULL AND page_after IS NULL) OR until >= since")

@@ -28,6 +28,12 @@ class Seller(Table, tablename="sellers"):
     debt_consent_basis_points = Integer(default=None, null=True)
     debt_consented_at = Timestamptz(default=None, null=True)
 
+    # Since when their money stands still: no checkout, no capture, no payout.
+    frozen_at = Timestamptz(default=None, null=True)
+    frozen_by = Varchar(length=60, default=None, null=True)
+    freeze_reason = Text(default=None, null=True)
+
+    sellers_frozen_with_reason = Check("(frozen_at IS NULL) = (freeze_reason IS NULL)")
     sellers_at_deadline_known = Check("at_deadline IN ('cancel', 'capture')")
     sellers_debt_consent_within_whole = Check("debt_consent_basis_points BETWEEN 1 AND 10000")
     sellers_debt_consent_dated = Check(
