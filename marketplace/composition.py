@@ -23,6 +23,7 @@ from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
 from marketplace.fees.schedules import Schedules
+from marketplace.invariants import check
 from marketplace.messages.deliveries import Deliveries
 from marketplace.messages.endpoints import WebhookEndpoints
 from marketplace.messages.post import Mailbox, Post, Smtp
@@ -38,6 +39,8 @@ from marketplace.orders.confirmation import Confirmation
 from marketplace.orders.conversation import Conversation
 from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.expiry import Expiry
+from marketplace.orders.group_payment import GroupPayment
+from marketplace.orders.groups import Groups
 from marketplace.orders.holds import Holds
 from marketplace.orders.late_money import LateMoney
 from marketplace.orders.orders import Orders
@@ -136,7 +139,11 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     cards = Cards(StripeCards(stripe), operations, clock)
     CardNotices(cards).register(inbox)
     vouching, catalog, schedules = Vouching(accounts), Catalog(), Schedules()
-    pricing, checkout = Pricing(catalog, schedules), Checkout(payments, vouching, catalog)
+    pricing = Pricing(catalog, schedules)
+    checkout = Checkout(payments, vouching, catalog, cards)
+    confirmation = Confirmation(
+        payments, vouching, checkout, return_url=f"{settings.public_url}/orders"
+    )
     transfers = Transfers(StripeTransfers(stripe), gateway, operations, react, clock)
     disputes = Disputes(
         StripeDisputes(stripe),
@@ -166,9 +173,9 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         orders=Orders(pricing),
         changes=Changes(payments, pricing),
         checkout=checkout,
-        confirmation=Confirmation(
-            payments, vouching, checkout, return_url=f"{settings.public_url}/orders"
-        ),
+        confirmation=confirmation,
+        groups=Groups(pricing),
+        group_payment=GroupPayment(checkout, confirmation, cancellation, cards),
         expiry=Expiry(payments, vouching),
         holds=Holds(),
         cancellation=cancellation,
@@ -275,6 +282,12 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             every_seconds=1,
             limit=20,
             lanes=2,
+        ),
+        Sweep(
+            name="invariants",
+            run_once=check.check_recent,
+            every_seconds=300,
+            limit=check.SHOWN,
         ),
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
         Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),

@@ -20,6 +20,8 @@ from marketplace.orders.confirmation import Confirmation
 from marketplace.orders.conversation import Conversation
 from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.expiry import Expiry
+from marketplace.orders.group_payment import GroupPayment
+from marketplace.orders.groups import Groups
 from marketplace.orders.holds import Holds
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
@@ -60,6 +62,8 @@ class Services:
     changes: Changes
     checkout: Checkout
     confirmation: Confirmation
+    groups: Groups
+    group_payment: GroupPayment
     expiry: Expiry
     holds: Holds
     cancellation: Cancellation

@@ -4,6 +4,7 @@ from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
 from marketplace.books import errors as books
 from marketplace.catalog import errors as catalog
 from marketplace.fees import schedule, schedules
+from marketplace.messages import errors as messages
 from marketplace.orders import errors as orders
 from marketplace.people import errors as people
 from marketplace.sellers import errors as sellers
@@ -291,6 +292,15 @@ ORDERS: Table = {
         ("order_id", "why", "completes_at"),
     ),
     orders.GroupNotFound: Answer(404, "checkout_group_not_found", NOT_FOUND),
+    orders.GroupTotalsChanged: Answer(
+        409,
+        "checkout_group_totals_changed",
+        "The cart has other totals now: look at it again",
+        ("group_id", "totals"),
+    ),
+    orders.TooManySellers: Answer(
+        422, "too_many_sellers", "A cart is bought of fewer sellers at once", ("count", "limit")
+    ),
     orders.GroupAbandoned: Answer(
         409, "checkout_group_abandoned", "You gave this checkout up", ("group_id",)
     ),
@@ -299,6 +309,23 @@ ORDERS: Table = {
 BOOKS: Table = {
     books.StatementNotFound: Answer(
         404, "statement_not_found", "There is no statement of this month", ("month",)
+    ),
+}
+
+MESSAGES: Table = {
+    messages.WebhookEndpointNotFound: Answer(404, "webhook_endpoint_not_found", NOT_FOUND),
+    messages.WebhookDeliveryNotFound: Answer(404, "webhook_delivery_not_found", NOT_FOUND),
+    messages.WebhookUrlRefused: Answer(
+        422, "webhook_url_refused", "We do not send webhooks there", ("why",)
+    ),
+    messages.WebhookTypesRefused: Answer(
+        422, "webhook_types_refused", "There are no such events", ("types", "allowed")
+    ),
+    messages.TooManyWebhookEndpoints: Answer(
+        409, "too_many_webhook_endpoints", "Remove an endpoint before making another", ("limit",)
+    ),
+    messages.WebhookEndpointDisabled: Answer(
+        409, "webhook_endpoint_disabled", "Enable the endpoint first", ("endpoint_id",)
     ),
 }
 

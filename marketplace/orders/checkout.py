@@ -67,7 +67,7 @@ class Checkout:
         payments: Payments,
         vouching: Vouching,
         catalog: Catalog,
-        customers: Customers | None = None,
+        customers: Customers,
         limits: CheckoutLimits | None = None,
     ) -> None:
         self._payments = payments
@@ -104,9 +104,7 @@ class Checkout:
         if not wishes.again:
             await self._doubles.require_none(order, now)
         # Every PaymentIntent has one: whether the buyer takes a kept card is decided later.
-        customer_id = None
-        if self._customers is not None:
-            customer_id = await self._customers.customer_of(buyer.account_id, buyer.email, now)
+        customer_id = await self._customers.customer_of(buyer.account_id, buyer.email, now)
         async with transaction():
             operation_id = await self._plan(order_id, buyer, customer_id, now, wishes)
         try:
@@ -116,7 +114,7 @@ class Checkout:
         return None if intent.status == CANCELED else intent
 
     async def _plan(
-        self, order_id: str, buyer: Buyer, customer_id: str | None, now: datetime, wishes: Wishes
+        self, order_id: str, buyer: Buyer, customer_id: str, now: datetime, wishes: Wishes
     ) -> OperationId:
         """Under the order's lock: everything that must be true before Stripe is asked."""
         order = await records.lock(order_id)

@@ -35,8 +35,9 @@ OrderError
 |-- CompletionTooEarly    it is not certain yet that the buyer has what they paid for
 |-- GroupNotFound         no such checkout group, or not this person's
 |-- GroupAbandoned        the buyer gave the checkout group up
+|-- GroupTotalsChanged    the group costs something else than the buyer was shown
 `-- LinesRefused          what was asked for cannot be one order
-    |-- NoLines / TooManyLines / QuantityRefused / ListingRepeated
+    |-- NoLines / TooManyLines / TooManySellers / QuantityRefused / ListingRepeated
     |-- ListingNotOffered
     |-- SeveralSellers / SeveralCurrencies / MixedCapture
     `-- OwnListing
@@ -328,6 +329,14 @@ class GroupAbandoned(OrderError):
         super().__init__(group_id)
 
 
+class GroupTotalsChanged(OrderError):
+    """The group costs `totals` now: minor units by currency."""
+
+    def __init__(self, group_id: str, totals: dict[str, int]) -> None:
+        self.group_id, self.totals = group_id, totals
+        super().__init__(group_id, totals)
+
+
 class LinesRefused(OrderError):
     """What was asked for cannot be one order."""
 
@@ -338,6 +347,14 @@ class NoLines(LinesRefused):
 
 class TooManyLines(LinesRefused):
     """More lines than `limit`."""
+
+    def __init__(self, count: int, limit: int) -> None:
+        self.count, self.limit = count, limit
+        super().__init__(count, limit)
+
+
+class TooManySellers(LinesRefused):
+    """A cart that would take more orders than `limit`: each is a payment of its own."""
 
     def __init__(self, count: int, limit: int) -> None:
         self.count, self.limit = count, limit

@@ -63,10 +63,16 @@ async def view(order: OrderRecord) -> OrderView:
     return (await _views([order]))[0]
 
 
-async def views_of_group(group_id: str) -> list[OrderView]:
-    """The orders of a checkout group, as they were placed."""
-    found = await rows(f"{SELECT} WHERE o.group_id = $1 ORDER BY o.idempotency_key", group_id)
-    return await _views([OrderRecord(**record) for record in found])
+async def views_of_groups(group_ids: list[str]) -> dict[str, tuple[OrderView, ...]]:
+    """The orders of these checkout groups, by group, as they were placed."""
+    found = await rows(
+        f"{SELECT} WHERE o.group_id = ANY($1::text[]) ORDER BY o.idempotency_key", group_ids
+    )
+    grouped: dict[str, tuple[OrderView, ...]] = {}
+    for each in await _views([OrderRecord(**record) for record in found]):
+        group_id = each.order.group_id or ""
+        grouped[group_id] = (*grouped.get(group_id, ()), each)
+    return grouped
 
 
 async def page(wanted: OrderFilter, request: PageRequest) -> Page[OrderView]:

@@ -6,11 +6,9 @@ from marketplace.orders.checkout import Buyer, Wishes
 from marketplace.orders.confirmation import Shown
 from marketplace.orders.reading import OrderView
 from marketplace.orders.totals import Wanted
-from payments.database import execute
 from payments.gateway import Address, Shipping
-from payments.ids import new_id
 from payments.lifecycle import IntentForBuyer
-from tests.orders.shop import FakeCustomers, Shop, account, listing
+from tests.orders.shop import FakeCards, Shop, account, listing
 
 BERLIN = Shipping(
     name="Ada Example",
@@ -69,21 +67,9 @@ class Basket:
 
     async def card(self, payment_method_id: str = "pm_card_visa") -> str:
         """The buyer has a saved card; answers its id."""
-        await FakeCustomers().customer_of(
-            self.buyer.account_id, self.buyer.email, self.shop.clock()
-        )
-        card_id = new_id("crd")
-        # Stripe's name of the card is one for all buyers of these tests: it decides what the bank says.
-        await execute("DELETE FROM cards WHERE payment_method_id = $1", payment_method_id)
-        await execute(
-            "INSERT INTO cards (id, buyer_id, payment_method_id, is_default, created_at) "
-            "VALUES ($1, $2, $3, false, $4)",
-            card_id,
-            self.buyer.account_id,
-            payment_method_id,
-            self.shop.clock(),
-        )
-        return card_id
+        cards, buyer_id = FakeCards(), self.buyer.account_id
+        await cards.customer_of(buyer_id, self.buyer.email, self.shop.clock())
+        return await cards.keep(buyer_id, payment_method_id)
 
 
 async def a_basket(shop: Shop, kind: str = "product", stock: int = 10) -> Basket:

@@ -20,6 +20,8 @@ from marketplace.orders.completion import Completion
 from marketplace.orders.confirmation import Confirmation
 from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.expiry import Expiry
+from marketplace.orders.group_payment import GroupPayment
+from marketplace.orders.groups import Groups
 from marketplace.orders.holds import Holds
 from marketplace.orders.late_money import LateMoney
 from marketplace.orders.orders import Orders
@@ -32,7 +34,7 @@ from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
 from marketplace.orders.totals import Wanted
 from marketplace.sellers.vouching import Vouching
-from payments.database import engine, execute, row
+from payments.database import engine, execute, row, value
 from payments.gateway import CancelDraft, CaptureDraft
 from payments.ids import IntentId, OperationId, PaymentId, SellerId, new_id
 from payments.lifecycle import IntentForBuyer, Payments
@@ -158,8 +160,8 @@ class Stripe(FakeGateway):
         )
 
 
-class FakeCustomers:
-    """Stripe's Customers in memory: every buyer is one."""
+class FakeCards:
+    """Stripe's Customers and the cards they keep, in memory: what a payment saved is kept when read."""
 
     async def customer_of(self, buyer_id: str, email: str, now: datetime) -> str:
         customer_id = f"cus_{buyer_id}"
@@ -171,6 +173,30 @@ class FakeCustomers:
             now,
         )
         return customer_id
+
+    async def refresh(self, buyer_id: str) -> None:
+        paid = await value(
+            "SELECT p.payment_method_id FROM payments p JOIN orders o ON o.id = p.order_id "
+            "WHERE o.buyer_id = $1 AND p.status IN ('requires_capture', 'succeeded') LIMIT 1",
+            buyer_id,
+        )
+        if paid is not None:
+            await self.keep(buyer_id, paid)
+
+    async def keep(self, buyer_id: str, payment_method_id: str) -> str:
+        """The buyer has this card from now on; answers its id."""
+        # Stripe's name of a test card is one for all buyers: it decides what the bank says.
+        await execute("DELETE FROM cards WHERE payment_method_id = $1", payment_method_id)
+        card_id = new_id("crd")
+        await execute(
+            "INSERT INTO cards (id, buyer_id, payment_method_id, is_default, created_at) "
+            "VALUES ($1, $2, $3, false, $4)",
+            card_id,
+            buyer_id,
+            payment_method_id,
+            NOON,
+        )
+        return card_id
 
 
 @dataclass
@@ -192,6 +218,8 @@ class Shop:
     changes: Changes
     checkout: Checkout
     confirmation: Confirmation
+    groups: Groups
+    group_payment: GroupPayment
     expiry: Expiry
     holds: Holds
     cancellation: Cancellation
@@ -289,10 +317,9 @@ def assembled(clock: MovedClock) -> Shop:
     transfers = Transfers(stripe_transfers, stripe, operations, announce, clock)
     vouching = Vouching(accounts)
     catalog, schedules = Catalog(), Schedules()
-    pricing, checkout = (
-        Pricing(catalog, schedules),
-        Checkout(payments, vouching, catalog, FakeCustomers()),
-    )
+    pricing, cards = Pricing(catalog, schedules), FakeCards()
+    checkout = Checkout(payments, vouching, catalog, cards)
+    confirmation = Confirmation(payments, vouching, checkout, return_url="https://shop.test")
     cancellation = Cancellation(payments, refunds)
     late_money.use(payments, cancellation)
     preparation = Preparation(payments, vouching, schedules)
@@ -312,7 +339,9 @@ def assembled(clock: MovedClock) -> Shop:
         orders=Orders(pricing),
         changes=Changes(payments, pricing),
         checkout=checkout,
-        confirmation=Confirmation(payments, vouching, checkout, return_url="https://shop.test"),
+        confirmation=confirmation,
+        groups=Groups(pricing),
+        group_payment=GroupPayment(checkout, confirmation, cancellation, cards),
         expiry=Expiry(payments, vouching),
         holds=Holds(),
         cancellation=cancellation,

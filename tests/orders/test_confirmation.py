@@ -32,7 +32,7 @@ from payments.events import PaymentCaptured
 from tests.fakes import CHALLENGED, DEBIT
 from tests.orders.carts import Basket, a_basket
 from tests.orders.deals import ADMIN
-from tests.orders.shop import FakeCustomers, Shop, account, stock_of
+from tests.orders.shop import FakeCards, Shop, account, stock_of
 
 INSUFFICIENT = "pm_card_visa_chargeDeclinedInsufficientFunds"
 
@@ -297,7 +297,7 @@ async def test_card_testing_is_slowed_down(shop: Shop) -> None:
         confirmations=Limit(allowed=3, window_seconds=3600),
         declines=Limit(allowed=2, window_seconds=3600),
     )
-    shop.checkout = Checkout(shop.payments, shop.vouching, shop.catalog, FakeCustomers(), limits)
+    shop.checkout = Checkout(shop.payments, shop.vouching, shop.catalog, FakeCards(), limits)
     shop.confirmation = Confirmation(
         shop.payments, shop.vouching, shop.checkout, return_url="https://x.test", limits=limits
     )

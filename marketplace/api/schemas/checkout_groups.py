@@ -1,0 +1,158 @@
+"""Carts with several sellers over HTTP: what is asked for, and how far each order got. Minor units."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from marketplace.api.problems import problem_of
+from marketplace.api.schemas.checkout import CheckoutAnswer
+from marketplace.api.schemas.orders import OrderAnswer
+from marketplace.api.schemas.wanted import WantedLine, told
+from marketplace.orders.confirmation import Shown
+from marketplace.orders.group_payment import Progress
+from marketplace.orders.group_states import GroupState, Next
+from marketplace.orders.groups import GroupView, next_for
+from marketplace.orders.records import Actor
+from marketplace.orders.totals import Wanted
+from marketplace.paging import Page
+
+_CardId = Annotated[str, Meta(max_length=64, examples=["crd_01k9zc3v5m8q2r4t6w8y0abcde"])] | None
+_Again = Annotated[
+    bool, Meta(description="You know that you just bought the same, and want it once more.")
+]
+
+
+class NewCheckoutGroup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What to buy of several sellers: one order, and one payment, becomes of each."""
+
+    lines: list[WantedLine]
+
+    def wanted(self) -> list[Wanted]:
+        """In the words of orders."""
+        return told(self.lines)
+
+
+class GroupCheckoutRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Nothing has to be said to begin."""
+
+    again: _Again = False
+
+
+class TotalSchema(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a cart comes to in one currency."""
+
+    currency: Annotated[str, Meta(max_length=3, examples=["eur"])]
+    amount: Annotated[int, Meta(gt=0, examples=[8_500])]
+
+
+class GroupConfirmationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The totals you showed the buyer, what is paid already included."""
+
+    totals: Annotated[list[TotalSchema], Meta(max_length=20)]
+    card_id: _CardId = None
+    again: _Again = False
+
+    def shown(self) -> list[Shown]:
+        """What the buyer saw."""
+        return [Shown(total.amount, total.currency) for total in self.totals]
+
+
+class GroupAbandonment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What becomes of the orders that are paid: unpaid ones are canceled in any case."""
+
+    paid: Literal["keep", "give_back"] = "keep"
+
+    @property
+    def give_back(self) -> bool:
+        """Whether they are canceled too."""
+        return self.paid == "give_back"
+
+
+class RefusalAnswer(msgspec.Struct, kw_only=True):
+    """Why one order got no further: as the problem that paying it alone would have been."""
+
+    status: Annotated[int, Meta(examples=[402])]
+    code: Annotated[str, Meta(examples=["insufficient_funds"])]
+    title: Annotated[str, Meta(examples=["The payment was declined"])]
+    detail: Annotated[str, Meta(examples=["The card has not enough funds. Use another card."])]
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, refusal: Exception) -> "RefusalAnswer":
+        """In the words of problem documents."""
+        told = problem_of(refusal)
+        return cls(
+            status=told.status, code=told.code, title=told.title, detail=told.detail, data=told.data
+        )
+
+
+class GroupedOrderAnswer(msgspec.Struct, kw_only=True):
+    """One order of the cart, what the buyer can do about it, and why it got no further just now."""
+
+    order: OrderAnswer
+    next: Annotated[Next, Meta(examples=["pay"])]
+    refusal: RefusalAnswer | None
+
+
+class CheckoutGroupAnswer(msgspec.Struct, kw_only=True):
+    """A cart with several sellers. Its state is what its orders say; `partly_paid` can be finished
+    by another confirmation, or given up."""
+
+    id: Annotated[str, Meta(examples=["grp_01k9zc3v5m8q2r4t6w8y0abcde"])]
+    state: Annotated[GroupState, Meta(examples=["partly_paid"])]
+    totals: list[TotalSchema]
+    orders: list[GroupedOrderAnswer]
+    confirm_next: Annotated[
+        CheckoutAnswer | None,
+        Meta(description="What the buyer's browser confirms next, if anything.", examples=[None]),
+    ]
+    created_at: datetime
+    abandoned_at: datetime | None
+
+    @classmethod
+    def of(
+        cls, view: GroupView, refusals: dict[str, Exception] | None = None
+    ) -> "CheckoutGroupAnswer":
+        """For its buyer only."""
+        buyer, why = Actor(view.group.buyer_id), refusals or {}
+        return cls(
+            id=view.group.id,
+            state=view.state,
+            totals=[TotalSchema(currency=c, amount=a) for c, a in view.totals.items()],
+            orders=[
+                GroupedOrderAnswer(
+                    order=OrderAnswer.of(each, buyer),
+                    next=next_for(each),
+                    refusal=RefusalAnswer.of(why[each.order.id]) if each.order.id in why else None,
+                )
+                for each in view.orders
+            ],
+            confirm_next=None,
+            created_at=view.group.created_at,
+            abandoned_at=view.group.abandoned_at,
+        )
+
+    @classmethod
+    def after(cls, progress: Progress, publishable_key: str) -> "CheckoutGroupAnswer":
+        """How far it got, with what the buyer's browser needs to go on."""
+        answer = cls.of(progress.view, progress.refusals)
+        if progress.confirm_next is not None:
+            order_id, intent = progress.confirm_next
+            answer.confirm_next = CheckoutAnswer.of(order_id, intent, publishable_key)
+        return answer
+
+
+class CheckoutGroupList(msgspec.Struct, kw_only=True):
+    """Checkout groups, the newest first."""
+
+    data: list[CheckoutGroupAnswer]
+    has_more: bool
+
+    @classmethod
+    def of(cls, page: Page[GroupView]) -> "CheckoutGroupList":
+        """A page of the buyer's own."""
+        groups: Sequence[GroupView] = page.data
+        return cls(data=[CheckoutGroupAnswer.of(each) for each in groups], has_more=page.has_more)
