@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from datetime import datetime
 from typing import NewType
 
 OrderId = NewType("OrderId", str)
@@ -29,3 +30,10 @@ def new_id(prefix: str) -> str:
     number = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
     characters = [_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5)]
     return f"{prefix}_{''.join(characters)}"
+
+
+def id_floor(moment: datetime) -> str:
+    """The characters that follow the prefix of every id minted at `moment` or later: `'ord_' || floor`."""
+    milliseconds = int(moment.timestamp() * 1000) if moment.timestamp() > 0 else 0
+    number = milliseconds << _RANDOM_BITS
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, 75, -5))

@@ -6,7 +6,7 @@ needs it, so that `--help` answers at once.
 
 import click
 
-from marketplace.cli.books import reconcile
+from marketplace.cli.books import check, reconcile
 from marketplace.cli.everything import run
 from marketplace.cli.outcomes import EXIT_CODES
 from marketplace.cli.processes import sandbox, serve, work
@@ -27,5 +27,5 @@ def commands() -> None:
     """
 
 
-for command in (run, serve, work, migrate, demo, doctor, reconcile, admin, sandbox):
+for command in (run, serve, work, migrate, demo, doctor, reconcile, check, admin, sandbox):
     commands.add_command(command)

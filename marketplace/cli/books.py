@@ -1,4 +1,4 @@
-"""Commands about the books: `reconcile`."""
+"""Commands about the books: `reconcile` and `check`."""
 
 import asyncio
 from datetime import timedelta
@@ -11,6 +11,7 @@ from marketplace.cli.outcomes import FAILED, Ended, configured, database_outcome
 from marketplace.settings import Settings
 
 if TYPE_CHECKING:
+    from marketplace.invariants.check import Broken
     from payments.reconciliation import Difference, Reconciled
 
 
@@ -70,3 +71,43 @@ async def _reconcile(chosen: Settings, days: int) -> "Reconciled":
 def _told(one: "Difference") -> str:
     whose = one.order_id or one.stripe_id or "?"
     return f"{one.what:24} {whose}  ours {one.ours}  Stripe's {one.theirs}  {one.currency}"
+
+
+@click.command()
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    help="Only what was made in so many days; everything without it.",
+)
+def check(days: int | None) -> None:
+    """Ask every rule that must never be broken about orders, money and books.
+
+    Changes nothing. Ends with 0 when all of them hold.
+    """
+    chosen = configured(settings.DATABASE)
+    require_migrated(chosen)
+    with database_outcomes(chosen.database_shown()):
+        asked, found = asyncio.run(_check(chosen, days))
+    for one in found:
+        click.echo(f"{one.rule.code:18} {one.rule.name}\n    {', '.join(one.ids)}")
+    click.echo(f"{asked} rules, {len(found)} broken.")
+    if found:
+        raise Ended(
+            FAILED,
+            "what must never be is there.",
+            "docs/operating.md says what each rule means and where to look.",
+        )
+
+
+async def _check(chosen: Settings, days: int | None) -> "tuple[int, list[Broken]]":
+    from marketplace.composition import wall_clock
+    from marketplace.invariants.check import RULES, broken
+    from payments.database import engine
+
+    now = wall_clock()
+    await engine().start(chosen.database_url, pool_size=1)
+    try:
+        since = None if days is None else now - timedelta(days=days)
+        return len(RULES), await broken(now, since=since)
+    finally:
+        await engine().stop()

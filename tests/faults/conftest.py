@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from tests.faults.invariants import REST, broken, require_invariants
+from tests.faults.invariants import broken_at_rest, require_invariants
 from tests.stories.town import Person, Town, running_town
 
 
@@ -35,7 +35,7 @@ async def at_rest(town: Town) -> None:
     """Let what was put off happen, for a quarter of an hour at most, then assert what must always be true."""
     await town.passes(seconds=10)  # what Stripe holds back goes on its way
     for _ in range(10):
-        if not await broken(REST):
+        if not await broken_at_rest():
             break
         await town.passes(seconds=90)
     await require_invariants(

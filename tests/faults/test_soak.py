@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from payments.ids import new_id
 from tests.faults.histories import History
-from tests.faults.invariants import REST, broken, require_invariants
+from tests.faults.invariants import broken_at_rest, require_invariants
 from tests.faults.processes import MortalTown, mortal_town
 from tests.stories.town import Person, Town
 
@@ -101,7 +101,7 @@ async def test_processes_killed_at_any_moment_lose_and_double_nothing(mortal: Mo
     shoppers.over = True
     await asyncio.gather(*flows)
     for _ in range(REST_SECONDS):
-        if not await broken(REST):
+        if not await broken_at_rest():
             break
         await asyncio.sleep(1)
     await require_invariants(

@@ -12,6 +12,7 @@ from pathlib import Path
 from marketplace.api.problem_table import known_codes
 from marketplace.api.refusals import REFUSALS
 from marketplace.cli.outcomes import EXIT_CODES
+from marketplace.invariants.check import RULES
 from marketplace.orders.order_states import FIRST_STATUS, FIRST_STEP, TRANSITIONS
 from marketplace.people.scopes import SCOPES
 from payments.declines import REASONS, advice_on
@@ -81,15 +82,20 @@ def _scopes() -> str:
     return _table("scope | allows", [(f"`{scope}`", said) for scope, said in SCOPES.items()])
 
 
+def _invariants() -> str:
+    return _table("code | must always be true", [(f"`{rule.code}`", rule.name) for rule in RULES])
+
+
 _PARTS: dict[str, Callable[[], str]] = {
     "exit codes": _exit_codes,
     "order states": _order_states,
     "problem codes": _problem_codes,
     "declines": _declines,
     "scopes": _scopes,
+    "invariants": _invariants,
 }
 
 
 if __name__ == "__main__":
-    for each in (README, API):
+    for each in (README, API, OPERATING):
         each.write_text(as_code_has_it(each), encoding="utf-8")

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from marketplace.cli import commands
 from marketplace.cli.outcomes import EXIT_CODES
 from marketplace.demo_cast import ADMIN
+from marketplace.invariants.check import RULES
 from marketplace.people.tokens import hashed
 from tests.running.processes import bare_env, command, free_port, marketplace, stripe_env
 
@@ -267,6 +268,28 @@ def test_doctor_finds_a_whole_system_well_but_for_durability(database_url: str) 
     # The tests' own server runs with fsync off.
     assert "FAIL  durability: fsync, full_page_writes is off" in told
     assert answer.returncode == 1
+
+
+def test_check_asks_every_rule_and_finds_an_empty_marketplace_in_order(database_url: str) -> None:
+    answer = marketplace("check", DATABASE_URL=database_url)
+    assert (answer.returncode, answer.stdout.split(", ")[-1]) == (0, "0 broken.\n")
+    assert int(answer.stdout.split()[0]) == len(RULES)
+
+
+async def test_check_ends_with_1_and_names_what_is_broken(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO stripe_events (event_id, door, type, livemode, payload, state, attempts, "
+        "received_at, concluded_at) "
+        "VALUES ('evt_given_up', 'platform', 'x', false, '{}', 'dead', 9, now(), now())"
+    )
+    answer = marketplace("check", "--days", "3", DATABASE_URL=database_url)
+    await connection.execute("DELETE FROM stripe_events WHERE event_id = 'evt_given_up'")
+    await connection.close()
+    assert answer.returncode == 1
+    assert "E3" in answer.stdout
+    assert "evt_given_up" in answer.stdout
+    assert "1 broken." in answer.stdout
 
 
 def test_doctor_says_what_to_do_about_each_failure() -> None:

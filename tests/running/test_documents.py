@@ -20,7 +20,7 @@ DECISIONS = ROOT / "docs" / "decisions"
 PACKAGES = ("marketplace", "connect", "payments")
 
 
-@pytest.mark.parametrize("document", [README, API], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [README, API, OPERATING], ids=lambda path: path.name)
 def test_what_is_written_from_the_code_is_up_to_date(document: Path) -> None:
     assert parts_of(document)
     assert document.read_text(encoding="utf-8") == as_code_has_it(document), (

@@ -3,15 +3,17 @@
 import asyncio
 from datetime import UTC, datetime
 
-from marketplace.worker import Sweep, work
+import asyncpg
+
+from marketplace.worker import CHANNEL, Sweep, work
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
 
 
-async def working(sweeps: list[Sweep], until: asyncio.Event) -> None:
+async def working(sweeps: list[Sweep], until: asyncio.Event, dsn: str = NOWHERE) -> None:
     """Run the worker until the event, ten seconds at most."""
     stop = asyncio.Event()
-    worker = asyncio.create_task(work(sweeps, lambda: datetime.now(UTC), stop, NOWHERE))
+    worker = asyncio.create_task(work(sweeps, lambda: datetime.now(UTC), stop, dsn))
     try:
         async with asyncio.timeout(10):
             await until.wait()
@@ -55,3 +57,47 @@ async def test_a_sweep_that_fails_is_tried_again_and_the_others_go_on() -> None:
         ],
         enough,
     )
+
+
+async def test_a_worker_whose_database_hung_up_is_woken_again(database_url: str) -> None:
+    """A restart of the database must not leave every event to the polling for ever."""
+    woken, hung_up, enough = 0, False, asyncio.Event()
+
+    async def look(now: datetime, limit: int) -> int:
+        nonlocal woken
+        woken += 1
+        if hung_up and woken > 1:
+            enough.set()
+        return 0
+
+    async def hang_up_and_wake() -> None:
+        nonlocal woken, hung_up
+        connection = await asyncpg.connect(database_url)
+        try:
+            while not await _listeners(connection):
+                await asyncio.sleep(0.01)
+            for listener in await _listeners(connection):
+                await connection.execute("SELECT pg_terminate_backend($1)", listener)
+            while await _listeners(connection) == []:
+                await asyncio.sleep(0.05)
+            woken, hung_up = 0, True
+            while not enough.is_set():
+                await connection.execute(f"NOTIFY {CHANNEL}")
+                await asyncio.sleep(0.05)
+        finally:
+            await connection.close()
+
+    waker = asyncio.create_task(hang_up_and_wake())
+    # Without a wake-up it would look once an hour.
+    await working(
+        [Sweep(name="looking", run_once=look, every_seconds=3600, woken=True)], enough, database_url
+    )
+    await waker
+
+
+async def _listeners(connection: asyncpg.Connection) -> list[int]:
+    found = await connection.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND query LIKE 'LISTEN%'"
+    )
+    return [one["pid"] for one in found]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
+from marketplace.invariants.check import broken
 from tests.stories.town import Person, Town, running_town
 
 
@@ -11,6 +12,14 @@ from tests.stories.town import Person, Town, running_town
 async def town(database_url: str) -> AsyncIterator[Town]:
     async with running_town(database_url) as running:
         yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
+async def invariants_hold(town: Town) -> AsyncIterator[None]:
+    """Whatever happened in a story, at its end nothing is broken that must never be."""
+    yield
+    found = await broken(town.clock())
+    assert not found, {one.rule.name: one.ids for one in found}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -1,0 +1,101 @@
+"""Rules of the ledger: what it says of a payment is what the payment says, and everything adds up."""
+
+from typing import Final
+
+from marketplace.invariants.rule import Rule
+
+_TOTALS = (
+    ("capture", "amount_captured"),
+    ("application_fee", "fee_captured"),
+    ("processing_cost", "processing_cost"),
+    ("fee_refund", "fee_refunded"),
+)
+
+BOOKS: Final = (
+    *(
+        Rule(
+            code=f"L3:{kind}",
+            name=f"the postings of {kind} are the payment's {total}",
+            query=f"""
+            SELECT p.id FROM payments p LEFT JOIN postings t
+            ON t.payment_id = p.id AND t.kind = '{kind}' WHERE p.id >= 'pay_' || $1
+            GROUP BY p.id HAVING coalesce(sum(t.amount), 0) <> p.{total}""",
+        )
+        for kind, total in _TOTALS
+    ),
+    Rule(
+        code="L3:refund",
+        name="the postings of refunds are what the payment gave back",
+        query="""
+        SELECT p.id FROM payments p LEFT JOIN postings t
+        ON t.payment_id = p.id AND t.kind IN ('refund', 'refund_failure') AND t.target <> t.source
+        WHERE p.id >= 'pay_' || $1 GROUP BY p.id
+        HAVING coalesce(sum(CASE WHEN t.target = 'buyers' THEN t.amount
+                                 WHEN t.source = 'buyers' THEN -t.amount ELSE 0 END), 0)
+            <> p.amount_refunded""",
+    ),
+    Rule(
+        code="L3:transfers",
+        name="what transfers gave back and sent again are the payment's totals",
+        query="""
+        SELECT p.id FROM payments p LEFT JOIN postings t ON t.payment_id = p.id
+        WHERE p.id >= 'pay_' || $1 GROUP BY p.id
+        HAVING coalesce(sum(t.amount) FILTER (WHERE t.kind = 'transfer_reversal'
+                        OR (t.kind = 'refund' AND t.source LIKE 'seller:%')), 0) <> p.transfer_reversed
+            OR coalesce(sum(t.amount) FILTER (WHERE t.kind = 'transfer'), 0) <> p.transfer_restored""",
+    ),
+    Rule(
+        code="L3:disputes",
+        name="the postings of disputes are what the bank took and gave back",
+        query="""
+        SELECT d.id FROM disputes d LEFT JOIN postings t ON t.payment_id = d.payment_id
+        AND t.cause LIKE d.id || ':%' WHERE d.id >= 'dsp_' || $1 GROUP BY d.id
+        HAVING coalesce(sum(t.amount) FILTER (WHERE t.kind = 'dispute'), 0) <> d.amount_withdrawn
+            OR coalesce(sum(t.amount) FILTER (WHERE t.kind = 'dispute_reinstated'), 0)
+                <> d.amount_reinstated""",
+    ),
+    Rule(
+        code="L3:debts",
+        name="a seller's debt in the books is what their debts leave open",
+        query="""
+        SELECT seller_id FROM (
+            SELECT seller_id, currency, -(amount - amount_settled - amount_written_off) AS held
+            FROM debts
+            UNION ALL SELECT seller_id, currency, -amount FROM postings
+            WHERE target = 'seller:' || seller_id || ':debt'
+            UNION ALL SELECT seller_id, currency, amount FROM postings
+            WHERE source = 'seller:' || seller_id || ':debt'
+        ) AS legs WHERE $1::text IS NOT NULL GROUP BY seller_id, currency HAVING sum(held) <> 0""",
+    ),
+    Rule(
+        code="L3:payouts",
+        name="what was paid out is posted once, and what came back too",
+        query="""
+        SELECT p.id FROM payouts p LEFT JOIN postings t
+        ON t.cause IN (p.id || ':paid_out', p.id || ':returned')
+        WHERE $1::text IS NOT NULL AND p.amount <> 0 GROUP BY p.id
+        HAVING count(*) FILTER (WHERE t.kind = 'payout') <> 1
+            OR count(*) FILTER (WHERE t.kind = 'payout_failure')
+                <> (p.status IN ('failed', 'canceled'))::int""",
+    ),
+    Rule(
+        code="L5",
+        name="every refund that succeeded is posted, and no other",
+        query="""
+        SELECT r.id FROM refunds r LEFT JOIN postings t
+        ON t.payment_id = r.payment_id AND t.cause = r.id || ':refunded'
+        WHERE r.id >= 'rfd_' || $1 AND (r.status = 'succeeded') <> (t.id IS NOT NULL)
+        AND r.status NOT IN ('failed', 'canceled')""",
+    ),
+    Rule(
+        code="L1",
+        name="what buyers gave is what sellers, fees, banks and Stripe hold",
+        query="""
+        SELECT currency FROM (
+            SELECT currency, -amount AS held FROM postings WHERE source = 'buyers'
+            UNION ALL SELECT currency, amount FROM postings WHERE target = 'buyers'
+            UNION ALL SELECT currency, amount_captured - amount_refunded FROM payments
+            UNION ALL SELECT currency, amount_reinstated - amount_withdrawn FROM disputes
+        ) AS legs WHERE $1::text IS NOT NULL GROUP BY currency HAVING sum(held) <> 0""",
+    ),
+)
