@@ -22,6 +22,9 @@ _log = structlog.get_logger("marketplace.worker")
 CHANNEL = "marketplace_work"
 """Where the database says that an event was stored."""
 
+_FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.5, 30.0
+_PROBE_SECONDS, _ANSWER_SECONDS = 30.0, 5.0
+
 RunOnce = Callable[[datetime, int], Awaitable[int]]
 
 
@@ -105,20 +108,51 @@ async def _pause(seconds: float, stop: asyncio.Event, woken: asyncio.Event) -> N
 
 @contextlib.asynccontextmanager
 async def _listening(dsn: str, woken: asyncio.Event) -> AsyncIterator[None]:
-    """Listen for wake-ups on a connection of its own; without one the loop simply polls."""
+    """Listen for wake-ups meanwhile; where none come the loop simply polls."""
+    listener = asyncio.create_task(_listen(dsn, woken))
+    try:
+        yield
+    finally:
+        listener.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listener
+
+
+async def _listen(dsn: str, woken: asyncio.Event) -> None:
+    """Hold a connection that hears wake-ups, and make a new one whenever it is lost."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            await _listen_until_lost(dsn, woken)
+            pause = _FIRST_PAUSE_SECONDS
+        except LOST as error:
+            _log.warning("no wake-ups from the database, polling", error=type(error).__name__)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LAST_PAUSE_SECONDS)
+
+
+async def _listen_until_lost(dsn: str, woken: asyncio.Event) -> None:
+    """Raises what LOST says when there is no connection to be had."""
+    lost = asyncio.Event()
 
     def wake(*_: object) -> None:
         woken.set()
 
-    connection: asyncpg.Connection | None = None
+    def end(_: object) -> None:
+        lost.set()
+
+    connection: asyncpg.Connection = await asyncpg.connect(dsn, timeout=_ANSWER_SECONDS)
     try:
-        connection = await asyncpg.connect(dsn)
+        connection.add_termination_listener(end)
         await connection.add_listener(CHANNEL, wake)
-    except (OSError, asyncpg.PostgresError) as error:
-        _log.warning("no wake-ups from the database, polling", error=type(error).__name__)
-    try:
-        yield
+        woken.set()  # what was said while nobody listened is found by looking
+        while not lost.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(lost.wait(), _PROBE_SECONDS)
+            if not lost.is_set():
+                # A network that went away without a word is only found out by talking.
+                await connection.execute("SELECT 1", timeout=_ANSWER_SECONDS)
+        _log.warning("the database has hung up, listening again")
     finally:
-        if connection is not None:
-            with contextlib.suppress(*LOST):
-                await connection.close(timeout=5)
+        with contextlib.suppress(*LOST):
+            await connection.close(timeout=_ANSWER_SECONDS)

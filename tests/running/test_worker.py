@@ -74,12 +74,9 @@ async def test_a_worker_whose_database_hung_up_is_woken_again(database_url: str)
         nonlocal woken, hung_up
         connection = await asyncpg.connect(database_url)
         try:
-            while not await _listeners(connection):
-                await asyncio.sleep(0.01)
-            for listener in await _listeners(connection):
-                await connection.execute("SELECT pg_terminate_backend($1)", listener)
-            while await _listeners(connection) == []:
-                await asyncio.sleep(0.05)
+            before = await _listener(connection)
+            await connection.execute("SELECT pg_terminate_backend($1)", before)
+            assert await _listener(connection, other_than=before)
             woken, hung_up = 0, True
             while not enough.is_set():
                 await connection.execute(f"NOTIFY {CHANNEL}")
@@ -95,9 +92,15 @@ async def test_a_worker_whose_database_hung_up_is_woken_again(database_url: str)
     await waker
 
 
-async def _listeners(connection: asyncpg.Connection) -> list[int]:
-    found = await connection.fetch(
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
-        "AND pid <> pg_backend_pid() AND query LIKE 'LISTEN%'"
-    )
-    return [one["pid"] for one in found]
+async def _listener(connection: asyncpg.Connection, other_than: int = 0) -> int:
+    """Wait for the backend that listens, ten seconds at most; answers its process id."""
+    for _ in range(1000):
+        found = await connection.fetchval(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND pid <> $1 AND query LIKE 'LISTEN%'",
+            other_than,
+        )
+        if found is not None:
+            return int(found)
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody listens")
