@@ -190,6 +190,7 @@ def _refunding(draft: RefundDraft) -> dict[str, Any]:
             "payment_id": draft.payment_id,
             "operation_id": draft.operation_id,
         },
+        "expand": ["transfer_reversal"],
     }
 
 

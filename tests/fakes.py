@@ -32,10 +32,13 @@ DECLINES = {
     "pm_card_visa_chargeDeclined": "generic_decline",
     "pm_card_visa_chargeDeclinedInsufficientFunds": "insufficient_funds",
     "pm_card_visa_chargeDeclinedLostCard": "lost_card",
+    # It can be saved; only paying with it fails.
+    "pm_card_chargeCustomerFail": "generic_decline",
 }
 _NEVER_AGAIN = {"lost_card"}
 CHALLENGED = "pm_card_authenticationRequired"
-DEBIT = "pm_usBankAccount"
+DEBIT = "pm_usBankAccount_success"
+FAILING_DEBIT = "pm_usBankAccount_debitNotAuthorized"
 _PAYABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 _NUMBERS = count(1)
@@ -51,6 +54,8 @@ class FakeGateway(AnsweredOnce):
         self.closed_destinations: set[str] = set()
         # Whether a debit on its way can still be stopped.
         self.cancels_debits = False
+        # Which test card is behind a saved PaymentMethod.
+        self.saved: dict[str, str] = {}
         # How many of the next reads are answered with a definite no.
         self.reads_refused = 0
         self._intents: dict[str, IntentSnapshot] = {}
@@ -75,12 +80,24 @@ class FakeGateway(AnsweredOnce):
         if not succeeds:
             failed = msgspec.structs.replace(intent.charge, status="failed", captured=False)
             back = msgspec.structs.replace(intent, charge=failed, status=_PAYABLE[0])
-            return self._keep(declined(back, "debit_not_authorized", charge_id, DEBIT))
+            return self._keep(declined(back, "debit_not_authorized", charge_id, FAILING_DEBIT))
         return self._keep(
             self._captured(
                 held(intent, charge_id, self._now()), intent.amount, intent.application_fee
             )
         )
+
+    def days_pass(self) -> None:
+        """Banks have decided about every debit on its way."""
+        for intent in list(self._intents.values()):
+            if intent.status == "processing":
+                self.settle_debit(intent.id, succeeds=intent.payment_method_id == DEBIT)
+
+    def pass_challenge(self, intent_id: str) -> IntentSnapshot:
+        """The buyer shows themself to their bank."""
+        intent = self._intents[intent_id]
+        assert intent.status == "requires_action"
+        return self._keep(self._paid(intent, intent.payment_method_id or ""))
 
     def show_intent(self, intent: IntentSnapshot) -> IntentSnapshot:
         """Stripe shows the PaymentIntent like this from now on."""
@@ -215,13 +232,14 @@ class FakeGateway(AnsweredOnce):
             snapshot=tried,
         )
 
-    def _paid(self, intent: IntentSnapshot, card: str) -> IntentSnapshot:
-        """What becomes of a PaymentIntent that is confirmed with this test card."""
-        intent = msgspec.structs.replace(intent, payment_method_id=card)
+    def _paid(self, intent: IntentSnapshot, method_id: str) -> IntentSnapshot:
+        """What becomes of a PaymentIntent that is confirmed with this test card, or a saved one."""
+        card = self.saved.get(method_id, method_id)
+        intent = msgspec.structs.replace(intent, payment_method_id=method_id)
         if card in DECLINES:
             advice = "do_not_try_again" if DECLINES[card] in _NEVER_AGAIN else None
-            return declined(intent, DECLINES[card], self._id("ch"), card, advice)
-        if card == DEBIT:
+            return declined(intent, DECLINES[card], self._id("ch"), method_id, advice)
+        if card in (DEBIT, FAILING_DEBIT):
             return on_its_way(intent, self._id("py"), self._now())
         if card == CHALLENGED and intent.status != "requires_action":
             return challenged(intent)

@@ -318,6 +318,7 @@ class TestWords:
             "metadata[order_id]": "ord_1",
             "metadata[payment_id]": "pay_1",
             "metadata[operation_id]": "op_3",
+            "expand[0]": "transfer_reversal",
         }
 
     async def test_a_reason_is_passed_on(
