@@ -6,6 +6,7 @@ from marketplace.catalog.catalog import Catalog
 from marketplace.catalog.errors import OutOfStock
 from marketplace.catalog.listings import ListingChanges
 from marketplace.fees.schedule import FeeRule
+from marketplace.fees.schedules import NewSchedule
 from marketplace.orders.errors import (
     CartFrozen,
     ChangeUnderWay,
@@ -20,7 +21,7 @@ from marketplace.orders.errors import (
     ShippingRefused,
 )
 from marketplace.orders.totals import Wanted
-from payments.database import value
+from payments.database import transaction, value
 from payments.errors import OutcomeUnknown, PaymentStepRefused
 from payments.gateway import Address, Shipping
 from tests.fakes import CHALLENGED
@@ -70,6 +71,21 @@ async def test_amount_and_fee_follow_in_one_update(shop: Shop) -> None:
     assert await stock_of(basket.thing) == (10, 3)
 
 
+async def publish(shop: Shop, rules: tuple[FeeRule, ...]) -> None:
+    """Put rules in force from now on."""
+    new = NewSchedule(
+        rules=rules,
+        fee_on_refund="return",
+        effective_from=shop.clock(),
+        effective_to=None,
+        draft_id="fdr_test",
+        created_by="acc_one",
+        approved_by="acc_other",
+    )
+    async with transaction():
+        await shop.schedules.publish(new, "a test", shop.clock())
+
+
 async def test_the_price_is_that_of_the_moment_and_the_fee_of_the_schedule_in_force(
     shop: Shop,
 ) -> None:
@@ -79,22 +95,12 @@ async def test_the_price_is_that_of_the_moment_and_the_fee_of_the_schedule_in_fo
     await Catalog().update(
         basket.owner, basket.thing, ListingChanges(unit_amount=2_600), shop.clock()
     )
-    await shop.schedules.publish(
-        [FeeRule(id="all", basis_points=2_000, fixed={}, floor={}, cap={})],
-        actor="test",
-        reason=None,
-        now=shop.clock(),
-    )
+    await publish(shop, (FeeRule(id="all", basis_points=2_000, fixed={}, floor={}, cap={}),))
     try:
         assert (await basket.send_to(BERLIN)).order.total == 5_000, "an address changes no price"
         view = await basket.change((basket.thing, 2))
     finally:
-        await shop.schedules.publish(
-            (await shop.schedules.require(before.fee_schedule_id)).rules,
-            actor="test",
-            reason=None,
-            now=shop.clock(),
-        )
+        await publish(shop, (await shop.schedules.require(before.fee_schedule_id)).rules)
     assert (view.order.total, view.order.application_fee) == (5_200, 1_040)
     assert view.order.fee_schedule_id != before.fee_schedule_id
     await require_one_truth(basket)
