@@ -68,6 +68,43 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Approve or refuse it. Who asked cannot decide.",
             "/v1/admin/approvals/{approval_id}",
         ),
+        "events_given_up": Text(
+            "Events from Stripe were given up",
+            (
+                "{count} of type {type} could not be worked on for three days, among them {event_id}.",
+                "The last time: {note}.",
+            ),
+            "Solve the cause, then replay them.",
+            "/v1/admin/events?state=dead",
+        ),
+        "events_missed": Text(
+            "Stripe did not deliver some events",
+            (
+                "{count} were found in Stripe's list ({feed}) and are worked on now.",
+                "Their types: {types}.",
+            ),
+            "See why they were not delivered: the webhook endpoints in Stripe's Dashboard say so.",
+            "/v1/admin/events/gaps",
+        ),
+        "stripe_silent": Text(
+            "Stripe has stopped telling us",
+            (
+                "Money moved at {moved_at}, and no event was delivered since.",
+                "The last one came at {last_event_at}.",
+                "Until it is solved, payments are read at Stripe by themselves, more slowly.",
+            ),
+            "Look at the webhook endpoints in Stripe's Dashboard, and at their secrets here.",
+            "/v1/admin/events",
+        ),
+        "operations_stuck": Text(
+            "What was asked of Stripe stays open",
+            (
+                "{count} are open, the longest since {asked_at}: {operation} ({operation_id}).",
+                "The last word: {error_code}.",
+            ),
+            "Resolve them: Stripe is read, and what is found is taken in.",
+            "/v1/admin/operations/{operation_id}",
+        ),
         "approval_decided": Text(
             "What you asked for was decided",
             ("You asked for: {action}, {subject}.", "The decision: {decision}.", "Why: {reason}"),

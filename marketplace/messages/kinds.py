@@ -12,6 +12,8 @@ Kind = Literal[
     "seller_rejected",
     "seller_suspended",
     "seller_reinstated",
+    "seller_frozen",
+    "seller_unfrozen",
     # To a buyer, about an order
     "payment_processing",
     "payment_failed",
@@ -58,6 +60,10 @@ Kind = Literal[
     "refund_lost",
     "approval_asked",
     "approval_decided",
+    "events_given_up",
+    "events_missed",
+    "stripe_silent",
+    "operations_stuck",
     # To the other party of an order
     "order_message",
 ]

@@ -59,6 +59,22 @@ ACCOUNT: Final[Mapping[Kind, Text]] = MappingProxyType(
             None,
             "/v1/sellers/{seller_id}",
         ),
+        "seller_frozen": Text(
+            "Your money stands still for now",
+            (
+                "The platform has frozen the money of {shop}: nothing of yours can be bought or captured,",
+                "and Stripe is asked to hold back your automatic payouts.",
+                "The reason: {reason}",
+            ),
+            "Payouts that are on their way already arrive.",
+            "/v1/sellers/{seller_id}",
+        ),
+        "seller_unfrozen": Text(
+            "Your money moves again",
+            ("The platform has ended the freeze of {shop}.", "What was said: {reason}"),
+            None,
+            "/v1/sellers/{seller_id}",
+        ),
         "seller_suspended": Text(
             "Your shop was suspended",
             (

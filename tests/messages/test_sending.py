@@ -19,6 +19,10 @@ from tests.orders.shop import NOON, account
 pytestmark = pytest.mark.usefixtures("database")
 
 
+class Died(Exception):
+    """The process is gone."""
+
+
 class Postman:
     """Keeps what he was given and says what became of it."""
 
@@ -88,10 +92,10 @@ async def test_a_worker_that_died_is_followed_by_another_with_the_same_message_i
     class Dying(Postman):
         async def deliver(self, envelopes: Sequence[Envelope]) -> list[Outcome]:
             await super().deliver(envelopes)
-            raise KeyboardInterrupt
+            raise Died
 
     cause, dying, postman = await a_message(clock), Dying(), Postman()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Died):
         await sending(dying, clock).send_due(clock())
     assert await sending(postman, clock).send_due(clock()) == 0
     clock.move(seconds=LEASE.total_seconds())

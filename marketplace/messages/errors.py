@@ -1,0 +1,63 @@
+"""What messages refuse.
+
+MessagesRefused
+    WebhookEndpointNotFound   WebhookDeliveryNotFound
+    WebhookUrlRefused         WebhookTypesRefused
+    TooManyWebhookEndpoints   WebhookEndpointDisabled
+"""
+
+from collections.abc import Sequence
+
+
+class MessagesRefused(Exception):
+    """A rule of messages says no."""
+
+
+class WebhookEndpointNotFound(MessagesRefused):
+    """There is no such endpoint, or it is another seller's."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(endpoint_id)
+        self.endpoint_id = endpoint_id
+
+
+class WebhookDeliveryNotFound(MessagesRefused):
+    """There is no such delivery, or it is another endpoint's."""
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(delivery_id)
+        self.delivery_id = delivery_id
+
+
+class WebhookUrlRefused(MessagesRefused):
+    """We do not send there. `why`: malformed, not_https, has_credentials, has_fragment, port_refused,
+    not_public.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class WebhookTypesRefused(MessagesRefused):
+    """There are no events of these types."""
+
+    def __init__(self, types: Sequence[str], allowed: Sequence[str]) -> None:
+        super().__init__(", ".join(types))
+        self.types, self.allowed = tuple(types), tuple(allowed)
+
+
+class TooManyWebhookEndpoints(MessagesRefused):
+    """A seller has fewer."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(str(limit))
+        self.limit = limit
+
+
+class WebhookEndpointDisabled(MessagesRefused):
+    """Nothing is sent to it: enable it first."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(endpoint_id)
+        self.endpoint_id = endpoint_id
