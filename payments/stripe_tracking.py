@@ -27,7 +27,7 @@ class StripeTracking:
         self._api = api
 
     async def write_tracking(self, draft: TrackingDraft, key: IdempotencyKey) -> TrackingWritten:
-        """Replace the charge's shipping: Stripe takes it whole or not at all."""
+        """Write carrier and number beside name and address, without which Stripe takes neither."""
         answer = await self._api.request("post", _path(draft.charge_id), _shipping(draft), key=key)
         return _written(answer)
 

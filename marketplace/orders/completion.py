@@ -58,7 +58,7 @@ class Completion:
                 _log.info("not complete", order_id=record["id"], why=type(refusal).__name__)
                 await _put_off(record["id"], now)
             except Exception:  # noqa: BLE001 - one order must not keep the others waiting
-                _log.exception("cannot be completed", order_id=record["id"], alarm=True)
+                _log.exception("order cannot be completed", order_id=record["id"], alarm=True)
                 await _put_off(record["id"], now)
         return len(due)
 

@@ -261,6 +261,37 @@ async def test_ten_cancellations_at_once_refund_once(shop: Shop) -> None:
     assert (await shop.steps(deal.id)).count("canceled") == 1
 
 
+async def test_preparing_and_canceling_at_once_end_in_one_story(shop: Shop) -> None:
+    for first in (True, False):
+        deal = await a_held_deal(shop)
+        asked = [
+            shop.preparation.prepare(deal.id, deal.seller, shop.clock()),
+            shop.cancellation.cancel(deal.id, deal.buyer, shop.clock()),
+        ]
+        await asyncio.gather(*(asked if first else asked[::-1]), return_exceptions=True)
+        view = await shop.see(deal.id)
+        assert (view.order.status, money(view)) in [("paid", (5_000, 0)), ("canceled", (0, 0))]
+        on_hand = 8 if view.order.status == "paid" else 10
+        assert await stock_of(deal.thing) == (on_hand, 0)
+
+
+async def test_shipping_and_canceling_at_once_end_in_one_story(shop: Shop) -> None:
+    parcel = Parcel(carrier="DHL", tracking_number="1")
+    for first in (True, False):
+        deal = await a_prepared_deal(shop)
+        asked = [
+            shop.shipping.ship(deal.id, deal.seller, parcel, shop.clock()),
+            shop.cancellation.cancel(deal.id, deal.buyer, shop.clock()),
+        ]
+        await asyncio.gather(*(asked if first else asked[::-1]), return_exceptions=True)
+        view = await shop.see(deal.id)
+        if view.order.status == "shipped":
+            assert (money(view), await stock_of(deal.thing)) == ((5_000, 0), (8, 0))
+        else:
+            assert view.shipment is None
+            assert (money(view), await stock_of(deal.thing)) == ((5_000, 5_000), (10, 0))
+
+
 async def test_a_cancellation_that_lost_the_race_is_asked_again_and_refunds(shop: Shop) -> None:
     deal = await a_deal(shop, "session")
     shop.stripe.pay((await shop.begin(deal.id)).intent_id)
