@@ -6,7 +6,7 @@ import msgspec
 
 from payments import ledger
 from payments.database import execute, require_transaction, row, rows
-from payments.events import Announce, DebtOpened
+from payments.events import Announce, DebtOpened, DebtSettled
 from payments.ids import new_id
 
 
@@ -95,14 +95,33 @@ async def lock_debts_of(cause: str) -> list[DebtRecord]:
 
 
 async def settle(
-    debt: DebtRecord, amount: int, subject: ledger.Subject, cause: str, now: datetime
+    debt: DebtRecord,
+    amount: int,
+    subject: ledger.Subject,
+    cause: str,
+    announce: Announce,
+    now: datetime,
 ) -> None:
     """The debt is smaller by `amount`, which `cause` brought. The debt's row is locked."""
+    assert subject.payment_id is not None
+    assert subject.order_id is not None
     entry = _entry(
         cause, "debt_settled", ledger.RECOVERED, ledger.debt_account(debt.seller_id), amount, now
     )
-    if await ledger.post(subject, [entry], now):
-        await _shrink(debt.id, settled=amount, written_off=0, now=now)
+    if not await ledger.post(subject, [entry], now):
+        return
+    await _shrink(debt.id, settled=amount, written_off=0, now=now)
+    await announce(
+        DebtSettled(
+            order_id=subject.order_id,
+            payment_id=subject.payment_id,
+            occurred_at=now,
+            debt_id=debt.id,
+            seller_id=debt.seller_id,
+            amount=amount,
+            left=debt.left - amount,
+        )
+    )
 
 
 async def write_off(debt: DebtRecord, amount: int, cause: str, now: datetime) -> None:
@@ -118,7 +137,8 @@ async def _shrink(debt_id: str, *, settled: int, written_off: int, now: datetime
     await execute(
         "UPDATE debts SET amount_settled = amount_settled + $2, "
         "amount_written_off = amount_written_off + $3, updated_at = $4, "
-        "closed_at = CASE WHEN amount_settled + amount_written_off + $2 + $3 = amount THEN $4::timestamptz END "
+        "closed_at = CASE WHEN amount_settled + amount_written_off + $2 + $3 = amount "
+        "THEN $4::timestamptz END "
         "WHERE id = $1",
         debt_id,
         settled,

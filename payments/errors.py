@@ -11,9 +11,11 @@ PaymentError
 |   |-- CardNotToBeRetried      the bank said never to try this card again
 |   |-- DisputeStepRefused      the dispute's status does not allow this
 |   |-- EvidenceRefused         Stripe would not take such evidence
+|   |-- DebtClosed              nothing is left of this debt
 |   `-- RequestReused           the same idempotency key with other parameters
 |-- PaymentNotFound
 |-- RefundNotFound
+|-- DebtNotFound
 |-- CardNotFound
 |-- CardSetupNotFound
 |-- DisputeNotFound
@@ -145,6 +147,22 @@ class CardNotFound(PaymentError):
 
 class CardSetupNotFound(PaymentError):
     """No such card setup, or another person's."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(reference)
+
+
+class DebtClosed(PaymentRefused):
+    """Nothing is left of this debt that could be settled or written off."""
+
+    def __init__(self, debt_id: str) -> None:
+        self.debt_id = debt_id
+        super().__init__(debt_id)
+
+
+class DebtNotFound(PaymentError):
+    """No such debt."""
 
     def __init__(self, reference: str) -> None:
         self.reference = reference

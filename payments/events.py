@@ -108,6 +108,15 @@ class DebtOpened(PaymentFact, frozen=True, kw_only=True):
     amount: int
 
 
+class DebtSettled(PaymentFact, frozen=True, kw_only=True):
+    """The seller owes `amount` (minor units) less, by this order's money or because the cause fell away."""
+
+    debt_id: str
+    seller_id: str
+    amount: int
+    left: int
+
+
 class RefundSucceeded(PaymentFact, frozen=True, kw_only=True):
     """Money went back to the buyer; `amount_refunded` is the payment's total so far."""
 
@@ -140,6 +149,7 @@ PaymentEvent = (
     | DisputeClosed
     | FraudWarned
     | DebtOpened
+    | DebtSettled
 )
 Announce = Callable[[PaymentEvent], Awaitable[None]]
 """Called inside the open transaction; whatever it raises undoes the whole step."""

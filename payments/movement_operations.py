@@ -54,7 +54,7 @@ class ReverseTransfer:
         movement = await _book(draft.order_id, draft.movement_id, result, self._clock())
         if movement is not None:
             if movement.cause.startswith(DEBT_CAUSE):
-                await _settle(movement, self._clock())
+                await _settle(movement, self._announce, self._clock())
             await self._look_back(movement)
         return result.id
 
@@ -263,12 +263,12 @@ async def _book(order_id: str, movement_id: str, result: Moved, now: datetime) -
     return movement
 
 
-async def _settle(movement: Movement, now: datetime) -> None:
+async def _settle(movement: Movement, announce: Announce, now: datetime) -> None:
     """The debt that a reversal was for is smaller now."""
     debt = await lock_debt(movement.cause.split(":")[1])
     if debt is not None:
         cause = f"{movement.id}:settled"
-        await settle(debt, min(movement.amount, debt.left), movement.subject, cause, now)
+        await settle(debt, min(movement.amount, debt.left), movement.subject, cause, announce, now)
 
 
 async def _refuse(movement: Movement, rejection: StripeRejected, now: datetime) -> None:

@@ -37,7 +37,7 @@ async def restore_after_failure(refund_id: str, announce: Announce, now: datetim
     if found is None or found["under_way"]:
         return
     cause = f"refund:{refund_id}"
-    await forgive_debts_of(cause, now)
+    await forgive_debts_of(cause, announce, now)
     owed = await taken_for(cause) - found["fee_returned"]
     if owed > 0:
         await plan_transfer(found["payment_id"], owed, cause, now)
@@ -52,11 +52,13 @@ async def restore_after_failure(refund_id: str, announce: Announce, now: datetim
         await open_debt(subject, -owed, f"fee_of:{refund_id}", announce, now)
 
 
-async def restore(payment_id: str, amount: int, cause: str, now: datetime) -> OperationId | None:
+async def restore(
+    payment_id: str, amount: int, cause: str, announce: Announce, now: datetime
+) -> OperationId | None:
     """Undo what `cause` took from the seller, up to `amount`: debts of it are no longer owed, and what was
     taken is sent again. Answers the transfer's operation, if there is one.
     """
-    await forgive_debts_of(cause, now)
+    await forgive_debts_of(cause, announce, now)
     return await plan_transfer(payment_id, amount, cause, now)
 
 
@@ -71,7 +73,7 @@ async def is_void(cause: str) -> bool:
     )
 
 
-async def forgive_debts_of(cause: str, now: datetime) -> None:
+async def forgive_debts_of(cause: str, announce: Announce, now: datetime) -> None:
     """Close the debts behind which `cause` was, and send back what was netted for them meanwhile."""
     for debt in await lock_debts_of(cause):
         nettings = await rows(
@@ -81,7 +83,8 @@ async def forgive_debts_of(cause: str, now: datetime) -> None:
         )
         under_way = sum(one["amount"] for one in nettings if one["status"] == "planned")
         if debt.left - under_way > 0:
-            await settle(debt, debt.left - under_way, _subject(debt), f"{debt.id}:forgiven", now)
+            forgiven = f"{debt.id}:forgiven"
+            await settle(debt, debt.left - under_way, _subject(debt), forgiven, announce, now)
         for one in nettings:
             await plan_transfer(one["payment_id"], one["amount"], one["cause"], now)
 

@@ -59,7 +59,7 @@ class Transfers:
         Inside the caller's transaction, the order's lock held. Debts behind which the cause was are no
         longer owed. None when nothing had been taken.
         """
-        return await restore(payment_id, amount, cause, now)
+        return await restore(payment_id, amount, cause, self._announce, now)
 
     async def carry_out(self, operation_id: OperationId) -> None:
         """Ask Stripe, for every part of the same cause. No transaction may be open.

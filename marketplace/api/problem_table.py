@@ -118,6 +118,8 @@ PAYMENTS: Table = {
     payments.CardNotFound: Answer(404, "card_not_found", NOT_FOUND),
     payments.CardSetupNotFound: Answer(404, "card_setup_not_found", NOT_FOUND),
     payments.RefundNotFound: Answer(404, "refund_not_found", NOT_FOUND),
+    payments.DebtNotFound: Answer(404, "debt_not_found", NOT_FOUND),
+    payments.DebtClosed: Answer(409, "debt_closed", "Nothing is left of this debt", ("debt_id",)),
     payments.StripeRejected: _rejected,
     payments.CardDeclined: _declined,
     payments.SellerCannotReceive: Answer(

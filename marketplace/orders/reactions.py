@@ -29,10 +29,12 @@ from marketplace.orders.endings import asked_to_end
 from marketplace.orders.order_states import ENDED, PAID_FOR, Step
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.steps import STRIPE, StepRecord
+from marketplace.sellers import debts
 from payments.events import (
     AmendmentRefused,
     AmountMismatched,
     DebtOpened,
+    DebtSettled,
     DisputeClosed,
     DisputeOpened,
     FraudWarned,
@@ -86,8 +88,8 @@ async def react(event: PaymentEvent, give_back: GiveBack | None = None) -> None:
             await _mismatched(order, event)
         case DisputeOpened() | DisputeClosed() | FraudWarned():
             await disputes.note(order, event)
-        case DebtOpened():
-            pass  # the seller's affair, not the order's
+        case DebtOpened() | DebtSettled():
+            await debts.tell(event, order.currency)
         case PaymentDeclined():
             await _declined(order, event)
         case _:

@@ -1,0 +1,212 @@
+"""What a seller owes: told to them, netted from next orders when they agree, written off by two admins."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+import structlog
+
+from marketplace.messages import outbox
+from marketplace.oversight import audit
+from marketplace.oversight.approvals import ApprovalRecord, Approvals
+from marketplace.paging import Page, PageRequest
+from marketplace.sellers import records
+from marketplace.sellers.errors import SellerNotFound
+from marketplace.sellers.profile import checked_reason
+from payments.database import execute, lock_order, row, rows, transaction
+from payments.debt_book import DebtRecord
+from payments.debts import DebtFilter, Debts
+from payments.errors import DebtClosed, PaymentError
+from payments.events import DebtOpened, DebtSettled
+from payments.money import portion
+from payments.transfers import Transfers
+
+WRITE_OFF: Final = "debt.write_off"
+
+_log = structlog.get_logger("marketplace.sellers.debts")
+
+
+class DebtConsent(msgspec.Struct, frozen=True):
+    """How much of each new order a seller lets be kept back for what they owe; None: nothing."""
+
+    basis_points: int | None
+    given_at: datetime | None
+
+
+class SellerDebts:
+    """The use cases of a seller's debts."""
+
+    def __init__(self, debts: Debts, transfers: Transfers, approvals: Approvals) -> None:
+        self._debts, self._transfers, self._approvals = debts, transfers, approvals
+        approvals.register(WRITE_OFF, self._write_off)
+
+    @property
+    def debts(self) -> Debts:
+        """What payments knows of them."""
+        return self._debts
+
+    async def page(
+        self, wanted: DebtFilter, request: PageRequest, now: datetime
+    ) -> Page[DebtRecord]:
+        """Debts, the newest first."""
+        found = await self._debts.matching(
+            wanted, now, starting_after=request.starting_after, limit=request.fetched
+        )
+        return Page.cut(found, request)
+
+    async def consent(self, seller_id: str) -> DebtConsent:
+        """What the seller agreed to. Raises SellerNotFound."""
+        found = await row(
+            "SELECT debt_consent_basis_points, debt_consented_at FROM sellers WHERE id = $1",
+            seller_id,
+        )
+        if found is None:
+            raise SellerNotFound(seller_id)
+        return DebtConsent(found["debt_consent_basis_points"], found["debt_consented_at"])
+
+    async def agree(
+        self, seller_id: str, account_id: str, basis_points: int | None, now: datetime
+    ) -> DebtConsent:
+        """Let this much of each order from now on be kept back (1 to 10000), or nothing any more (None).
+
+        The seller's own to say. Raises SellerNotFound, for others' sellers too.
+        """
+        async with transaction():
+            if (await records.require_locked(seller_id)).account_id != account_id:
+                raise SellerNotFound(seller_id)
+            before = await self.consent(seller_id)
+            given_at = None if basis_points is None else now
+            await execute(
+                "UPDATE sellers SET debt_consent_basis_points = $2, debt_consented_at = $3 WHERE id = $1",
+                seller_id,
+                basis_points,
+                given_at,
+            )
+            await audit.record(
+                actor=account_id,
+                action="seller.debt_consent_changed",
+                subject=seller_id,
+                before={"basis_points": before.basis_points},
+                after={"basis_points": basis_points},
+                now=now,
+            )
+        return DebtConsent(basis_points, given_at)
+
+    async def net_due(self, now: datetime, limit: int) -> int:
+        """Keep back what sellers agreed to of orders paid since; answers how many were looked at."""
+        due = await rows(_NETTABLE, limit)
+        for record in due:
+            try:
+                await self._net(record["id"], record["order_id"], now)
+            except PaymentError as error:
+                _log.warning(
+                    "a debt could not be netted",
+                    payment_id=record["id"],
+                    outcome=type(error).__name__,
+                )
+        return len(due)
+
+    async def ask_write_off(
+        self, debt_id: str, *, reason: str, asked_by: str, now: datetime
+    ) -> ApprovalRecord:
+        """Ask that what is left of a debt be given up; another admin decides.
+
+        Raises DebtNotFound, DebtClosed, ReasonRequired, ApprovalAsked.
+        """
+        why = checked_reason(reason)
+        async with transaction():
+            debt = await self._debts.require(debt_id)
+            if debt.left == 0:
+                raise DebtClosed(debt_id)
+            return await self._approvals.ask(
+                action=WRITE_OFF,
+                subject=debt_id,
+                facts={"amount": debt.left, "currency": debt.currency, "seller_id": debt.seller_id},
+                reason=why,
+                asked_by=asked_by,
+                now=now,
+            )
+
+    async def _write_off(self, approval: ApprovalRecord, now: datetime) -> None:
+        before = await self._debts.require(approval.subject)
+        after = await self._debts.write_off(
+            approval.subject, approval.facts["amount"], f"{approval.id}:written_off", now
+        )
+        given_up = before.left - after.left
+        await audit.record(
+            actor=approval.decided_by or "",
+            action="debt.written_off",
+            subject=after.id,
+            before={"left": before.left},
+            after={"left": after.left, "approval": approval.id},
+            reason=approval.reason,
+            now=now,
+        )
+        await outbox.tell_seller(
+            after.seller_id,
+            kind="debt_written_off",
+            subject_id=after.id,
+            cause=f"{approval.id}:written_off",
+            facts={"amount": given_up, "left_amount": after.left, "currency": after.currency},
+            now=now,
+        )
+
+    async def _net(self, payment_id: str, order_id: str, now: datetime) -> None:
+        async with transaction():
+            await lock_order(order_id)
+            # Again, now that nothing moves: the seller may have changed their mind.
+            found = await row(_SHARE, payment_id)
+            if found is None:
+                return
+            most = portion(found["net"], found["basis_points"])
+            planned = await self._debts.net(payment_id, most, now)
+        for operation_id in planned:
+            await self._transfers.carry_out(operation_id)
+
+
+async def tell(event: DebtOpened | DebtSettled, currency: str) -> None:
+    """Tell the seller, in the open transaction that made it true."""
+    settled = isinstance(event, DebtSettled)
+    await outbox.tell_seller(
+        event.seller_id,
+        kind="debt_settled" if settled else "debt_opened",
+        subject_id=event.debt_id,
+        cause=f"{event.debt_id}:{event.payment_id}" if settled else f"{event.debt_id}:opened",
+        facts={
+            "amount": event.amount,
+            "currency": currency,
+            "order_id": event.order_id,
+            **({"left_amount": event.left} if isinstance(event, DebtSettled) else {}),
+        },
+        now=event.occurred_at,
+    )
+
+
+_OWN = "p.amount_captured - p.transfer_reversed + p.transfer_restored - p.fee_captured + p.fee_refunded"
+"""What the seller has of an order: their transfer less the fee."""
+_SHARE = f"""
+SELECT {_OWN} AS net, s.debt_consent_basis_points AS basis_points
+FROM payments p JOIN sellers s ON s.id = p.seller_id
+WHERE p.id = $1 AND p.transfer_id IS NOT NULL AND s.debt_consent_basis_points IS NOT NULL AND {_OWN} > 0
+AND NOT EXISTS (SELECT FROM disputes d WHERE d.payment_id = p.id AND d.closed_at IS NULL)
+AND NOT EXISTS (SELECT FROM transfer_movements m WHERE m.payment_id = p.id AND m.kind = 'reversal'
+                AND m.cause LIKE 'debt:%')
+"""
+# Only orders that were paid after the debt and after the consent: the next ones, each once.
+_NETTABLE = f"""
+SELECT DISTINCT p.id, p.order_id
+FROM debts o
+JOIN sellers s ON s.id = o.seller_id AND s.debt_consent_basis_points IS NOT NULL
+JOIN postings t ON t.seller_id = o.seller_id AND t.kind = 'capture' AND t.currency = o.currency
+    AND t.recorded_at > greatest(o.created_at, s.debt_consented_at)
+JOIN payments p ON p.id = t.payment_id AND p.id IS DISTINCT FROM o.payment_id
+WHERE o.closed_at IS NULL AND p.transfer_id IS NOT NULL
+AND ({_OWN}) * s.debt_consent_basis_points >= 5000
+AND NOT EXISTS (SELECT FROM disputes d WHERE d.payment_id = p.id AND d.closed_at IS NULL)
+AND NOT EXISTS (SELECT FROM transfer_movements m WHERE m.payment_id = p.id AND m.kind = 'reversal'
+                AND m.cause LIKE 'debt:%')
+AND o.amount - o.amount_settled - o.amount_written_off > coalesce((
+    SELECT sum(m.amount) FROM transfer_movements m WHERE m.kind = 'reversal' AND m.status = 'planned'
+    AND m.cause LIKE 'debt:' || o.id || ':%'), 0)
+ORDER BY p.id LIMIT $1
+"""
