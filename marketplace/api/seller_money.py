@@ -181,7 +181,7 @@ async def download_statement(
     name = f"statement-{found.month.name}.csv"
     return Stream(
         lines,
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
@@ -207,7 +207,7 @@ async def print_statement(
         now,
     )
     headers = {"Content-Security-Policy": statement_page.POLICY}
-    return Stream(page, media_type="text/html; charset=utf-8", headers=headers)
+    return Stream(page, media_type="text/html", headers=headers)
 
 
 def _midnight(day: date | None) -> datetime | None:
