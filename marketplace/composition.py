@@ -49,10 +49,12 @@ from marketplace.orders.reactions import react
 from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
+from marketplace.oversight.approvals import Approvals
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
 from marketplace.sellers import account_news
 from marketplace.sellers import payouts as seller_payouts
+from marketplace.sellers.debts import SellerDebts
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.services import Services
@@ -61,6 +63,7 @@ from marketplace.worker import Sweep
 from payments.card_notices import CardNotices
 from payments.cards import Cards
 from payments.database import engine
+from payments.debts import Debts
 from payments.dispute_absorption import DisputeAbsorption
 from payments.disputes import Disputes
 from payments.events import Clock
@@ -145,6 +148,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         payments, vouching, checkout, return_url=f"{settings.public_url}/orders"
     )
     transfers = Transfers(StripeTransfers(stripe), gateway, operations, react, clock)
+    approvals = Approvals()
     disputes = Disputes(
         StripeDisputes(stripe),
         gateway,
@@ -186,6 +190,8 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         completion=Completion(),
         refunds=refunds,
         transfers=transfers,
+        debts=SellerDebts(Debts(react), transfers, approvals),
+        approvals=approvals,
         stripe_disputes=disputes,
         disputes=DisputeCases(disputes),
         fraud_warnings=warnings,
@@ -289,6 +295,7 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             every_seconds=300,
             limit=check.SHOWN,
         ),
+        Sweep(name="debts", run_once=services.debts.net_due, every_seconds=60, limit=50),
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
         Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
         Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),

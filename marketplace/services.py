@@ -28,7 +28,9 @@ from marketplace.orders.preparation import Preparation
 from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
+from marketplace.oversight.approvals import Approvals
 from marketplace.people.people import People
+from marketplace.sellers.debts import SellerDebts
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.settings import Settings
@@ -74,6 +76,8 @@ class Services:
     completion: Completion
     refunds: OrderRefunds
     transfers: Transfers
+    debts: SellerDebts
+    approvals: Approvals
     stripe_disputes: Disputes
     disputes: DisputeCases
     fraud_warnings: FraudWarnings

@@ -6,6 +6,7 @@ from marketplace.catalog import errors as catalog
 from marketplace.fees import schedule, schedules
 from marketplace.messages import errors as messages
 from marketplace.orders import errors as orders
+from marketplace.oversight import approval_errors as approvals
 from marketplace.people import errors as people
 from marketplace.sellers import errors as sellers
 
@@ -326,6 +327,19 @@ MESSAGES: Table = {
     ),
     messages.WebhookEndpointDisabled: Answer(
         409, "webhook_endpoint_disabled", "Enable the endpoint first", ("endpoint_id",)
+    ),
+}
+
+APPROVALS: Table = {
+    approvals.ApprovalNotFound: Answer(404, "approval_not_found", "There is no such approval"),
+    approvals.ApprovalAsked: Answer(
+        409, "approval_asked", "This waits for its decision already", ("approval_id",)
+    ),
+    approvals.ApprovalDecided: Answer(
+        409, "approval_decided", "Somebody has decided already", ("approval_id", "state")
+    ),
+    approvals.OwnApproval: Answer(
+        403, "own_approval", "Another admin has to approve it", ("approval_id",)
     ),
 }
 

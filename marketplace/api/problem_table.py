@@ -10,7 +10,16 @@ import asyncpg
 
 from connect import errors as connect
 from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
-from marketplace.api.problem_entries import BOOKS, CATALOG, FEES, MESSAGES, ORDERS, PEOPLE, SELLERS
+from marketplace.api.problem_entries import (
+    APPROVALS,
+    BOOKS,
+    CATALOG,
+    FEES,
+    MESSAGES,
+    ORDERS,
+    PEOPLE,
+    SELLERS,
+)
 from marketplace.api.refusals import REFUSALS
 from payments import declines
 from payments import errors as payments
@@ -161,7 +170,17 @@ DATABASE: Table = {
 }
 
 TABLE: Table = (
-    PEOPLE | SELLERS | CATALOG | ORDERS | FEES | MESSAGES | BOOKS | CONNECT | PAYMENTS | DATABASE
+    PEOPLE
+    | SELLERS
+    | CATALOG
+    | ORDERS
+    | FEES
+    | MESSAGES
+    | BOOKS
+    | APPROVALS
+    | CONNECT
+    | PAYMENTS
+    | DATABASE
 )
 
 
