@@ -39,7 +39,7 @@ _TAG_OF_PATH = (
     (re.compile(r"^/health"), "Operators"),
     (re.compile(r"^/v1/admin/"), "Admins"),
     (re.compile(r"^/v1/(me|api-keys|sessions|accounts)"), "You"),
-    (re.compile(r"^/v1/sellers|/preparation$|/refunds$"), "Sellers"),
+    (re.compile(r"^/v1/sellers|/(preparation|shipment|schedule|refunds)$"), "Sellers"),
     (re.compile(r"^/v1/orders"), "Buyers"),
 )
 

@@ -68,10 +68,18 @@ _MOSTLY_NULL = frozenset(
     {
         "suspended_at",
         "suspension_reason",
+        "frozen_at",
+        "freeze_reason",
         "failure_reason",
         "expires_at",
         "deadline",
         "capture_before",
+        "group_id",
+        "state",
+        "line2",
+        "prepare_by",
+        "completes_at",
+        "shipment",
         "amount_from",
         "amount_below",
     }

@@ -100,8 +100,8 @@ class ShipmentAnswer(msgspec.Struct, kw_only=True):
 class SessionAnswer(msgspec.Struct, kw_only=True):
     """When a session takes place."""
 
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Annotated[datetime, Meta(examples=["2026-11-28T09:00:00Z"])]
+    ends_at: Annotated[datetime, Meta(examples=["2026-11-28T10:00:00Z"])]
 
 
 class CancellationTermsAnswer(msgspec.Struct, kw_only=True):
