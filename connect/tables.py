@@ -30,7 +30,7 @@ class ConnectedAccount(Table, tablename="connected_accounts"):
     refresh_at = Timestamptz(default=None, index=True)
     # Since when we hold Stripe's automatic payouts, and its schedule before that, to be put back.
     payouts_paused_at = Timestamptz(default=None, null=True)
-    payout_interval = Varchar(length=10, default=None, null=True)
+    payout_schedule = Text(default=None, null=True)
     # When the sweep lists the account's payouts next; null: it never did.
     payouts_due_at = Timestamptz(default=None, null=True)
     request_id = Varchar(length=64, default=None, null=True)

@@ -115,7 +115,11 @@ class Disputes:
     async def discover(self, now: datetime, limit: int = 100) -> int:
         """The sweep for disputes nobody told us of: reads Stripe's list, answers how many were new."""
         asked_at = self._clock()
-        seen = [one async for one in self._gateway.disputes(since=now - DISCOVER_BACK)][:limit]
+        try:
+            seen = [one async for one in self._gateway.disputes(since=now - DISCOVER_BACK)][:limit]
+        except PaymentError as error:
+            _log.warning("list of disputes could not be read", error=type(error).__name__)
+            return 0
         known = await rows(
             "SELECT stripe_dispute_id FROM disputes WHERE stripe_dispute_id = ANY($1::text[])",
             [one.id for one in seen],
@@ -124,7 +128,7 @@ class Disputes:
         unknown = [one for one in seen if one.id not in known_ids]
         for one in unknown:
             _log.warning("a dispute nobody told us of", stripe_dispute_id=one.id)
-            with contextlib.suppress(PaymentNotFound):
+            with contextlib.suppress(PaymentError):  # it is found again an hour later
                 await self.take(one, asked_at)
         return len(unknown)
 
