@@ -48,6 +48,16 @@ PURE = (
     "connect/snapshot.py",
     "marketplace/catalog/listings.py",
     "marketplace/sellers/cancellation_windows.py",
+    "marketplace/messages/addresses.py",
+    "marketplace/messages/admin_texts.py",
+    "marketplace/messages/buyer_texts.py",
+    "marketplace/messages/kinds.py",
+    "marketplace/messages/order_news.py",
+    "marketplace/messages/sale_texts.py",
+    "marketplace/messages/seller_texts.py",
+    "marketplace/messages/signing.py",
+    "marketplace/messages/templates.py",
+    "marketplace/messages/texts.py",
     "marketplace/orders/order_states.py",
     "marketplace/orders/totals.py",
     "marketplace/fees/checking.py",
@@ -63,6 +73,7 @@ PURE = (
 IMPURE_CALLS = {"now", "utcnow", "today", "monotonic"}
 STANDARD_FOR_PURE = {
     "__future__",
+    "base64",
     "bisect",
     "collections",
     "dataclasses",
@@ -71,6 +82,7 @@ STANDARD_FOR_PURE = {
     "functools",
     "hashlib",
     "hmac",
+    "ipaddress",
     "itertools",
     "math",
     "re",
@@ -79,6 +91,7 @@ STANDARD_FOR_PURE = {
     "types",
     "typing",
     "unicodedata",
+    "urllib",
     "msgspec",
 }
 

@@ -16,7 +16,7 @@ _SHOWN = 100
 
 
 @get("/v1/me/messages", **signed_in("account:read"), summary="What you were written")
-async def list_messages(
+async def list_own_messages(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     page: NamedDependency[PageRequest],
@@ -36,4 +36,4 @@ async def mailbox(services: NamedDependency[Services]) -> Response[str]:
     )
 
 
-ROUTES: list[HTTPRouteHandler] = [list_messages, mailbox]
+ROUTES: list[HTTPRouteHandler] = [list_own_messages, mailbox]

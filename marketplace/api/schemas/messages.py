@@ -26,7 +26,10 @@ class MessageAnswer(msgspec.Struct, kw_only=True):
     paragraphs: Annotated[
         list[str], Meta(examples=[["On its way to you: 1 x A yoga mat.", "Carrier: DHL."]])
     ]
-    link: str | None
+    link: Annotated[
+        str | None,
+        Meta(examples=["https://market.example/v1/orders/ord_01k9zc3v5m8q2r4t6w8y0abcde"]),
+    ]
     state: Annotated[str, Meta(examples=["sent"])]
     created_at: datetime
     sent_at: datetime | None

@@ -75,10 +75,11 @@ class WebhookEndpointAnswer(msgspec.Struct, kw_only=True):
     types: Annotated[list[str], Meta(examples=[["order.paid", "payout.failed"]])]
     description: Annotated[str, Meta(examples=["Our warehouse"])]
     enabled: bool
-    disabled_at: datetime | None
+    disabled_at: Annotated[datetime | None, Meta(examples=[None])]
     disabled_reason: Annotated[str | None, Meta(examples=[None])]
     secret_before_until: Annotated[
-        datetime | None, Meta(description="Until then the secret before signs too.")
+        datetime | None,
+        Meta(description="Until then the secret before signs too.", examples=[None]),
     ]
     created_at: datetime
 
