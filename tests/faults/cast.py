@@ -143,6 +143,32 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("PATCH", "/v1/listings/{listing_id}"): lambda cast: {"unit_amount": 6100, "title": "An hour"},
     ("POST", "/v1/orders"): lambda cast: {"lines": [{"listing_id": cast.listing, "quantity": 1}]},
+    ("PATCH", "/v1/orders/{order_id}"): lambda cast: {
+        "lines": [{"listing_id": cast.product, "quantity": 2}],
+        "shipping": {
+            "name": "Ada Example",
+            "address": {"line1": "Torstraße 1", "city": "Berlin", "country": "DE"},
+        },
+    },
+    ("POST", "/v1/orders/{order_id}/checkout"): lambda cast: {"again": True},
+    ("POST", "/v1/orders/{order_id}/confirmation"): lambda cast: {
+        "amount": 6000,
+        "currency": "eur",
+    },
+    ("POST", "/v1/checkout-groups"): lambda cast: {
+        "lines": [
+            {"listing_id": cast.listing, "quantity": 1},
+            {"listing_id": cast.product, "quantity": 1},
+        ]
+    },
+    ("POST", "/v1/checkout-groups/{group_id}/checkout"): lambda cast: {"again": True},
+    ("POST", "/v1/checkout-groups/{group_id}/confirmation"): lambda cast: {
+        "totals": [{"currency": "eur", "amount": 8500}]
+    },
+    ("POST", "/v1/checkout-groups/{group_id}/abandonment"): lambda cast: {"paid": "keep"},
+    ("POST", "/v1/admin/orders/{order_id}/fulfilment-release"): lambda cast: {
+        "reason": "the buyer agreed"
+    },
     ("POST", "/v1/orders/{order_id}/refunds"): lambda cast: {
         "amount": 100,
         "reason": "requested_by_customer",
@@ -187,9 +213,12 @@ async def assembled(town: Town) -> Cast:
     town.browsers.append(cast.http)
     order_id = await buyer.pays(listing)
     await seller.post(f"/v1/orders/{order_id}/refunds", {"amount": 700})
+    group = await buyer.post("/v1/checkout-groups", BODIES["POST", "/v1/checkout-groups"](cast))
+    await buyer.post(f"/v1/checkout-groups/{group['id']}/abandonment")
     _, api_key_id = await key_of(buyer, "orders:read")
     cast.ids = {
         "order_id": order_id,
+        "group_id": group["id"],
         "listing_id": listing,
         "seller_id": seller.seller_id,
         "api_key_id": api_key_id,

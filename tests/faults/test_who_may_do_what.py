@@ -37,7 +37,14 @@ OWNERS: dict[str, frozenset[str]] = {
     "GET /v1/orders/{order_id}/refunds": SEEN,
     "POST /v1/orders/{order_id}/refresh": SEEN,
     "POST /v1/orders/{order_id}/cancellation": SEEN,
+    "PATCH /v1/orders/{order_id}": frozenset({"buyer"}),
     "POST /v1/orders/{order_id}/checkout": frozenset({"buyer"}),
+    "POST /v1/orders/{order_id}/confirmation": frozenset({"buyer"}),
+    "DELETE /v1/orders/{order_id}/confirmation": frozenset({"buyer"}),
+    "GET /v1/checkout-groups/{group_id}": frozenset({"buyer"}),
+    "POST /v1/checkout-groups/{group_id}/checkout": frozenset({"buyer"}),
+    "POST /v1/checkout-groups/{group_id}/confirmation": frozenset({"buyer"}),
+    "POST /v1/checkout-groups/{group_id}/abandonment": frozenset({"buyer"}),
     "POST /v1/orders/{order_id}/preparation": SELLERS | {"admin"},
     "POST /v1/orders/{order_id}/refunds": SELLERS | {"admin"},
     "PATCH /v1/listings/{listing_id}": SELLERS,
@@ -109,6 +116,7 @@ def _not_found(door: Door) -> str:
         "listings": "listing_not_found",
         "sellers": "seller_not_found",
         "api-keys": "api_key_not_found",
+        "checkout-groups": "checkout_group_not_found",
     }[kind]
 
 
