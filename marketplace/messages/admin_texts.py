@@ -17,7 +17,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "Missing: {missing}.",
             ),
             "Orders of theirs that are authorized lapse unless this is solved.",
-            "/v1/admin/sellers/{seller_id}",
+            "/v1/sellers/{seller_id}",
         ),
         "seller_payout_failed": Text(
             "A payout to a seller failed: {amount}",
@@ -26,7 +26,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "{explanation}",
             ),
             "The seller was told what to do.",
-            "/v1/admin/sellers/{seller_id}",
+            "/v1/sellers/{seller_id}",
         ),
         "order_revived": Text(
             "Money came for an order that had ended: {order_id}",
