@@ -17,8 +17,9 @@ class PostingRecord(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     amount: int
     currency: str
-    order_id: str
-    payment_id: str
+    # None for what is of no single order: a payout, a debt written off.
+    order_id: str | None
+    payment_id: str | None
     seller_id: str
     cause: str
     occurred_at: datetime

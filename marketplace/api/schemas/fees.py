@@ -125,8 +125,11 @@ class PostingAnswer(msgspec.Struct, kw_only=True):
     target: Annotated[str, Meta(examples=["seller:sel_01k9zc3v5m8q2r4t6w8y0abcde"])]
     amount: int
     currency: str
-    order_id: str
-    payment_id: str
+    order_id: Annotated[
+        str | None,
+        Meta(description="Null for a payout.", examples=["ord_01k9zc3v5m8q2r4t6w8y0abcde"]),
+    ]
+    payment_id: Annotated[str | None, Meta(examples=["pay_01k9zc3v5m8q2r4t6w8y0abcde"])]
     seller_id: str
     cause: str
     occurred_at: datetime

@@ -257,8 +257,8 @@ class StatementAnswer(msgspec.Struct, kw_only=True):
     seller_id: _SellerId
     month: _MonthName
     closed: Annotated[bool, Meta(description="It will never change.")]
-    begins_at: datetime
-    ends_at: datetime
+    begins_at: Annotated[datetime, Meta(examples=["2026-11-01T00:00:00Z"])]
+    ends_at: Annotated[datetime, Meta(description="Excluded.", examples=["2026-12-01T00:00:00Z"])]
     currencies: list[CurrencyStatementAnswer]
 
     @classmethod
