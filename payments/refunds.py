@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from payments.currencies import check_whole
-from payments.database import execute, lock_order, require_transaction, row, rows
+from payments.database import execute, lock_order, require_transaction, row, rows, value
 from payments.errors import (
     PaymentError,
     RefundExceedsCaptured,
@@ -119,6 +119,16 @@ class Refunds:
             await self._operations.carry_out(renewed)
         await self._carry_on(planned.refund_id)
         return await self.require(planned.refund_id)
+
+    async def is_known(self, requested_by: str, idempotency_key: str) -> bool:
+        """Whether this very request was made before."""
+        return bool(
+            await value(
+                "SELECT EXISTS (SELECT FROM refunds WHERE requested_by = $1 AND idempotency_key = $2)",
+                requested_by,
+                idempotency_key,
+            )
+        )
 
     async def require(self, refund_id: str) -> RefundRecord:
         """The refund with this id. Raises RefundNotFound."""

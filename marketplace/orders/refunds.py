@@ -103,6 +103,8 @@ class OrderRefunds:
                 raise RefundLinesRefused("with_amount")
             amount = await refund_lines.amount_of(order, wish.lines)
             lines = refund_lines.written(wish.lines)
+            if not await self._refunds.is_known(requested_by, key):
+                await refund_lines.reserve(order, wish.lines)
         planned = await self._refunds.plan(
             order.id,
             amount=amount,
@@ -115,8 +117,6 @@ class OrderRefunds:
         )
         asked = await steps.latest(order.id, ["refund_asked"], reason=planned.refund_id)
         if asked is None:
-            if wish.lines is not None:
-                await refund_lines.reserve(order, wish.lines)
             await steps.take(
                 order, "refund_asked", actor=requested_by, now=now, reason=planned.refund_id
             )
