@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+import marketplace.orders.trail_words as words
 from marketplace.books.words import words_for
-from marketplace.orders import trail_words as words
 from marketplace.orders.trail_entries import (
     EVERYBODY,
     SELLER,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from marketplace.orders import trail_words as words
+import marketplace.orders.trail_words as words
 from marketplace.orders.trail_entries import (
     EVERYBODY,
     SELLER,

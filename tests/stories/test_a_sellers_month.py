@@ -172,6 +172,8 @@ async def test_a_payout_came_back_and_was_made_again(
     assert "another bank account" in failed["what_to_do"]
     assert await told("payout_failed", payout["id"]) == {seller.account_id}
     assert admin.account_id in await told("seller_payout_failed", payout["id"])
+    [event] = await rows("SELECT * FROM seller_events WHERE subject_id = $1", payout["id"])
+    assert (event["seller_id"], event["type"]) == (seller.seller_id, "payout.failed")
     balance = await eur(seller)
     assert (balance["available"], balance["on_the_way"]) == (5100, 0)
     assert await held(seller) == 5100
