@@ -46,13 +46,18 @@ class Reason(StrEnum):
     NOT_APPROVED = "not_approved"
     APPROVAL_REJECTED = "approval_rejected"
     SUSPENDED = "suspended"
+    FROZEN = "frozen"
 
 
 class PlatformStanding(msgspec.Struct, frozen=True):
-    """What the platform decided: `approval` is `pending`, `approved` or `rejected`."""
+    """What the platform decided: `approval` is `pending`, `approved` or `rejected`.
+
+    The money of a `frozen` seller stands still: nothing of theirs is paid, captured or paid out.
+    """
 
     approval: str
     suspended: bool
+    frozen: bool = False
 
 
 class CapabilityPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +183,8 @@ def _of_platform(standing: PlatformStanding) -> list[Reason]:
         reasons.append(Reason.NOT_APPROVED)
     if standing.suspended:
         reasons.append(Reason.SUSPENDED)
+    if standing.frozen:
+        reasons.append(Reason.FROZEN)
     return reasons
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 import structlog
 
-from payments.database import execute, row, rows
+from payments.database import execute, row, rows, transaction
 from payments.errors import PaymentError, PaymentNotFound
 from payments.events import Clock
 from payments.ids import IntentId
@@ -41,7 +41,26 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     payload: str
     attempts: int
     received_at: datetime
+    # When a person had it worked on again.
+    replayed_at: datetime | None = None
 
+    @property
+    def tried_since(self) -> datetime:
+        """From when on its time to succeed counts."""
+        return self.replayed_at or self.received_at
+
+
+class EventsGivenUp(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact: events that could not be worked on for three days; `note` is what went wrong the last time."""
+
+    event_ids: tuple[str, ...]
+    type: str
+    note: str
+    occurred_at: datetime
+
+
+AnnounceGivenUp = Callable[[EventsGivenUp], Awaitable[None]]
+"""Takes the fact in, inside the transaction that made it true."""
 
 Handler = Callable[[Sequence[Notice]], Awaitable[None]]
 """Works on due notices about one object; raises when it could not."""
@@ -52,15 +71,29 @@ _COLUMNS = ", ".join(Notice.__struct_fields__)
 class Inbox:
     """Works on stored events, one read of Stripe for all due events about one object."""
 
-    def __init__(self, payments: Payments, *, live: bool, clock: Clock) -> None:
+    def __init__(
+        self,
+        payments: Payments,
+        *,
+        live: bool,
+        clock: Clock,
+        announce: AnnounceGivenUp | None = None,
+    ) -> None:
         self._payments = payments
         self._live = live
         self._clock = clock
+        self._announce = announce or _tell_nobody
         self._families: list[tuple[str, Handler]] = []
 
     def register(self, type_prefix: str, handler: Handler) -> None:
         """Say who works on events whose type starts with `type_prefix` and that are not a payment's."""
         self._families.append((type_prefix, handler))
+
+    def has_use_for(self, door: str, type: str) -> bool:
+        """Whether anybody here works on such events; others are stored, and ignored."""
+        if any(type.startswith(prefix) for prefix, _ in self._families):
+            return True
+        return door == "platform" and type.startswith(_PAYMENT_FAMILIES)
 
     async def process_due(self, now: datetime, limit: int = 100) -> int:
         """Claim and work on due events; answers how many were claimed.
@@ -75,17 +108,6 @@ class Inbox:
         for group in groups.values():
             await self._work(group)
         return len(notices)
-
-    async def replay(self, event_id: str, now: datetime) -> bool:
-        """Make one event due again, whatever became of it; answers whether there is such an event."""
-        return bool(
-            await execute(
-                "UPDATE stripe_events SET state = 'due', due_at = $2, concluded_at = NULL, attempts = 0 "
-                "WHERE event_id = $1",
-                event_id,
-                now,
-            )
-        )
 
     async def _claim(self, now: datetime, limit: int) -> list[Notice]:
         claimed = await rows(
@@ -156,11 +178,10 @@ class Inbox:
 
     async def _put_off(self, group: Sequence[Notice], state: str, note: str) -> None:
         now = self._clock()
-        late = [n.event_id for n in group if now - n.received_at >= GIVE_UP_AFTER]
+        late = [n for n in group if now - n.tried_since >= GIVE_UP_AFTER]
         if late:
-            _log.error("events given up", events=late, note=note, alarm=True)
-            await self._conclude([n for n in group if n.event_id in late], "dead", note)
-        open_ids = [n.event_id for n in group if n.event_id not in late]
+            await self._give_up(late, note, now)
+        open_ids = [n.event_id for n in group if n not in late]
         pause = min(
             FIRST_RETRY_SECONDS * 2 ** min(max(n.attempts for n in group) - 1, 12),
             LAST_RETRY_SECONDS,
@@ -172,6 +193,29 @@ class Inbox:
             note,
             now + timedelta(seconds=pause),
         )
+
+    async def _give_up(self, late: Sequence[Notice], note: str, now: datetime) -> None:
+        ids = tuple(notice.event_id for notice in late)
+        _log.error("events given up", events=list(ids), note=note, alarm=True)
+        async with transaction():
+            await self._conclude(late, "dead", note)
+            await self._announce(
+                EventsGivenUp(event_ids=ids, type=late[0].type, note=note, occurred_at=now)
+            )
+
+
+async def replay(event_ids: Sequence[str], now: datetime) -> int:
+    """Make events due again, whatever became of them, with their full time; answers how many there are."""
+    return await execute(
+        "UPDATE stripe_events SET state = 'due', due_at = $2, concluded_at = NULL, attempts = 0, "
+        "replayed_at = $2 WHERE event_id = ANY($1)",
+        list(event_ids),
+        now,
+    )
+
+
+async def _tell_nobody(_: EventsGivenUp) -> None:
+    """For a program in which nobody listens."""
 
 
 class _Pointer(msgspec.Struct, frozen=True, kw_only=True):

@@ -252,6 +252,25 @@ class Operations:
                 )
         return tried
 
+    async def resolve(self, operation_id: OperationId) -> bool:
+        """Find the outcome out now: an operation that may have had an effect is looked for at Stripe first.
+
+        What is found is adopted. What is not found is sent under its key while Stripe knows that key, and
+        concluded as without effect afterwards. Answers False when there is nothing to do: it is concluded,
+        or another process has it. Raises what `carry_out` does.
+        """
+        before = await self.require(operation_id)
+        claimed = await self._claim(operation_id)
+        if claimed is None:
+            return False
+        await self._run(claimed, look_first=before.state in ("unknown", "sending"))
+        return True
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Every kind that somebody performs."""
+        return frozenset(self._performers)
+
     async def require(self, operation_id: OperationId) -> Operation:
         """The operation with this id; it must exist."""
         found = await row(f"SELECT {_COLUMNS} FROM operations WHERE id = $1", operation_id)
@@ -275,9 +294,9 @@ class Operations:
         )
         return None if taken is None else Operation(**taken)
 
-    async def _run(self, operation: Operation) -> Any:
+    async def _run(self, operation: Operation, *, look_first: bool = False) -> Any:
         try:
-            return await self._ask_and_conclude(operation)
+            return await self._ask_and_conclude(operation, look_first)
         except StripeRejected:
             raise
         except Exception as error:
@@ -285,11 +304,13 @@ class Operations:
             await self._put_off(operation, error)
             raise
 
-    async def _ask_and_conclude(self, operation: Operation) -> Any:
+    async def _ask_and_conclude(self, operation: Operation, look_first: bool) -> Any:
         performer = self._performers[operation.kind]
         draft = msgspec.json.decode(operation.parameters, type=performer.draft_type)
         try:
-            result = await self._ask(operation, performer, draft)
+            found = await self._look(performer, draft) if look_first else None
+            asked = found is None
+            result = await self._ask(operation, performer, draft) if asked else found
         except StripeRejected as rejection:
             await self._conclude_rejected(operation, performer, draft, rejection)
             if rejection.code == NO_EFFECT:
@@ -329,12 +350,15 @@ class Operations:
             # Stripe stored a 5xx under our key and will repeat it: what really happened can only be read.
             return await self._read_back(performer, draft, age)
 
-    async def _read_back(self, performer: Performer, draft: Any, age: timedelta) -> Any:
+    async def _look(self, performer: Performer, draft: Any) -> Any | None:
         try:
-            found = await performer.find(draft)
+            return await performer.find(draft)
         except StripeRejected as refusal:
             # A no to looking is no answer about what was asked for.
             raise OutcomeUnknown(f"cannot_look:{refusal.code}") from refusal
+
+    async def _read_back(self, performer: Performer, draft: Any, age: timedelta) -> Any:
+        found = await self._look(performer, draft)
         if found is not None:
             return found
         if age < VISIBLE_AFTER:

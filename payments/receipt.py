@@ -7,11 +7,12 @@ answered before its own row is on disk. One `Receipt` serves one process and one
 import asyncio
 import re
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
 
-from payments.database import execute
+from payments.database import execute, rows
 from payments.errors import SignatureRefused
 from payments.inbox import Door
 
@@ -146,9 +147,18 @@ class Receipt:
                 done.set_result(None)
 
 
+async def store_missing(deliveries: list[Delivery]) -> set[str]:
+    """Store those that are not in the inbox, due at once; answers the ids of just these."""
+    stored = await rows(f"{_INSERT} RETURNING event_id", *_columns(deliveries))
+    return {each["event_id"] for each in stored}
+
+
 async def _insert(deliveries: list[Delivery]) -> None:
-    await execute(
-        _INSERT,
+    await execute(_INSERT, *_columns(deliveries))
+
+
+def _columns(deliveries: list[Delivery]) -> tuple[list[Any], ...]:
+    return (
         [d.event_id for d in deliveries],
         [d.account for d in deliveries],
         [d.door for d in deliveries],

@@ -47,6 +47,9 @@ class SellerProfile(msgspec.Struct, frozen=True, kw_only=True):
     at_deadline: AtDeadline = "cancel"
     # JSON; None stands for the platform's.
     cancellation_windows: str | None = None
+    # Since when their money stands still, and why; ended by two admins only.
+    frozen_at: datetime | None = None
+    freeze_reason: str | None = None
 
     @property
     def windows(self) -> Windows:
@@ -56,7 +59,11 @@ class SellerProfile(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def standing(self) -> PlatformStanding:
         """The platform's decision as connect's verdict wants it."""
-        return PlatformStanding(self.approval, suspended=self.suspended_at is not None)
+        return PlatformStanding(
+            self.approval,
+            suspended=self.suspended_at is not None,
+            frozen=self.frozen_at is not None,
+        )
 
 
 COLUMNS = ", ".join(SellerProfile.__struct_fields__)

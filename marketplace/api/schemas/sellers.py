@@ -131,6 +131,14 @@ class SuspensionReason(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     ]
 
 
+class FreezeReason(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Why a seller's money is to stand still, or to move again; the seller is shown it."""
+
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=500, examples=["A court has asked for it"])
+    ]
+
+
 class SellerAnswer(msgspec.Struct, kw_only=True):
     """A seller as its owner sees it."""
 
@@ -145,6 +153,8 @@ class SellerAnswer(msgspec.Struct, kw_only=True):
     approved_at: datetime | None
     suspended_at: datetime | None
     suspension_reason: str | None
+    frozen_at: datetime | None
+    freeze_reason: str | None
     created_at: datetime
     at_deadline: _AtDeadline
     cancellation_windows: list[CancellationWindowBody]
