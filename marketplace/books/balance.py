@@ -36,7 +36,7 @@ FROM (
     WHERE seller_id = $1 AND status IN ('pending', 'in_transit')
     UNION ALL
     SELECT currency, 0, CASE $2 WHEN target THEN amount ELSE -amount END, 0 FROM postings
-    WHERE seller_id = $1 AND $2 IN (source, target)
+    WHERE seller_id = $1 AND kind IN ('reserve', 'reserve_released') AND $2 IN (source, target)
     UNION ALL
     SELECT currency, 0, 0, amount - amount_settled - amount_written_off FROM debts
     WHERE seller_id = $1 AND closed_at IS NULL

@@ -81,9 +81,10 @@ async def earnings(
     found = await rows(
         f"""
         WITH page AS (
-            SELECT DISTINCT p.order_id FROM postings p
-            WHERE {_MOVED} AND ($6::text IS NULL OR p.order_id < $6)
-            ORDER BY p.order_id DESC LIMIT {page.fetched}
+            SELECT o.id AS order_id FROM orders o
+            WHERE o.seller_id = $1 AND ($6::text IS NULL OR o.id < $6)
+            AND EXISTS (SELECT FROM postings p WHERE p.order_id = o.id AND {_MOVED})
+            ORDER BY o.id DESC LIMIT {page.fetched}
         )
         SELECT p.order_id, o.status AS order_status, p.currency,
             max(p.occurred_at) AS last_moved_at, {_SUMS}
