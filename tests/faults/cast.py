@@ -85,6 +85,13 @@ class Cast:
         """A new order of the buyer's, whose money the bank holds."""
         return await self.buyer.pays(self.product)
 
+    async def endpoint(self) -> str:
+        """A new webhook endpoint of the seller's; nothing listens there."""
+        made = await self.seller.post(
+            f"/v1/sellers/{self.seller.seller_id}/webhook-endpoints", {"url": "http://127.0.0.1:9/"}
+        )
+        return str(made["endpoint"]["id"])
+
     def body_of(self, door: Door) -> Any:
         """A body that the door would take."""
         return BODIES[door.method, door.path](self)
@@ -178,6 +185,12 @@ BODIES: dict[tuple[str, str], Any] = {
         "country": "DE",
         "currency": "eur",
     },
+    ("POST", "/v1/sellers/{seller_id}/webhook-endpoints"): lambda cast: {
+        "url": "http://127.0.0.1:9/hook"
+    },
+    ("PATCH", "/v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}"): lambda cast: {
+        "description": "The warehouse"
+    },
     ("PATCH", "/v1/sellers/{seller_id}"): lambda cast: {"display_name": "A better name"},
     ("POST", "/v1/admin/sellers/{seller_id}/approval"): lambda cast: {
         "decision": "approve",
@@ -216,7 +229,11 @@ async def assembled(town: Town) -> Cast:
     group = await buyer.post("/v1/checkout-groups", BODIES["POST", "/v1/checkout-groups"](cast))
     await buyer.post(f"/v1/checkout-groups/{group['id']}/abandonment")
     _, api_key_id = await key_of(buyer, "orders:read")
+    endpoint_id = await cast.endpoint()
+    hooks = f"/v1/sellers/{seller.seller_id}/webhook-endpoints/{endpoint_id}"
     cast.ids = {
+        "endpoint_id": endpoint_id,
+        "delivery_id": (await seller.post(f"{hooks}/ping"))["id"],
         "order_id": order_id,
         "group_id": group["id"],
         "listing_id": listing,
