@@ -15,12 +15,10 @@ from payments.charges import DestinationCharge, IntentForBuyer
 from payments.confirmation import Confirmation, ConfirmIntent
 from payments.currencies import check_chargeable
 from payments.database import execute, require_transaction, row
-from payments.errors import PaymentNotFound, PaymentStepRefused, StripeRejected
+from payments.errors import PaymentStepRefused, StripeRejected
 from payments.events import Announce, Clock
 from payments.gateway import (
-    CancelDraft,
     CancellationReason,
-    CaptureDraft,
     IntentDraft,
     IntentSnapshot,
     PaymentGateway,
@@ -39,6 +37,7 @@ from payments.intent_operations import CancelIntent, CaptureIntent, CreateIntent
 from payments.operations import Operations
 from payments.records import AttemptRecord, PaymentRecord
 from payments.refreshing import Refreshing
+from payments.taking import Taking
 from payments.under_way import CANCEL, CAPTURE, CONFIRM, CREATE, UPDATE, operation_under_way
 
 __all__ = ["DestinationCharge", "IntentForBuyer", "Payments"]
@@ -57,6 +56,7 @@ class Payments:
         self._refreshing = Refreshing(gateway, absorption)
         self._amendment = Amendment(operations)
         self._confirmation = Confirmation(operations, self._refreshing)
+        self._taking = Taking(operations)
         operations.register(CREATE, CreateIntent(gateway, absorption, announce, clock))
         operations.register(UPDATE, UpdateIntent(gateway, absorption, announce, clock))
         operations.register(CONFIRM, ConfirmIntent(gateway, absorption, clock))
@@ -123,20 +123,9 @@ class Payments:
         Raises PaymentStepRefused unless money is held, while it is being released, and where more than the
         hold is asked.
         """
-        payment = await self._held(order_id, "capture")
-        releasing = await operation_under_way(payment.id, CANCEL) is not None
-        if releasing or not 0 < amount <= payment.amount_capturable:
-            raise PaymentStepRefused("capture", payment_status=payment.status)
-        operation_id = OperationId(new_id("op"))
-        draft = CaptureDraft(
-            operation_id=operation_id,
-            payment_id=PaymentId(payment.id),
-            intent_id=IntentId(payment.intent_id or ""),
-            amount=amount,
-            application_fee=application_fee,
-            asks_fee=payment.application_fee > 0,
+        return await self._taking.plan_capture(
+            order_id, amount=amount, application_fee=application_fee, now=now
         )
-        return await self._plan_next(CAPTURE, "capture", payment, draft, operation_id, now)
 
     async def plan_cancel(
         self, order_id: str, reason: CancellationReason, now: datetime
@@ -146,50 +135,7 @@ class Payments:
         One that is under way is joined, whatever its reason. Raises PaymentStepRefused when the money has
         already been taken, or while its creation is open.
         """
-        require_transaction()
-        payment = await self.find_live(order_id)
-        if payment is None:
-            return None
-        if payment.status == states.SUCCEEDED or payment.intent_id is None:
-            raise PaymentStepRefused("cancel", payment_status=payment.status)
-        under_way = await operation_under_way(payment.id, CANCEL)
-        if under_way is not None:
-            return under_way
-        operation_id = OperationId(new_id("op"))
-        draft = CancelDraft(
-            operation_id=operation_id,
-            payment_id=PaymentId(payment.id),
-            intent_id=IntentId(payment.intent_id),
-            reason=reason,
-        )
-        return await self._plan_next(CANCEL, "cancel", payment, draft, operation_id, now)
-
-    async def _plan_next(
-        self,
-        kind: str,
-        word: str,
-        payment: PaymentRecord,
-        draft: CaptureDraft | CancelDraft,
-        operation_id: OperationId,
-        now: datetime,
-    ) -> OperationId:
-        """A new key only after a definite no: the number counts the noes so far (as `next_key` does)."""
-        refused = await row(
-            "SELECT count(*) AS noes FROM operations "
-            "WHERE subject = $1 AND kind = $2 AND state = 'rejected'",
-            payment.id,
-            kind,
-        )
-        number = (refused["noes"] if refused else 0) + 1
-        return await self._operations.plan(
-            kind=kind,
-            subject=payment.id,
-            order_id=payment.order_id,
-            key=reading.key_of(payment.order_id, payment.generation, f"{word}:{number}"),
-            draft=draft,
-            operation_id=operation_id,
-            now=now,
-        )
+        return await self._taking.plan_cancel(order_id, reason, now)
 
     async def open_intent(self, order_id: str, operation_id: OperationId) -> IntentForBuyer:
         """Create the PaymentIntent, or find the one that exists, and answer what the buyer needs.
@@ -307,15 +253,6 @@ class Payments:
     async def attempts(self, order_id: str) -> list[AttemptRecord]:
         """What banks said about this order, oldest first."""
         return await reading.attempts_of(order_id)
-
-    async def _held(self, order_id: str, step: str) -> PaymentRecord:
-        require_transaction()
-        payment = await self.find_live(order_id)
-        if payment is None:
-            raise PaymentNotFound(order_id)
-        if payment.status != states.REQUIRES_CAPTURE:
-            raise PaymentStepRefused(step, payment_status=payment.status)
-        return payment
 
 
 async def _insert_payment(payment_id: PaymentId, charge: DestinationCharge, now: datetime) -> None:
