@@ -5,9 +5,11 @@ from typing import Final
 
 import msgspec
 
+from marketplace.messages import outbox
+from marketplace.messages.outbox import Told
 from marketplace.orders import records
 from marketplace.orders.errors import MessageRefused
-from marketplace.orders.records import Actor
+from marketplace.orders.records import Actor, OrderRecord
 from marketplace.paging import Page, PageRequest
 from payments.database import execute, rows, transaction
 from payments.ids import new_id
@@ -32,7 +34,10 @@ class Conversation:
     """Use cases of the messages between the people of an order."""
 
     async def write(self, order_id: str, actor: Actor, body: str, now: datetime) -> OrderMessage:
-        """Say something about the order. Raises OrderNotFound, MessageRefused."""
+        """Say something about the order; whoever of it did not write is told.
+
+        Raises OrderNotFound, MessageRefused.
+        """
         text = body.strip()
         if not text or len(text) > LONGEST:
             raise MessageRefused(len(text), LONGEST)
@@ -55,6 +60,7 @@ class Conversation:
                 message.body,
                 message.written_at,
             )
+            await _tell_the_others(order, message)
         return message
 
     async def list(self, order_id: str, actor: Actor, page: PageRequest) -> Page[OrderMessage]:
@@ -74,6 +80,26 @@ class Conversation:
             for record in found
         ]
         return Page.cut(messages, page)
+
+
+async def _tell_the_others(order: OrderRecord, message: OrderMessage) -> None:
+    others = [one for one in (order.buyer_id, order.owner_id) if one != message.author_id]
+    facts = {
+        "order_id": order.id,
+        "author": f"The {message.author}",
+        "excerpt": message.body,
+    }
+    told = [
+        Told(
+            account_id=one,
+            kind="order_message",
+            subject_id=order.id,
+            cause=message.id,
+            facts=facts,
+        )
+        for one in others
+    ]
+    await outbox.tell_all(told, message.written_at)
 
 
 def _author(account_id: str, buyer_id: str, owner_id: str) -> str:
