@@ -200,7 +200,9 @@ def _seen(till: Till, **changes: Any) -> RefundSnapshot:
 
 
 async def _nothing_else_is_due() -> None:
-    await execute("UPDATE payments SET checked_at = checked_at + interval '1 year'")
+    await execute(
+        "UPDATE payments SET checked_at = checked_at + interval '1 year', recheck_at = NULL"
+    )
 
 
 async def test_a_refund_on_its_way_is_read_again_until_it_arrives(
@@ -218,7 +220,44 @@ async def test_a_refund_on_its_way_is_read_again_until_it_arrives(
     assert await till.payments.refresh_due(till.clock.move(minutes=2), 50) == 1
     [refund] = await till.refunds.of_order(order_id)
     assert (refund.status, till.heard()) == ("succeeded", ["PaymentCaptured", "RefundSucceeded"])
-    assert await till.payments.refresh_due(till.clock.move(days=2), 50) == 0
+    assert await till.payments.refresh_due(till.clock.move(minutes=50), 50) == 0
+
+
+async def test_a_refund_made_in_the_dashboard_is_found_although_nobody_told_us(
+    till: Till, order_id: str
+) -> None:
+    await _nothing_else_is_due()
+    payment = await till.paid(order_id)
+    assert payment.intent_id is not None
+    till.gateway.show_refund(payment.intent_id, _seen(till, status="succeeded", moved=True))
+    assert await till.payments.refresh_due(till.clock.move(minutes=59), 50) == 0
+    assert await till.payments.refresh_due(till.clock.move(minutes=2), 50) == 1
+    [refund] = await till.refunds.of_order(order_id)
+    assert (refund.status, refund.requested_by) == ("succeeded", None)
+
+
+async def test_a_settled_payment_is_read_ever_more_seldom_and_not_for_ever(
+    till: Till, order_id: str
+) -> None:
+    await _nothing_else_is_due()
+    await till.paid(order_id)
+    month = [await till.payments.refresh_due(till.clock.move(hours=1), 50) for _ in range(30 * 24)]
+    assert 20 < sum(month) < 30
+    assert sum(month[:24]) > sum(month[-24 * 7 :])
+    later = [await till.payments.refresh_due(till.clock.move(days=1), 50) for _ in range(365)]
+    assert 4 < sum(later) < 8
+    assert sum(later[120:]) == 0
+
+
+async def test_a_settled_payment_that_cannot_be_read_is_tried_again_in_an_hour(
+    till: Till, order_id: str
+) -> None:
+    await _nothing_else_is_due()
+    await till.paid(order_id)
+    till.gateway.reads_refused = 1
+    assert await till.payments.refresh_due(till.clock.move(hours=2), 50) == 1
+    assert await till.payments.refresh_due(till.clock.move(minutes=30), 50) == 0
+    assert await till.payments.refresh_due(till.clock.move(minutes=31), 50) == 1
 
 
 async def test_an_old_payment_whose_refund_is_on_its_way_is_read_every_few_hours(
