@@ -109,8 +109,8 @@ async def report_absence(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> OrderAnswer:
-    """A quarter of an hour after the start. Without the buyer it is completed; without the seller all of it
-    is refunded and it is canceled.
+    """A quarter of an hour after the start. Without the buyer it is completed, if they had a day to object to
+    its time; without the seller all of it is refunded and it is canceled.
     """
     actor, now = deciding(principal), services.clock()
     view = await services.coach_sessions.report_absence(order_id, actor, data.who, now)
@@ -128,9 +128,9 @@ async def complete_order(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> OrderAnswer:
-    """By its buyer: it arrived, or the session took place. By its seller once a session is over.
+    """By its buyer: it arrived, or the session took place.
 
-    When nobody says so it is complete 14 days after shipping, or a day after the session.
+    When nobody says so it is complete at `completes_at`: 14 days after shipping, or a day after the session.
     """
     actor = deciding(principal)
     view = await services.completion.complete(order_id, actor, services.clock())

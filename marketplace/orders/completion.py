@@ -31,9 +31,9 @@ class Completion:
     async def complete(self, order_id: str, actor: Actor, now: datetime) -> OrderView:
         """The buyer has what they paid for.
 
-        Its buyer may say so once it is paid, of a session once that began; its seller once a session is
-        over; an admin always. What is shipped completes by time when its buyer is silent. Raises
-        OrderNotFound, OrderStepRefused, CompletionTooEarly, FulfilmentHeld, CancellationUnderWay.
+        Its buyer may say so once it is paid, of a session once that began; an admin always. Its seller may
+        when the buyer's time to object is over, which is when it completes by itself. Raises OrderNotFound,
+        OrderStepRefused, CompletionTooEarly, FulfilmentHeld, CancellationUnderWay.
         """
         async with transaction():
             order = await records.lock(order_id)
@@ -84,13 +84,11 @@ def _require_time(order: OrderRecord, actor: Actor, now: datetime) -> None:
     if actor.account_id == order.buyer_id:
         if is_session(order) and order.session_at is not None and now < order.session_at:
             raise CompletionTooEarly(order.id, "session_ahead", order.session_at)
-    elif not is_session(order):
-        why = "in_delivery" if order.status == "shipped" else "not_shipped"
-        raise CompletionTooEarly(order.id, why, order.completes_at)
-    elif order.session_ends_at is None:
-        raise CompletionTooEarly(order.id, "not_scheduled", None)
-    elif now < order.session_ends_at:
-        raise CompletionTooEarly(order.id, "session_not_over", order.session_ends_at)
+    elif order.completes_at is None:
+        why = "not_scheduled" if is_session(order) else "not_shipped"
+        raise CompletionTooEarly(order.id, why, None)
+    elif now < order.completes_at:
+        raise CompletionTooEarly(order.id, "buyer_may_object", order.completes_at)
 
 
 async def _put_off(order_id: str, now: datetime) -> None:

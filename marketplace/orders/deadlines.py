@@ -108,13 +108,14 @@ class Deadlines:
     async def _run(self, order_id: str, now: datetime) -> None:
         if not await self._tell(order_id, now):
             return
-        if await self._may_capture(order_id, now):
+        why = await self._why_release(order_id, now)
+        if why is None:
             try:
                 await self._capture(order_id, now)
                 return
             except (SellerNotPayable, OrderError, StripeRejected, PaymentRefused) as refusal:
                 _log.warning("not captured", order_id=order_id, why=type(refusal).__name__)
-        await self._release(order_id, now)
+        await self._release(order_id, now, why or _IN_TIME)
 
     async def _tell(self, order_id: str, now: datetime) -> bool:
         """Take the stage that has begun, the latest alone; answers whether the order is to be ended."""
@@ -143,16 +144,17 @@ class Deadlines:
             return None
         return moments(held.occurred_at, payment.capture_before)
 
-    async def _may_capture(self, order_id: str, now: datetime) -> bool:
-        """Whether the seller wants a late hold captured, and may be paid; tried once."""
+    async def _why_release(self, order_id: str, now: datetime) -> str | None:
+        """Why the hold is released; None where the seller wants it captured and may be paid. Tried once."""
         async with transaction():
             order = await records.lock(order_id)
         seller = await sellers.require(order.seller_id)
-        if seller.at_deadline != "capture" or order.held_reason is not None:
-            return False
-        if order.deadline_stage >= _LAST_STAGE:
-            return False
-        return (await self._vouching.vouch(order.seller_id, now)).verdict.payable
+        if seller.at_deadline != "capture" or order.deadline_stage >= _LAST_STAGE:
+            return _IN_TIME
+        if order.held_reason is not None:
+            return f"not captured: {order.held_reason}"
+        verdict = (await self._vouching.vouch(order.seller_id, now)).verdict
+        return None if verdict.payable else f"not captured: {', '.join(verdict.reasons)}"
 
     async def _capture(self, order_id: str, now: datetime) -> None:
         async with transaction():
@@ -167,12 +169,12 @@ class Deadlines:
             await _set(order_id, _LAST_STAGE, now)
         await self._preparation.carry_out(order_id, operation_id, PLATFORM, now)
 
-    async def _release(self, order_id: str, now: datetime) -> None:
+    async def _release(self, order_id: str, now: datetime, why: str) -> None:
         async with transaction():
             order = await self._locked_due(order_id, now)
             if order is None:
                 return
-            operation_id = await self._plan_release(order, now)
+            operation_id = await self._plan_release(order, now, why)
             await _set(order_id, _LAST_STAGE, now + _PUT_OFF)
         if operation_id is not None:
             try:
@@ -181,9 +183,11 @@ class Deadlines:
                 # The money went elsewhere first; that is absorbed, and the order is where it belongs.
                 _log.info("hold had ended", order_id=order_id)
 
-    async def _plan_release(self, order: OrderRecord, now: datetime) -> OperationId | None:
+    async def _plan_release(
+        self, order: OrderRecord, now: datetime, why: str
+    ) -> OperationId | None:
         if order.deadline_stage < _LAST_STAGE:
-            await steps.take(order, "deadline_reached", actor=PLATFORM, now=now, reason=_IN_TIME)
+            await steps.take(order, "deadline_reached", actor=PLATFORM, now=now, reason=why)
         operation_id = await self._payments.plan_cancel(order.id, "abandoned", now)
         if operation_id is None:
             await stock.release(order.id)

@@ -287,7 +287,7 @@ class NotASession(OrderError):
 
 
 class SessionTimeRefused(OrderError):
-    """`why`: past, too_far, too_short or too_long; `limit` is the nearest time that would do."""
+    """`why`: past, too_soon, too_far, too_short or too_long; `limit` is the nearest time that would do."""
 
     def __init__(self, why: str, limit: datetime) -> None:
         self.why, self.limit = why, limit
@@ -303,7 +303,7 @@ class SessionNotStarted(OrderError):
 
 
 class CompletionTooEarly(OrderError):
-    """`why`: not_scheduled, session_ahead, session_not_over, not_shipped or in_delivery.
+    """`why`: not_scheduled, session_ahead, not_shipped, or buyer_may_object.
 
     `completes_at` is when it may be completed; None while nobody can say.
     """

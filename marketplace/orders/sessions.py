@@ -22,11 +22,14 @@ from marketplace.orders.fulfilment import (
 from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
+from marketplace.sellers.cancellation_windows import TIME_TO_OBJECT
 from payments.database import execute, transaction
 from payments.refunds import PlannedRefund
 
 SHORTEST: Final = timedelta(minutes=5)
 LONGEST: Final = timedelta(hours=24)
+NOTICE: Final = timedelta(hours=1)
+"""The buyer has to read that a time was set before it is there."""
 FARTHEST_AHEAD: Final = timedelta(days=366)
 ABSENT_AFTER: Final = timedelta(minutes=15)
 """Who is not there by then did not come."""
@@ -53,6 +56,8 @@ def checked(appointment: Appointment, now: datetime) -> Appointment:
     starts_at, lasts = appointment.starts_at, appointment.lasts
     if starts_at <= now:
         raise SessionTimeRefused("past", now)
+    if starts_at < now + NOTICE:
+        raise SessionTimeRefused("too_soon", now + NOTICE)
     if starts_at > now + FARTHEST_AHEAD:
         raise SessionTimeRefused("too_far", now + FARTHEST_AHEAD)
     if lasts < SHORTEST:
@@ -99,9 +104,9 @@ class CoachSessions:
     ) -> OrderView:
         """Somebody did not come: the buyer (as the seller says), or the seller (as either says).
 
-        A seller may own up to it beforehand. Raises OrderNotFound, SellerOnly, NotASession,
-        OrderStepRefused, SessionNotStarted, FulfilmentHeld, CancellationUnderWay; for the refund what
-        `Cancellation.cancel` raises.
+        A seller may own up to it beforehand; about the buyer they may speak a day after the time was set.
+        Raises OrderNotFound, SellerOnly, NotASession, OrderStepRefused, SessionNotStarted, FulfilmentHeld,
+        CancellationUnderWay; for the refund what `Cancellation.cancel` raises.
         """
         planned = None
         async with transaction():
@@ -121,7 +126,7 @@ class CoachSessions:
         after(order.status, "seller_absent")
         await require_not_canceling(order)
         if not actor.sells(order):
-            _require_begun(order, now)
+            _require_reached(order, _absent_from(order), now)
         await steps.take(order, "seller_absent", actor=actor.account_id, now=now)
         return await self._cancellation.plan_whole_refund(
             order, actor, now, "the seller did not come"
@@ -134,12 +139,27 @@ async def _buyer_absent(order: OrderRecord, actor: Actor, now: datetime) -> None
     after(order.status, "buyer_absent")
     require_not_held(order)
     await require_not_canceling(order)
-    _require_begun(order, now)
+    _require_reached(order, await _binding_from(order), now)
     await steps.take(order, "buyer_absent", actor=actor.account_id, now=now)
 
 
-def _require_begun(order: OrderRecord, now: datetime) -> None:
-    absent_from = None if order.session_at is None else order.session_at + ABSENT_AFTER
+def _absent_from(order: OrderRecord) -> datetime | None:
+    return None if order.session_at is None else order.session_at + ABSENT_AFTER
+
+
+async def _binding_from(order: OrderRecord) -> datetime | None:
+    """When a seller may say that the buyer did not come: not before the buyer had their time to object.
+
+    Otherwise a time set for the next hour could be missed, and paid for, by somebody who never saw it.
+    """
+    absent_from = _absent_from(order)
+    scheduled = await steps.latest(order.id, ["session_scheduled"])
+    if absent_from is None or scheduled is None:
+        return absent_from
+    return max(absent_from, scheduled.occurred_at + TIME_TO_OBJECT)
+
+
+def _require_reached(order: OrderRecord, absent_from: datetime | None, now: datetime) -> None:
     if absent_from is None or now < absent_from:
         raise SessionNotStarted(order.id, absent_from)
 

@@ -59,17 +59,19 @@ async def test_the_buyer_may_have_picked_it_up(shop: Shop) -> None:
 async def test_a_seller_does_not_decide_that_a_parcel_arrived(shop: Shop) -> None:
     prepared, shipped = await a_prepared_deal(shop), await a_shipped_deal(shop)
     assert await refusal(shop, prepared, prepared.seller) == "not_shipped"
-    assert await refusal(shop, shipped, shipped.seller) == "in_delivery"
+    assert await refusal(shop, shipped, shipped.seller) == "buyer_may_object"
     for deal in (prepared, shipped):
         view = await shop.completion.complete(deal.id, ADMIN, shop.clock())
         assert view.order.status == "completed"
 
 
-async def test_a_session_is_completed_by_its_seller_once_it_is_over(shop: Shop) -> None:
+async def test_a_seller_closes_nothing_while_the_buyer_may_say_that_nobody_came(
+    shop: Shop,
+) -> None:
     deal = await a_scheduled_deal(shop)
-    assert await refusal(shop, deal, deal.seller) == "session_not_over"
-    shop.clock.move(hours=24)
-    assert await refusal(shop, deal, deal.seller) == "session_not_over"
+    assert await refusal(shop, deal, deal.seller) == "buyer_may_object"
+    shop.clock.move(hours=25 + 23)
+    assert await refusal(shop, deal, deal.seller) == "buyer_may_object"
     shop.clock.move(hours=1)
     view = await shop.completion.complete(deal.id, deal.seller, shop.clock())
     assert view.order.status == "completed"

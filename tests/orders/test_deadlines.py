@@ -184,6 +184,7 @@ async def test_a_seller_who_cannot_be_paid_by_then_captures_nothing(shop: Shop) 
     await at(shop, deal, ENDED)
     assert await shop.status(deal.id) == "canceled"
     assert (shop.asked("capture_intent"), shop.asked("cancel_intent")) == (0, 1)
+    assert await told(shop, deal) == [("deadline_reached", "not captured: suspended")]
 
 
 async def test_stripes_own_no_to_the_capture_releases_the_hold_at_once(shop: Shop) -> None:

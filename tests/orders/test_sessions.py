@@ -69,6 +69,7 @@ async def test_a_time_is_kept_in_utc_wherever_it_was_said(shop: Shop) -> None:
     [
         (0, 60, "past"),
         (-1, 60, "past"),
+        (0.9, 60, "too_soon"),
         (24 * 367, 60, "too_far"),
         (1, 4, "too_short"),
         (1, 24 * 60 + 1, "too_long"),
@@ -165,6 +166,18 @@ async def test_a_session_without_a_time_cannot_be_missed(shop: Shop) -> None:
                 shop.clock(),
             )
         assert refusal.value.absent_from is None
+
+
+async def test_nobody_misses_a_time_they_had_no_day_to_object_to(shop: Shop) -> None:
+    """Set for the next hour, missed, and paid for, by somebody who never saw it."""
+    deal = await a_scheduled_deal(shop, hours=1)
+    shop.clock.move(hours=2)
+    with pytest.raises(SessionNotStarted) as refusal:
+        await shop.coach_sessions.report_absence(deal.id, deal.seller, "buyer", shop.clock())
+    assert refusal.value.absent_from == shop.clock() + timedelta(hours=22)
+    shop.clock.move(hours=22)
+    view = await shop.coach_sessions.report_absence(deal.id, deal.seller, "buyer", shop.clock())
+    assert view.order.status == "completed"
 
 
 async def test_a_buyer_does_not_report_themself_and_strangers_nobody(shop: Shop) -> None:

@@ -113,10 +113,10 @@ async def test_a_coachs_own_windows_hold_for_orders_placed_under_them(
 async def test_nobody_came_but_the_coach(town: Town, admin: Person) -> None:
     coach, buyer = await _sells(town, admin), await town.arrives("buyer")
     order_id = await buyer.pays(await town.lists(coach))
-    await _schedules(town, coach, order_id, hours=2)
+    await _schedules(town, coach, order_id, hours=26)
     path = f"/v1/orders/{order_id}/no-show"
     assert await coach.refused("POST", path, {"who": "buyer"}) == (409, "session_not_started")
-    await _passes(town, coach, buyer, hours=2, minutes=16)
+    await _passes(town, coach, buyer, hours=26, minutes=16)
     assert await buyer.refused("POST", path, {"who": "buyer"}) == (403, "seller_only")
     missed = await coach.post(path, {"who": "buyer"})
     assert (missed["status"], missed["payment"]["amount_refunded"]) == ("completed", 0)
