@@ -63,6 +63,7 @@ PURE = (
     "marketplace/messages/texts.py",
     "marketplace/orders/order_states.py",
     "marketplace/orders/totals.py",
+    "marketplace/orders/trail_claims.py",
     "marketplace/orders/trail_entries.py",
     "marketplace/orders/trail_money.py",
     "marketplace/orders/trail_parts.py",

@@ -1,13 +1,15 @@
 """What an order's trail is made of: the rows it is told from, its entries, and who may read which. Pure."""
 
 import enum
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence, Set
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 Row = Mapping[str, Any]
+SAME_MOMENT = timedelta(seconds=60)
+"""How far Stripe's clock and ours may be apart, with the time until we hear of something."""
 
 
 class Audience(enum.StrEnum):
@@ -42,6 +44,19 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     payouts: Sequence[Row]
     shipments: Sequence[Row]
     events: Sequence[Row]
+
+    def learned(self, at: datetime, steps: Set[str]) -> datetime:
+        """When the order took in what Stripe says happened at `at`: the nearest of these steps, if near."""
+        taken = [row["occurred_at"] for row in self.steps if row["step"] in steps]
+        nearest: datetime = min(taken, key=lambda moment: abs(moment - at), default=at)
+        return nearest if abs(nearest - at) <= SAME_MOMENT else at
+
+    def is_disputes(self, movement_id: str) -> bool:
+        """Whether this movement of a transfer is because of a dispute."""
+        return any(
+            row["id"] == movement_id and row["cause"].startswith("dispute")
+            for row in self.movements
+        )
 
 
 class TrailEntry(msgspec.Struct, frozen=True, kw_only=True):

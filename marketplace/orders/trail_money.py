@@ -1,4 +1,4 @@
-"""Where the money went, as entries of the trail: postings, refunds, disputes, debts and payouts. Pure."""
+"""Where the money went, as entries of the trail: postings, refunds, transfers and payouts. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,6 +7,7 @@ import marketplace.orders.trail_words as words
 from marketplace.books.words import words_for
 from marketplace.orders.trail_entries import (
     EVERYBODY,
+    SAME_MOMENT,
     SELLER,
     Audience,
     Material,
@@ -39,8 +40,10 @@ def posting_parts(material: Material, audience: Audience) -> Iterator[Part]:
                 ids={"posting": row["id"], "payment": row["payment_id"]},
                 stripe_ids=transfers[row["payment_id"]] if row["kind"] == "capture" else {},
             ),
-            chapter=words.posting_chapter(row["kind"]),
-            placed_at=words.placed_at(row["occurred_at"], row["recorded_at"]),
+            chapter=words.DISPUTED
+            if material.is_disputes(row["cause"].partition(":")[0])
+            else words.posting_chapter(row["kind"]),
+            placed_at=_placed_at(row),
             turn=40 + words.posting_turn(row["kind"]),
             seen_by=_readers_of(row["kind"], mine),
             stripe_ids_seen_by=SELLER,
@@ -51,6 +54,13 @@ def posting_parts(material: Material, audience: Audience) -> Iterator[Part]:
                 "recorded_at": row["recorded_at"],
             },
         )
+
+
+def _placed_at(row: Row) -> datetime:
+    """Learned at once, it stands among what we did then; learned late, where it happened."""
+    known_at: datetime = row["recorded_at"]
+    happened_at: datetime = row["occurred_at"]
+    return known_at if known_at - happened_at <= SAME_MOMENT else happened_at
 
 
 def _posted(kind: str, audience: Audience) -> str:
@@ -115,6 +125,7 @@ def _refund(
             facts={"reason": row["reason"], "failure_reason": row["failure_reason"]},
         ),
         chapter=words.GIVEN_BACK,
+        placed_at=material.learned(at, words.GIVING_BACK) if row["requested_by"] is None else at,
         turn=turn,
         seen_by=EVERYBODY,
         private={
@@ -183,79 +194,6 @@ def fee_return_parts(material: Material) -> Iterator[Part]:
 
 def _ended(what: str, status: str) -> str:
     return what if status == "succeeded" else f"{what}: {status}"
-
-
-def dispute_parts(material: Material) -> Iterator[Part]:
-    """Disputes: opened, answered, decided."""
-    for row in material.disputes:
-        moments = [
-            (
-                row["opened_at"],
-                "dispute.opened",
-                "The buyer's bank inquires" if row["inquiry"] else "The buyer's bank disputes",
-                0,
-            ),
-            (row["evidence_submitted_at"], "dispute.answered", "Evidence was submitted", 50),
-            (row["closed_at"], "dispute.closed", f"The dispute was decided: {row['status']}", 60),
-        ]
-        for at, event, summary, turn in moments:
-            if at is not None:
-                yield _dispute(row, at, event, summary, turn)
-
-
-def _dispute(row: Row, at: datetime, event: str, summary: str, turn: int) -> Part:
-    return Part(
-        entry=TrailEntry(
-            at=at,
-            event=event,
-            summary=summary,
-            actor="stripe" if event != "dispute.answered" else None,
-            amount=row["amount"],
-            currency=row["currency"],
-            ids={"dispute": row["id"]},
-            stripe_ids={"dispute": row["stripe_dispute_id"]},
-            facts={"reason": row["reason"]},
-        ),
-        chapter=words.DISPUTED,
-        turn=turn,
-        seen_by=SELLER if event == "dispute.answered" else EVERYBODY,
-        private={
-            "status": row["status"],
-            "policy": row["policy"],
-            "evidence_due_by": row["evidence_due_by"],
-            "amount_withdrawn": row["amount_withdrawn"],
-            "amount_reinstated": row["amount_reinstated"],
-            "cost": row["cost"],
-        },
-    )
-
-
-def debt_parts(material: Material) -> Iterator[Part]:
-    """What the seller owes because their share could not be taken back."""
-    for row in material.debts:
-        for at, event, summary in (
-            (row["created_at"], "debt.opened", "The seller owes the platform"),
-            (row["closed_at"], "debt.closed", "The seller owes nothing of it any more"),
-        ):
-            if at is not None:
-                yield Part(
-                    entry=TrailEntry(
-                        at=at,
-                        event=event,
-                        summary=summary,
-                        amount=row["amount"],
-                        currency=row["currency"],
-                        ids={"debt": row["id"]},
-                        facts={
-                            "cause": row["cause"],
-                            "amount_settled": row["amount_settled"],
-                            "amount_written_off": row["amount_written_off"],
-                        },
-                    ),
-                    chapter=words.OWED,
-                    turn=0 if event == "debt.opened" else 50,
-                    seen_by=SELLER,
-                )
 
 
 def payout_parts(material: Material) -> Iterator[Part]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 import marketplace.orders.trail_words as words
+from marketplace.orders.trail_claims import debt_parts, dispute_parts
 from marketplace.orders.trail_entries import (
     EVERYBODY,
     SELLER,
@@ -17,8 +18,6 @@ from marketplace.orders.trail_entries import (
     TrailEntry,
 )
 from marketplace.orders.trail_money import (
-    debt_parts,
-    dispute_parts,
     fee_return_parts,
     movement_parts,
     payout_parts,
@@ -136,10 +135,12 @@ _CHANGED = {
 
 def _payments(material: Material) -> Iterator[Part]:
     """One for each generation: the money asked for, and the rule that made its fee."""
+    changed = [row["concluded_at"] for row in material.changes if row["state"] == "applied"]
     for row in material.payments:
         yield Part(
             entry=TrailEntry(
-                at=row["created_at"],
+                # It asks for what the last cart came to.
+                at=max([row["created_at"], *changed]),
                 event="payment.planned",
                 summary="The payment was made ready, with the platform's fee",
                 amount=row["amount"],
@@ -159,7 +160,7 @@ def _payments(material: Material) -> Iterator[Part]:
                 },
             ),
             chapter=words.CHECKOUT,
-            turn=30,
+            turn=60,
             seen_by=SELLER,
             private={
                 "generation": row["generation"],
@@ -188,7 +189,7 @@ def _attempts(material: Material) -> Iterator[Part]:
                 facts=facts | {"card_last4": row["card_last4"]},
             ),
             chapter=words.CONFIRMED if declined else words.HELD,
-            placed_at=_learned(row["occurred_at"], material),
+            placed_at=material.learned(row["occurred_at"], words.BANK_AGREED),
             turn=20,
             seen_by=EVERYBODY - {Audience.SELLER},
             private={
@@ -198,13 +199,6 @@ def _attempts(material: Material) -> Iterator[Part]:
                 "request_id": row["request_id"],
             },
         )
-
-
-def _learned(at: datetime, material: Material) -> datetime:
-    """When the order took in what the bank said at this time of Stripe's: the step nearest to it."""
-    taken = [row["occurred_at"] for row in material.steps if row["step"] in words.BANK_AGREED]
-    nearest = min(taken, key=lambda moment: abs(moment - at), default=at)
-    return nearest if words.is_same_moment(at, nearest) else at
 
 
 def _operations(material: Material) -> Iterator[Part]:
@@ -227,7 +221,9 @@ def _operations(material: Material) -> Iterator[Part]:
                     "error_message": row["error_message"],
                 },
             ),
-            chapter=words.operation_chapter(row["kind"]),
+            chapter=words.DISPUTED
+            if material.is_disputes(row["subject"])
+            else words.operation_chapter(row["kind"]),
             turn=10,
         )
 

@@ -4,7 +4,6 @@ Stripe's stamps are whole seconds and a computer does much within one, so what h
 is put in the order of an order's life: its chapter.
 """
 
-from datetime import datetime, timedelta
 from typing import Final
 
 (
@@ -80,11 +79,11 @@ BANK_AGREED: Final = frozenset(
     {"authorized", "authorized_late", "captured", "captured_late", "prepared"}
 )
 """Steps that follow a yes of the bank."""
+GIVING_BACK: Final = frozenset({"refund_asked", "refunded", "refund_failed"})
+"""Steps that follow a refund, also one that was made at Stripe."""
 
-# What others tell better: refunds and disputes have rows of their own, with amounts.
-_TOLD_BY_ROWS: Final = frozenset(
-    {"refund_asked", "refunded", "refund_failed", "disputed", "dispute_closed"}
-)
+# What others tell better: carts, refunds and disputes have rows of their own, with amounts.
+_TOLD_BY_ROWS: Final = GIVING_BACK | {"changed", "disputed", "dispute_closed"}
 HIDDEN_FROM_SELLERS: Final = _TOLD_BY_ROWS | {
     "change_refused",
     "confirmation_begun",
@@ -157,23 +156,6 @@ _EVENT_CHAPTERS: Final = (
     ("radar", DISPUTED),
     ("payout", PAID_OUT),
 )
-
-
-_SAME_MOMENT: Final = timedelta(seconds=60)
-
-
-def placed_at(happened_at: datetime, known_at: datetime) -> datetime:
-    """Where something stands that Stripe says happened, and that we learned.
-
-    Learned at once, it stands among what we did then, for Stripe's clock is not ours and shows whole
-    seconds; learned late, where it happened.
-    """
-    return known_at if known_at - happened_at <= _SAME_MOMENT else happened_at
-
-
-def is_same_moment(one: datetime, other: datetime) -> bool:
-    """Whether two clocks may mean the same by these."""
-    return abs(one - other) <= _SAME_MOMENT
 
 
 def posting_chapter(kind: str) -> int:

@@ -312,6 +312,74 @@ def test_a_reserve_is_taken_from_the_sellers_main_account() -> None:
     ]
 
 
+def test_a_dispute_is_opened_before_what_it_takes() -> None:
+    """Stripe's clock goes seconds before ours, and the reversal is a movement like any other."""
+    dispute = {
+        "id": "dsp_1",
+        "stripe_dispute_id": "du_1",
+        "amount": 6000,
+        "currency": "eur",
+        "reason": "fraudulent",
+        "status": "lost",
+        "inquiry": False,
+        "policy": "reverse",
+        "evidence_due_by": at(900_000),
+        "evidence_submitted_at": at(80),
+        "amount_withdrawn": 6000,
+        "amount_reinstated": 0,
+        "cost": 1500,
+        "opened_at": of_stripe(73),
+        "closed_at": at(90),
+    }
+    movement = {
+        "id": "mvt_1",
+        "kind": "reversal",
+        "amount": 3400,
+        "currency": "eur",
+        "cause": "dispute:dsp_1",
+        "status": "succeeded",
+        "stripe_id": "trr_1",
+        "failure_code": None,
+        "updated_at": at(70),
+    }
+    taken = a_posting("transfer_reversal", OWN, "platform:recovered", 3400, 70)
+    life = msgspec.structs.replace(
+        a_life(),
+        steps=[*a_life().steps, a_step(5, "disputed", 70, "stripe")],
+        disputes=[dispute],
+        movements=[movement],
+        operations=[an_operation("reverse_transfer", 70) | {"subject": "mvt_1"}],
+        postings=[taken | {"cause": "mvt_1:moved"}],
+        payouts=[],
+        debts=[
+            {
+                "id": "dbt_1",
+                "amount": 10,
+                "currency": "eur",
+                "cause": "dispute:dsp_1",
+                "amount_settled": 0,
+                "amount_written_off": 0,
+                "created_at": at(70),
+                "closed_at": None,
+            }
+        ],
+    )
+    told = events_of(story(life, Audience.ADMIN))
+    assert told[told.index("dispute.opened") :] == [
+        "dispute.opened",
+        "stripe.reverse_transfer",
+        "books.transfer_reversal",
+        "transfer.reversed",
+        "order.disputed",
+        "debt.opened",
+        "dispute.answered",
+        "dispute.closed",
+    ]
+    bought = events_of(story(life, Audience.BUYER))
+    assert bought[-2:] == ["dispute.opened", "dispute.closed"]
+    assert "dispute.answered" in events_of(story(life, Audience.SELLER))
+
+
 def test_prices_are_told_with_the_cart_they_were_of() -> None:
     changed = {
         "id": "chg_1",
