@@ -15,13 +15,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from connect.accounts import Accounts
+from connect.event_feeds import follow_accounts
+from connect.payout_holds import PayoutHolds
 from connect.payouts import Payouts
 from connect.stripe_accounts import StripeAccounts
+from connect.stripe_payout_schedules import StripePayoutSchedules
 from connect.stripe_payouts import StripePayouts
 from marketplace.api import idempotency
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
+from marketplace.fees.drafts import Drafts
+from marketplace.fees.replays import Replays
 from marketplace.fees.schedules import Schedules
 from marketplace.invariants import check
 from marketplace.messages.deliveries import Deliveries
@@ -49,12 +54,15 @@ from marketplace.orders.reactions import react
 from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
+from marketplace.oversight import inbox_news, switches
 from marketplace.oversight.approvals import Approvals
+from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
 from marketplace.sellers import account_news
 from marketplace.sellers import payouts as seller_payouts
 from marketplace.sellers.debts import SellerDebts
+from marketplace.sellers.freezes import Freezes
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.services import Services
@@ -66,6 +74,7 @@ from payments.database import engine
 from payments.debts import Debts
 from payments.dispute_absorption import DisputeAbsorption
 from payments.disputes import Disputes
+from payments.event_catch_up import EventCatchUp
 from payments.events import Clock
 from payments.fraud_warnings import FraudWarnings
 from payments.inbox import Inbox
@@ -76,11 +85,15 @@ from payments.refunds import Refunds
 from payments.stripe_cards import StripeCards
 from payments.stripe_client import StripeApi
 from payments.stripe_disputes import StripeDisputes
+from payments.stripe_events import StripeEvents
 from payments.stripe_gateway import StripePaymentGateway
 from payments.stripe_tracking import StripeTracking
 from payments.stripe_transfers import StripeTransfers
 from payments.tracking import Tracking
 from payments.transfers import Transfers
+
+EVENTS_KEPT_DAYS = 90
+"""Ignored events are forgotten after that."""
 
 
 def wall_clock() -> datetime:
@@ -135,7 +148,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     late_money = LateMoney()
     announce = functools.partial(react, give_back=late_money.give_back)
     payments = Payments(gateway, operations, announce, clock)
-    inbox = Inbox(payments, live=settings.live, clock=clock)
+    inbox = Inbox(payments, live=settings.live, clock=clock, announce=inbox_news.tell_given_up)
     inbox.register("v2.core.account", accounts.take_notices)
     payouts = Payouts(StripePayouts(stripe), seller_payouts.react, clock)
     inbox.register("payout.", payouts.take_notices)
@@ -173,6 +186,8 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         payouts=payouts,
         catalog=catalog,
         fees=schedules,
+        fee_drafts=Drafts(schedules),
+        fee_replays=Replays(schedules),
         fee_review=FeeReview(),
         orders=Orders(pricing),
         changes=Changes(payments, pricing),
@@ -192,6 +207,9 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         transfers=transfers,
         debts=SellerDebts(Debts(react), transfers, approvals),
         approvals=approvals,
+        freezes=Freezes(PayoutHolds(StripePayoutSchedules(stripe), operations, clock), approvals),
+        operation_desk=OperationDesk(operations),
+        event_catch_up=EventCatchUp(StripeEvents(stripe), inbox, inbox_news.tell_missed, clock),
         stripe_disputes=disputes,
         disputes=DisputeCases(disputes),
         fraud_warnings=warnings,
@@ -296,7 +314,35 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             limit=check.SHOWN,
         ),
         Sweep(name="debts", run_once=services.debts.net_due, every_seconds=60, limit=50),
+        Sweep(name="fee_replays", run_once=services.fee_replays.run_once, every_seconds=2, limit=1),
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
+        Sweep(
+            name="missed_events",
+            run_once=services.event_catch_up.catch_up,
+            every_seconds=30,
+            limit=100,
+        ),
+        Sweep(name="event_feeds", run_once=follow_accounts, every_seconds=300, limit=1000),
+        Sweep(
+            name="silence",
+            run_once=inbox_news.watch_silence,
+            every_seconds=900,
+            limit=1,
+        ),
+        Sweep(
+            name="old_events",
+            run_once=functools.partial(inbox_news.prune, kept_days=EVENTS_KEPT_DAYS),
+            every_seconds=600,
+            limit=1000,
+        ),
+        Sweep(
+            name="stuck_operations",
+            run_once=services.operation_desk.watch,
+            every_seconds=900,
+            limit=1,
+        ),
+        Sweep(name="switches", run_once=switches.end_expired, every_seconds=60, limit=100),
+        Sweep(name="payout_holds", run_once=services.freezes.hold_due, every_seconds=60, limit=20),
         Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
         Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),
     )

@@ -7,6 +7,8 @@ from connect.payouts import Payouts
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
+from marketplace.fees.drafts import Drafts
+from marketplace.fees.replays import Replays
 from marketplace.fees.schedules import Schedules
 from marketplace.messages.deliveries import Deliveries
 from marketplace.messages.endpoints import WebhookEndpoints
@@ -29,13 +31,16 @@ from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
 from marketplace.oversight.approvals import Approvals
+from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.people.people import People
 from marketplace.sellers.debts import SellerDebts
+from marketplace.sellers.freezes import Freezes
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.settings import Settings
 from payments.cards import Cards
 from payments.disputes import Disputes
+from payments.event_catch_up import EventCatchUp
 from payments.events import Clock
 from payments.fraud_warnings import FraudWarnings
 from payments.gateway import PaymentGateway
@@ -59,6 +64,8 @@ class Services:
     payouts: Payouts
     catalog: Catalog
     fees: Schedules
+    fee_drafts: Drafts
+    fee_replays: Replays
     fee_review: FeeReview
     orders: Orders
     changes: Changes
@@ -78,6 +85,9 @@ class Services:
     transfers: Transfers
     debts: SellerDebts
     approvals: Approvals
+    freezes: Freezes
+    operation_desk: OperationDesk
+    event_catch_up: EventCatchUp
     stripe_disputes: Disputes
     disputes: DisputeCases
     fraud_warnings: FraudWarnings

@@ -1,15 +1,14 @@
-"""Fees, their schedules and the ledger over HTTP, for admins."""
+"""Fees and the ledger over HTTP, for admins."""
 
 from datetime import UTC, date, datetime, time
 from typing import Annotated
 
-from litestar import get, post
+from litestar import get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromQuery, JSONBody, QueryParameter
+from litestar.params import FromQuery, QueryParameter
 
 from marketplace.api.policies import admin
-from marketplace.api.principal import Principal
 from marketplace.api.schemas.fees import (
     BalanceAnswer,
     BalanceList,
@@ -19,9 +18,6 @@ from marketplace.api.schemas.fees import (
     FeeSummaryList,
     PostingAnswer,
     PostingList,
-    ScheduleAnswer,
-    ScheduleDraft,
-    ScheduleList,
 )
 from marketplace.books import ledger_review
 from marketplace.books.fee_review import FeeFilter, GroupBy
@@ -68,30 +64,6 @@ async def summarize_fees(
     )
 
 
-@get("/v1/admin/fee-schedules", **admin("fees:read"), summary="Fee schedules")
-async def list_fee_schedules(
-    services: NamedDependency[Services], page: NamedDependency[PageRequest]
-) -> ScheduleList:
-    """Every version ever in force, the newest first."""
-    found = await services.fees.list(page)
-    return ScheduleList(
-        data=[ScheduleAnswer.of(schedule) for schedule in found.data], has_more=found.has_more
-    )
-
-
-@post("/v1/admin/fee-schedules", **admin("admin:write"), summary="Publish fee rules")
-async def publish_fee_schedule(
-    data: JSONBody[ScheduleDraft],
-    services: NamedDependency[Services],
-    principal: NamedDependency[Principal],
-) -> ScheduleAnswer:
-    """In force at once, for orders placed from now on; earlier orders keep the rules they were made under."""
-    schedule = await services.fees.publish(
-        data.rules, actor=principal.account_id, reason=data.reason, now=services.clock()
-    )
-    return ScheduleAnswer.of(schedule)
-
-
 @get("/v1/admin/ledger", **admin("admin:read"), summary="The ledger")
 async def list_postings(
     page: NamedDependency[PageRequest], order_id: _Word = None, account: _Word = None
@@ -127,8 +99,6 @@ def _midnight(day: date | None) -> datetime | None:
 ROUTES: list[HTTPRouteHandler] = [
     list_fees,
     summarize_fees,
-    list_fee_schedules,
-    publish_fee_schedule,
     list_postings,
     list_balances,
 ]

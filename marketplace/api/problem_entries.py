@@ -3,10 +3,12 @@
 from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
 from marketplace.books import errors as books
 from marketplace.catalog import errors as catalog
-from marketplace.fees import schedule, schedules
+from marketplace.fees import errors as fees
+from marketplace.fees import schedule
 from marketplace.messages import errors as messages
 from marketplace.orders import errors as orders
 from marketplace.oversight import approval_errors as approvals
+from marketplace.oversight import errors as oversight
 from marketplace.people import errors as people
 from marketplace.sellers import errors as sellers
 
@@ -348,12 +350,95 @@ FEES: Table = {
         422,
         "fee_schedule_malformed",
         "These rules cannot price every order",
-        ("why", "rule_id"),
+        ("path", "why", "rule_id", "problems"),
+        "{path}: {why}",
     ),
-    schedules.FeeScheduleNotFound: Answer(
+    fees.FeeScheduleNotFound: Answer(
         404, "fee_schedule_not_found", "There is no such fee schedule"
     ),
-    schedules.NoFeeSchedule: Answer(
+    fees.FeeScheduleKept: Answer(
+        409,
+        "fee_schedule_kept",
+        "This version cannot be retired",
+        ("schedule_id", "why"),
+    ),
+    fees.DraftNotFound: Answer(404, "fee_draft_not_found", "There is no such draft"),
+    fees.DraftStepRefused: Answer(
+        409,
+        "fee_draft_step_refused",
+        "Where the draft stands does not allow this",
+        ("draft_id", "state", "step"),
+    ),
+    fees.DraftChanged: Answer(
+        409,
+        "fee_draft_changed",
+        "The draft was edited after it was read",
+        ("draft_id", "revision"),
+    ),
+    fees.OwnFeeScheduleDecision: Answer(
+        403,
+        "own_fee_schedule_decision",
+        "Another admin approves what you submitted or edited",
+        ("draft_id",),
+    ),
+    fees.ReplayRefused: Answer(
+        422, "fee_replay_refused", "This cannot be replayed", ("path", "why"), "{path}: {why}"
+    ),
+    fees.ReplayNotFound: Answer(404, "fee_replay_not_found", "There is no such replay"),
+    fees.ReplayStepRefused: Answer(
+        409, "fee_replay_step_refused", "The replay is over", ("replay_id", "state")
+    ),
+    fees.FeeCreditNotFound: Answer(404, "fee_credit_not_found", "There is no such credit"),
+    fees.FeeCreditRefused: Answer(
+        422, "fee_credit_refused", "This credit could not be used", ("path", "why"), "{path}: {why}"
+    ),
+    fees.NoFeeSchedule: Answer(
         503, "no_fee_schedule", "No fee schedule is in force", retry_after_seconds=60
+    ),
+}
+
+OVERSIGHT: Table = {
+    oversight.EventNotFound: Answer(404, "event_not_found", "There is no such event"),
+    oversight.RangeRefused: Answer(
+        422, "range_refused", "The range ends before it begins", ("begins", "ends")
+    ),
+    oversight.FilterRequired: Answer(
+        422, "filter_required", "Say which ones: give a filter", ("fields",)
+    ),
+    oversight.OperationNotFound: Answer(404, "operation_not_found", "There is no such operation"),
+    oversight.OperationConcluded: Answer(
+        409,
+        "operation_concluded",
+        "Its outcome is known: a new try is a new operation",
+        ("operation_id", "state"),
+    ),
+    oversight.OperationBusy: Answer(
+        409,
+        "operation_busy",
+        "Stripe is being asked about it at this moment",
+        ("operation_id",),
+        retry_after_seconds=5,
+    ),
+    oversight.SwitchNotFound: Answer(
+        404, "switch_not_found", "There is no such switch, or it has ended"
+    ),
+    oversight.SwitchRefused: Answer(
+        422, "switch_refused", "This would switch nothing off", ("field", "why")
+    ),
+    oversight.SwitchOffAlready: Answer(
+        409, "switched_off_already", "The same is switched off already", ("switch_id",)
+    ),
+    oversight.SwitchedOff: Answer(
+        503,
+        "switched_off",
+        "This is switched off for now: nothing was done",
+        ("operation", "scope", "reason", "until"),
+        "{reason}",
+    ),
+    oversight.FrozenAlready: Answer(
+        409, "seller_frozen_already", "The seller's money stands still already", ("seller_id",)
+    ),
+    oversight.NotFrozen: Answer(
+        409, "seller_not_frozen", "The seller's money does not stand still", ("seller_id",)
     ),
 }

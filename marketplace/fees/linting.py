@@ -1,7 +1,8 @@
 """What a schedule says without meaning to: rules that never match, overlaps, edits that silently widen. Pure.
 
-Gaps cannot exist: the last rule matches everything. Each finding names its rules and shows an order of one
-line that proves it; the answers are exact, because conditions are sets and ranges (regions.py).
+Gaps cannot exist: the last rule matches everything (and may be left with nothing). Each finding names its
+rules and shows an order of one line that proves it; the answers are exact, because conditions are sets and
+ranges (regions.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ def lint(rules: Sequence[FeeRule], in_effect: Span = ANY_TIME) -> list[Finding]:
     """What is the matter with rules that are in effect for a span of time; the worst first."""
     regions = _regions(rules, in_effect)
     found: list[Finding] = []
-    for position, rule in enumerate(rules):
+    for position, rule in enumerate(rules[:-1]):
         found += _decided(rule.id, _never_matches(rules, regions, position))
     dead = {finding.rule_id for finding in found if finding.what == "never_matches"}
     for position, rule in enumerate(rules[:-1]):

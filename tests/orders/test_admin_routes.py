@@ -1,12 +1,10 @@
 """Fees, orders and the ledger over HTTP, as admins read them, and as nobody else does."""
 
-from typing import Any
 
 import pytest
 
-from payments.ids import new_id
-from tests.api.harness import client_of, everything_stored
-from tests.orders.market import Deal, Market, created, paid, shown, wanting
+from tests.api.harness import client_of
+from tests.orders.market import Deal, Market, paid, shown
 
 
 async def test_an_admin_reviews_fees_orders_and_the_ledger(market: Market) -> None:
@@ -51,48 +49,6 @@ async def test_an_admin_reviews_fees_orders_and_the_ledger(market: Market) -> No
     }
     balances = await shown(market.admin, "/v1/admin/ledger/balances", limit=100)
     assert sum(each["amount"] for each in balances["data"]) == 0
-
-
-async def test_an_admin_publishes_rules_for_new_orders(market: Market) -> None:
-    deal = await market.deal()
-    rules = [{"id": "flat", "basis_points": 0, "fixed": {"eur": 99}}]
-    made = await created(
-        market.admin, "/v1/admin/fee-schedules", {"rules": rules, "reason": "A flat price"}
-    )
-    listed = await shown(market.admin, "/v1/admin/fee-schedules", limit=1)
-    assert (listed["data"][0]["id"], listed["has_more"]) == (made["id"], True)
-    order = await created(
-        deal.buyer, "/v1/orders", wanting((deal.listing_id, 1)), key=new_id("key")
-    )
-    sold = await shown(deal.seller, f"/v1/orders/{order['id']}")
-    assert sold["application_fee"] == 99
-    back = [{"id": "sessions", "basis_points": 1_500}]
-    await created(market.admin, "/v1/admin/fee-schedules", {"rules": back, "reason": "Back again"})
-
-
-@pytest.mark.parametrize(
-    ("rules", "status", "code"),
-    [
-        ([], 400, "invalid_body"),
-        ([{"id": "a", "basis_points": 10_001}], 422, "fee_schedule_malformed"),
-        ([{"id": "a", "basis_points": 12.5}], 400, "invalid_body"),
-        ([{"id": "a", "basis_points": 1, "when": {"moon": "full"}}], 400, "invalid_body"),
-        (
-            [{"id": "a", "basis_points": 1, "when": {"kinds": ["product"]}}],
-            422,
-            "fee_schedule_malformed",
-        ),
-    ],
-)
-async def test_rules_that_cannot_price_every_order_are_refused(
-    market: Market, rules: list[dict[str, Any]], status: int, code: str
-) -> None:
-    before = await everything_stored()
-    answer = await market.admin.post(
-        "/v1/admin/fee-schedules", {"rules": rules, "reason": "A mistake"}
-    )
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert await everything_stored() == before
 
 
 @pytest.mark.parametrize(

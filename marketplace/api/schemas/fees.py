@@ -1,4 +1,4 @@
-"""What admins see of fees and of the ledger, and the rules they publish. Amounts are minor units."""
+"""What admins see of fees and of the ledger. Amounts are minor units."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -8,13 +8,6 @@ from msgspec import Meta
 
 from marketplace.books.fee_review import FeeFigures, FeeSummary, ReviewedFee
 from marketplace.books.ledger_review import AccountBalance, PostingRecord
-from marketplace.fees.schedule import RULES_LIMIT, FeeRule
-from marketplace.fees.schedules import PublishedSchedule
-
-_RULES = [
-    {"id": "sessions", "basis_points": 1500, "when": {"kinds": ["session"]}},
-    {"id": "everything-else", "basis_points": 1000, "fixed": {"eur": 30}},
-]
 
 
 class FeeFiguresAnswer(msgspec.Struct, kw_only=True):
@@ -79,43 +72,6 @@ class FeeSummaryList(msgspec.Struct, kw_only=True):
     has_more: bool
 
 
-class ScheduleDraft(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Rules in the order of their precedence; the last must match everything."""
-
-    rules: Annotated[
-        list[FeeRule],
-        Meta(
-            min_length=1,
-            max_length=RULES_LIMIT,
-            examples=[_RULES],
-        ),
-    ]
-    reason: Annotated[str, Meta(min_length=1, max_length=500, examples=["The price list of 2027"])]
-
-
-class ScheduleAnswer(msgspec.Struct, kw_only=True):
-    """One version of the fee rules. It never changes: orders refer to it."""
-
-    id: Annotated[str, Meta(examples=["fsc_01k9zc3v5m8q2r4t6w8y0abcde"])]
-    version: int
-    rules: Annotated[list[FeeRule], Meta(examples=[_RULES])]
-    effective_from: datetime
-    created_at: datetime
-    created_by: str
-
-    @classmethod
-    def of(cls, schedule: PublishedSchedule) -> "ScheduleAnswer":
-        """As it was published."""
-        return cls(**{**_facts(cls, schedule), "rules": list(schedule.rules)})
-
-
-class ScheduleList(msgspec.Struct, kw_only=True):
-    """Every version, the newest first: that one is in force."""
-
-    data: list[ScheduleAnswer]
-    has_more: bool
-
-
 class PostingAnswer(msgspec.Struct, kw_only=True):
     """An amount that moved from one account to another, once, because of `cause`."""
 
@@ -171,6 +127,6 @@ class BalanceList(msgspec.Struct, kw_only=True):
 
 def _facts(
     answer: type[msgspec.Struct],
-    record: FeeFigures | PublishedSchedule | PostingRecord | AccountBalance,
+    record: FeeFigures | PostingRecord | AccountBalance,
 ) -> dict[str, Any]:
     return {name: getattr(record, name) for name in answer.__struct_fields__}

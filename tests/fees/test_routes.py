@@ -1,0 +1,248 @@
+"""Fee schedules over HTTP: two admins, what they ask, and what they are refused."""
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from marketplace.fees.replays import Replays
+from payments.ids import new_id
+from tests.api.harness import Browser, everything_stored, new_admin
+from tests.orders.market import Market, created, paid, shown, wanting
+
+SCHEDULES = "/v1/admin/fee-schedules"
+DRAFTS = f"{SCHEDULES}/drafts"
+FLAT = [{"id": "flat", "basis_points": 0, "fixed": {"eur": 99}}]
+USUAL = [{"id": "sessions", "basis_points": 1_500}]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def second(market: Market) -> Browser:
+    """Another admin."""
+    return await new_admin(market.app, market.shop.clock, "second@example.com")
+
+
+async def submitted(market: Market, rules: list[dict[str, Any]], **facts: Any) -> dict[str, Any]:
+    draft = await created(market.admin, DRAFTS, {"title": "Prices", "rules": rules, **facts})
+    step = {"revision": draft["revision"], "reason": "Costs rose"}
+    return await created(market.admin, f"{DRAFTS}/{draft['id']}/submission", step)
+
+
+async def put_in_force(
+    market: Market, second: Browser, rules: list[dict[str, Any]]
+) -> dict[str, Any]:
+    draft = await submitted(market, rules)
+    return await created(
+        second, f"{DRAFTS}/{draft['id']}/approval", {"revision": 1, "reason": "Agreed"}
+    )
+
+
+async def test_what_one_admin_writes_another_puts_in_force(market: Market, second: Browser) -> None:
+    deal = await market.deal()
+    draft = await submitted(market, FLAT)
+    assert (draft["state"], draft["submitted_by"]) == ("submitted", market.admin.account["id"])
+    waiting = await shown(second, DRAFTS, in_state="submitted")
+    assert [each["id"] for each in waiting["data"]] == [draft["id"]]
+    approval = f"{DRAFTS}/{draft['id']}/approval"
+    own = await market.admin.post(approval, {"revision": 1, "reason": "Fine with me"})
+    assert (own.status_code, own.json()["code"]) == (403, "own_fee_schedule_decision")
+    version = await created(second, approval, {"revision": 1, "reason": "Agreed"})
+    assert (version["standing"], version["approved_by"]) == ("in_force", second.account["id"])
+    listed = await shown(market.admin, SCHEDULES)
+    assert [each["standing"] for each in listed["data"]] == ["in_force", "superseded"]
+    order = await created(
+        deal.buyer, "/v1/orders", wanting((deal.listing_id, 1)), key=new_id("key")
+    )
+    sold = await shown(deal.seller, f"/v1/orders/{order['id']}")
+    assert sold["application_fee"] == 99
+    retired = await created(
+        second, f"{SCHEDULES}/{version['id']}/retirement", {"reason": "Back to what it was"}
+    )
+    assert (retired["standing"], retired["retired_because"]) == ("retired", "Back to what it was")
+    again = await second.post(f"{SCHEDULES}/{version['id']}/retirement", {"reason": "Again"})
+    assert (again.status_code, again.json()["why"]) == (409, "retired")
+
+
+async def test_a_draft_is_edited_refused_withdrawn_and_discarded(
+    market: Market, second: Browser
+) -> None:
+    draft = await submitted(market, FLAT)
+    path = f"{DRAFTS}/{draft['id']}"
+    refused = await created(second, f"{path}/refusal", {"revision": 1, "reason": "Too cheap"})
+    assert (refused["state"], refused["decision_reason"]) == ("refused", "Too cheap")
+    edited = await market.admin.patch(path, {"revision": 1, "rules": USUAL})
+    assert (edited.json()["revision"], edited.json()["state"]) == (2, "draft")
+    assert edited.json()["title"] == "Prices"
+    stale = await market.admin.patch(path, {"revision": 1, "title": "Other"})
+    assert (stale.status_code, stale.json()["revision"]) == (409, 2)
+    step = {"revision": 2, "reason": "Once more"}
+    await created(market.admin, f"{path}/submission", step)
+    await created(market.admin, f"{path}/withdrawal", step)
+    gone = await market.admin.http.delete(path, params={"revision": 2})
+    assert (gone.status_code, gone.json()["state"]) == (200, "discarded")
+    late = await market.admin.post(f"{path}/submission", step)
+    assert (late.status_code, late.json()["code"]) == (409, "fee_draft_step_refused")
+    assert (await shown(market.admin, path))["state"] == "discarded"
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "where"),
+    [
+        ({"rules": []}, 400, None),
+        ({"rules": [{"id": "a", "basis_points": 12.5}]}, 400, None),
+        ({"rules": [{"id": "a", "basis_points": 1, "when": {"moon": "full"}}]}, 400, None),
+        ({"rules": [{"id": "a", "basis_points": 1, "moon": 1}]}, 400, None),
+        ({"effective_from": "2027-01-01T00:00:00"}, 400, None),
+        (
+            {"rules": [{"id": "a", "basis_points": 10_001}]},
+            422,
+            ("rules[0].basis_points", "basis_points_outside"),
+        ),
+        (
+            {"rules": [{"id": "a", "basis_points": 1, "when": {"kinds": ["product"]}}]},
+            422,
+            ("rules[0].when", "no_catch_all"),
+        ),
+        (
+            {"rules": [{"id": "a", "basis_points": 1, "cap": {"xxx": 5}}]},
+            422,
+            ("rules[0].cap.xxx", "currency_unknown"),
+        ),
+        ({"effective_from": "2020-01-01T00:00:00Z"}, 422, ("effective_from", "in_the_past")),
+    ],
+)
+async def test_a_draft_that_cannot_be_is_told_where_and_why(
+    market: Market, facts: dict[str, Any], status: int, where: tuple[str, str] | None
+) -> None:
+    before = await everything_stored()
+    answer = await market.admin.post(DRAFTS, {"title": "Prices", "rules": USUAL, **facts})
+    assert answer.status_code == status, answer.text
+    if where is None:
+        assert answer.json()["code"] == "invalid_body"
+    else:
+        assert answer.json()["code"] == "fee_schedule_malformed"
+        assert (answer.json()["path"], answer.json()["why"]) == where
+        assert answer.json()["problems"][0]["path"] == where[0]
+    assert await everything_stored() == before
+
+
+async def test_a_draft_is_linted(market: Market) -> None:
+    rules = [{"id": "yoga", "basis_points": 0, "when": {"categories": ["yoga"]}}, *USUAL]
+    draft = await created(market.admin, DRAFTS, {"title": "Free yoga", "rules": rules})
+    findings = (await shown(market.admin, f"{DRAFTS}/{draft['id']}/findings"))["data"]
+    # Everything else's orders fall to `sessions` now, which has no conditions any more.
+    assert {(each["what"], each["rule_id"], each["silent"]) for each in findings} >= {
+        ("narrowed", "sessions", False),
+        ("widened", "sessions", False),
+    }
+    assert all(each["example"]["currency"] for each in findings)
+    current = (await shown(market.admin, SCHEDULES))["data"][-1]
+    assert (await shown(market.admin, f"{SCHEDULES}/{current['id']}/findings"))["data"] == []
+
+
+async def test_the_fee_of_any_cart_is_explained(market: Market) -> None:
+    cart = {
+        "seller_id": "sel_any",
+        "currency": "eur",
+        "lines": [
+            {"category": "yoga", "kind": "product", "unit_amount": 3_000, "quantity": 2},
+            {"category": "coaching", "kind": "session", "unit_amount": 6_000},
+        ],
+    }
+    answer = await market.admin.post(f"{SCHEDULES}/explanation", cart)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert [line["rule_id"] for line in told["lines"]] == ["everything-else", "sessions"]
+    assert told["lines"][0]["tried"][0]["misses"] == [
+        {"condition": "kind", "wanted": "session", "found": "product"}
+    ]
+    assert (told["fee"]["fee"], told["fee"]["seller_amount"]) == (630 + 900, 12_000 - 1_530)
+    draft = await created(market.admin, DRAFTS, {"title": "Flat", "rules": FLAT})
+    under_draft = await market.admin.post(
+        f"{SCHEDULES}/explanation", {**cart, "draft_id": draft["id"], "credit": 50}
+    )
+    assert under_draft.json()["fee"]["fee"] == 49
+    version = (await shown(market.admin, SCHEDULES))["data"][-1]
+    under_version = await market.admin.post(
+        f"{SCHEDULES}/explanation", {**cart, "schedule_id": version["id"]}
+    )
+    assert under_version.json()["fee"]["schedule_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"currency": "xxx"}, 422, "currency_unknown"),
+        ({"currency": "isk"}, 422, "amount_invalid"),
+        ({"lines": []}, 400, "invalid_body"),
+        ({"schedule_id": "fsc_unknown"}, 404, "fee_schedule_not_found"),
+        ({"draft_id": "fsd_unknown"}, 404, "fee_draft_not_found"),
+        ({"at": "1999-01-01T00:00:00Z"}, 404, "fee_schedule_not_found"),
+        ({"coupon": "x"}, 400, "invalid_body"),
+    ],
+)
+async def test_a_cart_that_cannot_be_is_refused(
+    market: Market, changes: dict[str, Any], status: int, code: str
+) -> None:
+    line = {"category": "yoga", "kind": "product", "unit_amount": 3_050}
+    cart = {"seller_id": "sel_any", "currency": "eur", "lines": [line], **changes}
+    answer = await market.admin.post(f"{SCHEDULES}/explanation", cart)
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+
+
+async def test_the_fee_of_any_order_is_explained(market: Market) -> None:
+    deal = await market.deal()
+    told = await shown(market.admin, f"/v1/admin/orders/{deal.order_id}/fee")
+    assert (told["agrees"], told["fee"]["fee"]) == (True, 530)
+    (line,) = told["lines"]
+    assert [(tried["rule_id"], tried["matched"]) for tried in line["tried"]] == [
+        ("sessions", False),
+        ("everything-else", True),
+    ]
+
+
+async def test_a_replay_is_asked_for_shown_and_stopped(market: Market) -> None:
+    deal = await paid(market)
+    draft = await created(market.admin, DRAFTS, {"title": "Flat", "rules": FLAT})
+    asked = await market.admin.post(f"{SCHEDULES}/replays", {"draft_id": draft["id"]})
+    assert (asked.status_code, asked.json()["state"]) == (202, "waiting")
+    path = f"{SCHEDULES}/replays/{asked.json()['id']}"
+    replays = Replays(market.shop.schedules)
+    while await replays.run_once(market.shop.clock(), 1):
+        pass
+    done = await shown(market.admin, path)
+    assert done["state"] == "done"
+    assert done["orders_done"] == done["orders_total"] >= 1
+    sellers = await shown(market.admin, f"{path}/figures", by="seller")
+    (mine,) = [each for each in sellers["data"] if each["key"] == deal.seller_id]
+    assert (mine["orders"], mine["amount"]) == (1, 5_000)
+    assert (mine["fee_before"], mine["fee_after"], mine["difference"]) == (750, 99, 99 - 750)
+    over = await market.admin.post(f"{path}/cancellation")
+    assert (over.status_code, over.json()["state"]) == (409, "done")
+    other = await market.admin.post(f"{SCHEDULES}/replays", {"draft_id": draft["id"]})
+    stopped = await market.admin.post(f"{SCHEDULES}/replays/{other.json()['id']}/cancellation")
+    assert stopped.json()["state"] == "canceled"
+    listed = await shown(market.admin, f"{SCHEDULES}/replays")
+    assert [each["state"] for each in listed["data"]] == ["canceled", "done"]
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({}, "draft_id"),
+        ({"draft_id": "fsd_1", "schedule_id": "fsc_1"}, "draft_id"),
+        (
+            {
+                "draft_id": "fsd_1",
+                "since": "2026-02-01T00:00:00Z",
+                "until": "2026-01-01T00:00:00Z",
+            },
+            "until",
+        ),
+    ],
+)
+async def test_what_cannot_be_replayed_is_refused(
+    market: Market, body: dict[str, Any], where: str
+) -> None:
+    answer = await market.admin.post(f"{SCHEDULES}/replays", body)
+    assert (answer.status_code, answer.json()["path"]) == (422, where)
