@@ -19,11 +19,11 @@ def news_of(before: AccountState | None, after: AccountState) -> Kind | None:
         return None if before in _READY else "account_ready"
     if before in (None, after):
         return None
+    if before in _READY:
+        return "account_restricted"
     if after is AccountState.INCOMPLETE:
         return "onboarding_needed"
-    if after is AccountState.PENDING_REVIEW and before not in _READY:
-        return None
-    return "account_restricted"
+    return None if after is AccountState.PENDING_REVIEW else "account_restricted"
 
 
 async def react(event: AccountChanged) -> None:
@@ -37,7 +37,8 @@ async def react(event: AccountChanged) -> None:
         "missing": event.missing,
         "deadline_at": event.deadline,
     }
-    cause = f"account:{event.account_id}:{event.after}:{event.occurred_at.isoformat()}"
+    change = f"{event.before}:{event.after}:{event.occurred_at.isoformat()}"
+    cause = f"account:{event.account_id}:{change}"
     kind = news_of(event.before, event.after)
     if kind is not None:
         await outbox.tell_seller(

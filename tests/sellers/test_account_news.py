@@ -207,7 +207,7 @@ def test_every_pair_of_states_is_news_or_is_not() -> None:
         for after in AccountState:
             kind = news_of(before, after)
             if before in ready and after not in ready:
-                assert kind in ("account_restricted", "onboarding_needed")
+                assert kind == "account_restricted"
             if before is after and after is not AccountState.READY_WITH_DEADLINE:
                 assert kind is None
             if before not in ready and after is AccountState.READY:
