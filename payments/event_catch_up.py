@@ -121,7 +121,8 @@ class EventCatchUp:
         wanted = {
             event.id: event
             for event in page.events
-            if feed.since <= event.happened_at < until and self._inbox.has_use_for(door, event.type)
+            if _first(feed) <= event.happened_at < until
+            and self._inbox.has_use_for(door, event.type)
         }
         read = [_delivery(door, event, now) for event in wanted.values()]
         deliveries = [delivery for delivery in read if delivery is not None]
@@ -155,7 +156,12 @@ def _door(feed: Feed) -> Door:
 
 def _reached(feed: Feed, page: EventPage) -> bool:
     """Whether a list that cannot be asked from a time on is behind the window's beginning."""
-    return bool(page.events) and page.events[-1].happened_at < feed.since
+    return bool(page.events) and page.events[-1].happened_at < _first(feed)
+
+
+def _first(feed: Feed) -> datetime:
+    """The first moment of the window: Stripe's moments are whole seconds."""
+    return feed.since.replace(microsecond=0)
 
 
 def _delivery(door: Door, event: ListedEvent, now: datetime) -> Delivery | None:

@@ -8,13 +8,27 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
+from litestar.response import Stream
 from msgspec import Meta
 
+from marketplace.api.moments import aware
 from marketplace.api.policies import admin
-from marketplace.oversight.audit import AuditFilter, AuditRecord, entries
+from marketplace.oversight import audit_csv
+from marketplace.oversight.audit import AuditFilter, AuditRecord, entries, every_entry
 from marketplace.paging import PageRequest
 
-_Filter = Annotated[str | None, QueryParameter(max_length=60)]
+_Filter = Annotated[str | None, QueryParameter(max_length=80)]
+_Action = Annotated[
+    str | None, QueryParameter(max_length=60, description="May end in `*`: `seller.*`.")
+]
+_Reason = Annotated[
+    str | None, QueryParameter(min_length=2, max_length=200, description="Words of the reason.")
+]
+_Since = Annotated[
+    datetime | None,
+    QueryParameter(name="from", description="RFC 3339; UTC where it does not say."),
+]
+_Until = Annotated[datetime | None, QueryParameter(name="to", description="Before this moment.")]
 
 
 class AuditEntryAnswer(msgspec.Struct, kw_only=True):
@@ -47,14 +61,59 @@ class AuditEntryList(msgspec.Struct, kw_only=True):
 async def list_audit_entries(
     page: NamedDependency[PageRequest],
     actor: _Filter = None,
-    action: _Filter = None,
+    action: _Action = None,
     subject: _Filter = None,
+    request_id: _Filter = None,
+    since: _Since = None,
+    until: _Until = None,
+    reason: _Reason = None,
 ) -> AuditEntryList:
     """Who decided what, newest first; nothing in it can be changed or removed."""
-    found = await entries(AuditFilter(actor=actor, action=action, subject=subject), page)
+    wanted = _wanted(actor, action, subject, request_id, since, until, reason)
+    found = await entries(wanted, page)
     return AuditEntryList(
         data=[AuditEntryAnswer.of(entry) for entry in found.data], has_more=found.has_more
     )
 
 
-ROUTES: list[HTTPRouteHandler] = [list_audit_entries]
+@get("/v1/admin/audit/csv", **admin("admin:read"), include_in_schema=False)
+async def download_audit(
+    actor: _Filter = None,
+    action: _Action = None,
+    subject: _Filter = None,
+    request_id: _Filter = None,
+    since: _Since = None,
+    until: _Until = None,
+    reason: _Reason = None,
+) -> Stream:
+    """The same entries as a CSV file, sent while they are read."""
+    wanted = _wanted(actor, action, subject, request_id, since, until, reason)
+    wanted.arguments()  # refused before the first line is sent
+    return Stream(
+        audit_csv.lines(every_entry(wanted)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="audit.csv"'},
+    )
+
+
+def _wanted(
+    actor: str | None,
+    action: str | None,
+    subject: str | None,
+    request_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    reason: str | None,
+) -> AuditFilter:
+    return AuditFilter(
+        actor=actor,
+        action=action,
+        subject=subject,
+        request_id=request_id,
+        since=aware(since),
+        until=aware(until),
+        reason=reason,
+    )
+
+
+ROUTES: list[HTTPRouteHandler] = [list_audit_entries, download_audit]

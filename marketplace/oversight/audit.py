@@ -1,17 +1,29 @@
 """The audit log: who decided what about which object, why, and in which request. Append-only."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import msgspec
 
+from marketplace.oversight.errors import RangeRefused
 from marketplace.oversight.request_id import REQUEST_ID
 from marketplace.paging import Page, PageRequest
 from payments.database import execute, require_transaction, rows
 from payments.ids import new_id
+
+_PIECE: Final = 1000
+_FITS: Final = (
+    "($1::text IS NULL OR actor = $1) "
+    "AND ($2::text IS NULL OR action = $2 "
+    "  OR (right($2, 1) = '*' AND starts_with(action, rtrim($2, '*')))) "
+    "AND ($3::text IS NULL OR subject = $3) AND ($4::text IS NULL OR request_id = $4) "
+    "AND ($5::timestamptz IS NULL OR occurred_at >= $5) "
+    "AND ($6::timestamptz IS NULL OR occurred_at < $6) "
+    "AND ($7::text IS NULL OR position(lower($7) IN lower(reason)) > 0)"
+)
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,11 +41,32 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries to list; None leaves a field open."""
+    """Which entries to list; None leaves a field open.
+
+    `action` may end in `*`; `reason` is found anywhere in why it was done, in any case of letters.
+    """
 
     actor: str | None = None
     action: str | None = None
     subject: str | None = None
+    request_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str | None = None
+
+    def arguments(self) -> tuple[Any, ...]:
+        """As `_FITS` numbers them. Raises RangeRefused."""
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise RangeRefused(self.since, self.until)
+        return (
+            self.actor,
+            self.action,
+            self.subject,
+            self.request_id,
+            self.since,
+            self.until,
+            self.reason,
+        )
 
 
 async def record(
@@ -70,22 +103,32 @@ async def record(
 
 
 async def entries(filtered: AuditFilter, page: PageRequest) -> Page[AuditRecord]:
-    """The log's entries, newest first."""
+    """The log's entries, newest first. Raises RangeRefused."""
+    found = await _read(filtered, page.starting_after, page.fetched)
+    return Page.cut(found, page)
+
+
+async def every_entry(filtered: AuditFilter) -> AsyncIterator[AuditRecord]:
+    """All of them, newest first, however many: read in pieces, each a statement of its own."""
+    last: str | None = None
+    while True:
+        found = await _read(filtered, last, _PIECE)
+        for entry in found:
+            yield entry
+        if len(found) < _PIECE:
+            return
+        last = found[-1].id
+
+
+async def _read(filtered: AuditFilter, after: str | None, limit: int) -> list[AuditRecord]:
     found = await rows(
-        """
-        SELECT id, actor, action, subject, before, after, reason, request_id, occurred_at
-        FROM audit_log
-        WHERE ($1::text IS NULL OR actor = $1) AND ($2::text IS NULL OR action = $2)
-          AND ($3::text IS NULL OR subject = $3) AND ($4::text IS NULL OR id < $4)
-        ORDER BY id DESC LIMIT $5
-        """,
-        filtered.actor,
-        filtered.action,
-        filtered.subject,
-        page.starting_after,
-        page.fetched,
+        f"SELECT {', '.join(AuditRecord.__struct_fields__)} FROM audit_log WHERE {_FITS} "
+        "AND ($8::text IS NULL OR id < $8) ORDER BY id DESC LIMIT $9",
+        *filtered.arguments(),
+        after,
+        limit,
     )
-    return Page.cut([_record(each) for each in found], page)
+    return [_record(each) for each in found]
 
 
 def _written(facts: Mapping[str, Any] | None) -> str | None:
