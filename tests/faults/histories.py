@@ -40,6 +40,7 @@ STRIPE_PATHS = (
     "*",
 )
 PAUSES_SECONDS = (1, 3, 20, 35, 70, 400, 25 * 3600)
+LAST_PAUSE_SECONDS = 30 * 3600
 _PAUSE_WEIGHTS = (20, 20, 10, 20, 10, 5, 1)
 
 
@@ -71,7 +72,8 @@ class History:
             if self.chance.random() < 0.25:
                 await self._time_passes()
         await self.town.stripe("DELETE", "/_sandbox/faults")
-        await self.town.passes(seconds=120)
+        # Long enough for whatever nobody told us of to be read again.
+        await self.town.passes(seconds=LAST_PAUSE_SECONDS)
         await at_rest(self.town)
         await self._require_stock()
 

@@ -8,12 +8,10 @@ import pytest_asyncio
 from tests.faults.histories import History
 from tests.stories.town import Person, Town
 
-# Seed 4 once ended with a Dashboard refund whose event was lost and which nothing reads again: the sweep over
-# settled payments does not know of it. Until Stripe's event list is read against the inbox, which finds it,
-# these run with the other long ones.
-pytestmark = pytest.mark.soak
-
 ROUNDS = 35
+# In seed 4 a refund is made in Stripe's Dashboard and its event is lost: only reading settled payments again
+# finds it.
+SEEDS = (1, 4, 7)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -21,7 +19,7 @@ async def buyers(quiet_town: Town) -> AsyncIterator[tuple[Person, ...]]:
     yield await quiet_town.arrives("first"), await quiet_town.arrives("second")
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_a_history_ends_in_order(
     quiet_town: Town, admin: Person, coach: Person, buyers: tuple[Person, ...], seed: int
 ) -> None:

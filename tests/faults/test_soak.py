@@ -16,7 +16,7 @@ from tests.stories.town import Person, Town
 
 pytestmark = pytest.mark.soak
 
-HISTORIES = 300
+HISTORIES = 200
 KILLS = 30
 REST_SECONDS = 180
 """A lease is half a minute, a forgotten request a minute, and pauses between tries grow."""
