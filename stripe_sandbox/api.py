@@ -15,6 +15,7 @@ from .authentication import (
     require_secret,
     require_version,
 )
+from .balances import insufficient
 from .errors import Json, StripeError
 from .expansion import expanded
 from .faults import Fault
@@ -203,6 +204,9 @@ async def _execute(sandbox: Sandbox, admitted: Admitted) -> Outcome:
         await asyncio.sleep(admitted.fault.seconds)
     if fault == "error_500":
         return _failed(admitted)
+    if fault == "balance_insufficient":
+        short = insufficient("Insufficient funds in the Stripe account for this request.")
+        return _failure(short, admitted.request, admitted.request_id)
     outcome = _run(sandbox, admitted)
     if fault == "error_500_after" and not admitted.v2:
         return _failed(admitted)

@@ -1,7 +1,8 @@
 """What can be made to go wrong, and how often.
 
 Requests: `lost_before` (connection cut, nothing executed), `lost_after` (executed and kept,
-connection cut without an answer), `error_500` (a 500 kept without executing), `error_500_after`
+connection cut without an answer), `balance_insufficient` (a 400 kept without executing: the account
+has no money for this), `error_500` (a 500 kept without executing), `error_500_after`
 (executed, a 500 kept and answered), `rate_limit` and `lock_timeout` (429), `in_use` (409), `slow`
 (waits `seconds`, then executes), `garbage` (executed, answered 200 with something that is not
 JSON). Deliveries: `duplicate` (`copies` more), `reorder` (after the next event of the
@@ -17,6 +18,7 @@ import msgspec
 REQUEST_FAULTS = (
     "lost_before",
     "lost_after",
+    "balance_insufficient",
     "error_500",
     "error_500_after",
     "rate_limit",

@@ -55,6 +55,19 @@ async def test_a_stored_500_replays(stripe: httpx.AsyncClient, fault: str, made:
     assert await count_intents(stripe) == made
 
 
+async def test_a_definite_no_for_want_of_money_is_kept_under_the_key(
+    stripe: httpx.AsyncClient,
+) -> None:
+    made = await count_intents(stripe)
+    await set_fault(stripe, "balance_insufficient")
+    refused, again = await create(stripe), await create(stripe)
+    for answer in (refused, again):
+        code = answer.json()["error"]["code"]
+        assert (answer.status_code, code) == (400, "balance_insufficient")
+    assert again.headers["idempotent-replayed"] == "true"
+    assert await count_intents(stripe) == made
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [
