@@ -29,18 +29,19 @@ th, td { text-align: left; padding: .35rem .5rem .35rem 0; border-bottom: 1px so
   vertical-align: top; }
 th { font-weight: 600; color: #566072; border-bottom-color: #1c2330; }
 td.sum, th.sum { text-align: right; padding-right: 0; padding-left: .75rem; white-space: nowrap; }
-td.id { font: 12px/1.6 ui-monospace, monospace; color: #566072; overflow-wrap: anywhere; }
+.ids { font: 11px/1.5 ui-monospace, monospace; color: #566072; overflow-wrap: anywhere; }
+.ids span { margin-right: 1em; }
 td.day { white-space: nowrap; }
 tr.balance td { font-weight: 600; background: #f6f7fa; }
 thead { display: table-header-group; } tr { break-inside: avoid; }
 footer { margin-top: 2.5rem; color: #566072; font-size: 12px; }
 .scroll { overflow-x: auto; }
-@media (max-width: 40rem) { main { margin: 0; padding: 1.25rem; } td.id { min-width: 9rem; } }
+@media (max-width: 40rem) { main { margin: 0; padding: 1.25rem; } td.day { white-space: normal; } }
 @media print {
   @page { size: A4; margin: 16mm; }
   body { background: #fff; font-size: 10pt; }
   main { box-shadow: none; margin: 0; padding: 0; max-width: none; }
-  .scroll { overflow: visible; } td.id { font-size: 8pt; }
+  .scroll { overflow: visible; } .ids { font-size: 7pt; }
 }
 """
 
@@ -85,7 +86,7 @@ def _opening(one: CurrencyStatement, statement: Statement) -> str:
     unit = escape(one.currency.upper())
     return (
         f'<section>\n<h2>{unit}</h2>\n<div class="scroll"><table>\n<thead><tr><th>Day</th><th>What</th>'
-        f'<th>Order and reference</th><th class="sum">Amount {unit}</th>'
+        f'<th class="sum">Amount {unit}</th>'
         f'<th class="sum">Balance {unit}</th></tr></thead>\n<tbody>\n'
         + _balance_row(statement.month.first, "Opening balance", one.opening, one.currency)
     )
@@ -112,12 +113,13 @@ def _closing(one: CurrencyStatement, held: int, statement: Statement) -> str:
 def _row(movement: Movement, held: int) -> str:
     late = ""
     if movement.occurred_at.date() != movement.recorded_at.date():
-        late = f'<br><span class="quiet">of {_day(movement.occurred_at)}</span>'
-    named = "<br>".join(escape(each) for each in (movement.order_id, movement.reference) if each)
+        late = f' <span class="quiet">of {_day(movement.occurred_at)}</span>'
+    named = " ".join(
+        f"<span>{escape(each)}</span>" for each in (movement.order_id, movement.reference) if each
+    )
     return (
         f'<tr><td class="day">{_day(movement.recorded_at)}</td>'
-        f"<td>{escape(words_for(movement.kind))}{late}</td>"
-        f'<td class="id">{named}</td>'
+        f'<td>{escape(words_for(movement.kind))}{late}<div class="ids">{named}</div></td>'
         f'<td class="sum">{in_decimals(movement.amount, movement.currency)}</td>'
         f'<td class="sum">{in_decimals(held, movement.currency)}</td></tr>\n'
     )
@@ -125,7 +127,7 @@ def _row(movement: Movement, held: int) -> str:
 
 def _balance_row(at: datetime, words: str, amount: int, currency: str) -> str:
     return (
-        f'<tr class="balance"><td class="day">{_day(at)}</td><td colspan="3">{words}</td>'
+        f'<tr class="balance"><td class="day">{_day(at)}</td><td colspan="2">{words}</td>'
         f'<td class="sum">{in_decimals(amount, currency)}</td></tr>\n'
     )
 
