@@ -18,8 +18,8 @@ refunds that are pending, fail, wait for money, are canceled or were made in the
 of connected accounts every midnight and banks that refuse them, balances below zero.
 
 It is honest about what it does not simulate: subscriptions, Checkout Sessions, Radar's rules,
-files (evidence is text only), appeals of lost disputes, payout schedules other than daily, instant
-payouts, the platform's automatic payouts, reserves and collections for connected accounts below
-zero, and v1 account creation are not here. A call to an operation that is not here answers 404
-`unrecognized request URL` as Stripe answers for a path it does not know.
+files (evidence is text only), appeals of lost disputes, payout schedules other than daily and
+manual, instant payouts, the platform's automatic payouts, reserves and collections for connected
+accounts below zero, and v1 account creation are not here. A call to an operation that is not here
+answers 404 `unrecognized request URL` as Stripe answers for a path it does not know.
 """

@@ -1,13 +1,14 @@
 """Payouts: what a connected account has, sent to its bank, and what its bank says.
 
 A connected account is paid out every midnight (UTC) everything that is available in a currency,
-when its payouts capability is active; the money is under way for two days. A payout that fails
-gives the money back, and nothing is paid out automatically until the account has another bank
-account. The platform's own payouts are made by hand only.
+when its payouts capability is active and its schedule daily; the money is under way for two days. A
+payout that fails gives the money back, and nothing is paid out automatically until the account has
+another bank account. The platform's own payouts are made by hand only.
 """
 
 from . import balances, schedule
 from .amounts import require_currency, require_positive, written
+from .balance_settings import paid_out_by_itself
 from .balances import DAY_SECONDS, PLATFORM
 from .banks import bank_account_of, require_bank_account
 from .errors import Json, StripeError, refused
@@ -120,6 +121,8 @@ def _day_turns(world: World, owner: str) -> None:
 def _pay_out_everything(world: World, account: str, kept: Json) -> None:
     due = {c: held for c, held in kept["currencies"].items() if held["available"] > 0}
     if not due:
+        return
+    if not paid_out_by_itself(world.account(account)):
         return
     if not can_be_paid_out(world, account):
         balances.plan_day(world, kept)  # it may be ready tomorrow
