@@ -7,6 +7,7 @@ from marketplace.fees import errors as fees
 from marketplace.fees import schedule
 from marketplace.messages import errors as messages
 from marketplace.orders import errors as orders
+from marketplace.orders import fulfilment_errors as fulfilment
 from marketplace.oversight import approval_errors as approvals
 from marketplace.oversight import errors as oversight
 from marketplace.people import errors as people
@@ -236,59 +237,61 @@ ORDERS: Table = {
     orders.ShippingNotNeeded: Answer(
         422, "shipping_not_needed", "Sessions are not shipped", ("order_id",)
     ),
-    orders.LineUnknown: Answer(
+    fulfilment.LineUnknown: Answer(
         422, "line_unknown", "The order has no such line", ("order_id", "listing_id")
     ),
-    orders.PreparedTooMany: Answer(
+    fulfilment.PreparedTooMany: Answer(
         422,
         "prepared_too_many",
         "Prepare none, or as many as were ordered at most",
         ("listing_id", "quantity", "ordered"),
     ),
-    orders.NothingPrepared: Answer(
+    fulfilment.NothingPrepared: Answer(
         422,
         "nothing_prepared",
         "Nothing is left to capture: cancel the order instead",
         ("order_id",),
     ),
-    orders.PreparationUnderWay: Answer(
+    fulfilment.PreparationUnderWay: Answer(
         409,
         "preparation_under_way",
         "The money is being captured for other lines: an order is captured once",
         ("order_id",),
     ),
-    orders.CancellationUnderWay: Answer(
+    fulfilment.CancellationUnderWay: Answer(
         409,
         "cancellation_under_way",
         "The order is being canceled: the money is on its way back",
         ("order_id",),
     ),
-    orders.ShippedAlready: Answer(
+    fulfilment.ShippedAlready: Answer(
         409,
         "order_shipped",
         "The order is on its way: ask its seller for a refund",
         ("order_id",),
     ),
-    orders.NotPaidFor: Answer(
+    fulfilment.NotPaidFor: Answer(
         409, "not_paid_for", "No captured money is behind this order", ("order_id",)
     ),
-    orders.ParcelRefused: Answer(
+    fulfilment.ParcelRefused: Answer(
         422,
         "parcel_refused",
         "Say who carries the parcel and how to follow it",
         ("field", "limit"),
     ),
-    orders.NotASession: Answer(409, "not_a_session", "Only sessions have a time", ("order_id",)),
-    orders.SessionTimeRefused: Answer(
+    fulfilment.NotASession: Answer(
+        409, "not_a_session", "Only sessions have a time", ("order_id",)
+    ),
+    fulfilment.SessionTimeRefused: Answer(
         422, "session_time_refused", "A session cannot be at this time", ("why", "limit")
     ),
-    orders.SessionNotStarted: Answer(
+    fulfilment.SessionNotStarted: Answer(
         409,
         "session_not_started",
         "Nobody can have missed the session yet",
         ("order_id", "absent_from"),
     ),
-    orders.CompletionTooEarly: Answer(
+    fulfilment.CompletionTooEarly: Answer(
         409,
         "completion_too_early",
         "It is not certain yet that the buyer has what they paid for",

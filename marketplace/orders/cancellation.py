@@ -12,8 +12,9 @@ import msgspec
 
 from marketplace.catalog import stock
 from marketplace.orders import records, steps
-from marketplace.orders.errors import PaidAlready, ShippedAlready
+from marketplace.orders.errors import PaidAlready
 from marketplace.orders.fulfilment import canceling, cancellation_key, is_session, require_party
+from marketplace.orders.fulfilment_errors import ShippedAlready
 from marketplace.orders.order_states import PAID_FOR, after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord

@@ -6,13 +6,14 @@ from typing import Final
 import structlog
 
 from marketplace.orders import records, steps
-from marketplace.orders.errors import CompletionTooEarly, OrderError
+from marketplace.orders.errors import OrderError
 from marketplace.orders.fulfilment import (
     is_session,
     require_not_canceling,
     require_not_held,
     require_party,
 )
+from marketplace.orders.fulfilment_errors import CompletionTooEarly
 from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord

@@ -3,15 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from marketplace.orders.errors import (
-    CancellationUnderWay,
-    FulfilmentHeld,
-    NotASession,
-    NotPaidFor,
-    OrderNotFound,
-    SellerOnly,
-    ShippingNotNeeded,
-)
+from marketplace.orders.errors import FulfilmentHeld, OrderNotFound, SellerOnly, ShippingNotNeeded
+from marketplace.orders.fulfilment_errors import CancellationUnderWay, NotASession, NotPaidFor
 from marketplace.orders.records import Actor, OrderRecord
 from payments.database import rows, value
 

@@ -11,8 +11,9 @@ from typing import Final
 from marketplace.fees.rules import FeeInputs, PricedLine, quote
 from marketplace.fees.schedules import Schedules
 from marketplace.orders import prepared, records, steps
-from marketplace.orders.errors import HoldLapsing, NothingPrepared, PreparationUnderWay
+from marketplace.orders.errors import HoldLapsing
 from marketplace.orders.fulfilment import require_not_held, require_seller
+from marketplace.orders.fulfilment_errors import NothingPrepared, PreparationUnderWay
 from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord

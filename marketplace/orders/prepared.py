@@ -6,7 +6,8 @@ from typing import Final
 from marketplace.catalog import stock
 from marketplace.fees.rules import PricedLine
 from marketplace.orders import records
-from marketplace.orders.errors import LineUnknown, ListingRepeated, PreparedTooMany
+from marketplace.orders.errors import ListingRepeated
+from marketplace.orders.fulfilment_errors import LineUnknown, PreparedTooMany
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.totals import Line, Wanted
 from payments.database import execute

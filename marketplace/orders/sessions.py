@@ -11,7 +11,7 @@ import msgspec
 
 from marketplace.orders import records, steps
 from marketplace.orders.cancellation import Cancellation
-from marketplace.orders.errors import SellerOnly, SessionNotStarted, SessionTimeRefused
+from marketplace.orders.errors import SellerOnly
 from marketplace.orders.fulfilment import (
     require_not_canceling,
     require_not_held,
@@ -19,6 +19,7 @@ from marketplace.orders.fulfilment import (
     require_seller,
     require_session,
 )
+from marketplace.orders.fulfilment_errors import SessionNotStarted, SessionTimeRefused
 from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord

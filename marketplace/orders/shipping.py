@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from marketplace.orders import records, steps
-from marketplace.orders.errors import ParcelRefused
 from marketplace.orders.fulfilment import (
     require_not_canceling,
     require_not_held,
@@ -17,6 +16,7 @@ from marketplace.orders.fulfilment import (
     require_product,
     require_seller,
 )
+from marketplace.orders.fulfilment_errors import ParcelRefused
 from marketplace.orders.order_states import Step, after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord

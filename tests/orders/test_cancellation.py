@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from marketplace.orders.errors import OrderNotFound, OrderStepRefused, PaidAlready, ShippedAlready
+from marketplace.orders.errors import OrderNotFound, OrderStepRefused, PaidAlready
 from marketplace.orders.fulfilment import cancellation_key
+from marketplace.orders.fulfilment_errors import ShippedAlready
 from marketplace.orders.reading import OrderView
 from marketplace.orders.records import Actor
 from marketplace.orders.refunds import RefundWish

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from marketplace.orders.errors import CompletionTooEarly, FulfilmentHeld, OrderNotFound
+from marketplace.orders.errors import FulfilmentHeld, OrderNotFound
+from marketplace.orders.fulfilment_errors import CompletionTooEarly
 from marketplace.orders.records import Actor
 from marketplace.orders.sessions import TIME_TO_COMPLAIN, Appointment
 from marketplace.orders.shipping import DELIVERY_LASTS, Parcel

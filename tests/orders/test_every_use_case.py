@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 
-from marketplace.orders.errors import (
+from marketplace.orders.errors import OrderStepRefused, SellerOnly, ShippingNotNeeded
+from marketplace.orders.fulfilment_errors import (
     CompletionTooEarly,
     NotASession,
-    OrderStepRefused,
-    SellerOnly,
     SessionNotStarted,
     ShippedAlready,
-    ShippingNotNeeded,
 )
 from marketplace.orders.order_states import STATUSES
 from marketplace.orders.records import Actor

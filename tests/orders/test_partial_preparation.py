@@ -5,12 +5,10 @@ import json
 
 import pytest
 
-from marketplace.orders.errors import (
-    FulfilmentHeld,
+from marketplace.orders.errors import FulfilmentHeld, ListingRepeated, OrderStepRefused
+from marketplace.orders.fulfilment_errors import (
     LineUnknown,
-    ListingRepeated,
     NothingPrepared,
-    OrderStepRefused,
     PreparationUnderWay,
     PreparedTooMany,
 )

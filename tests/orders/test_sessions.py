@@ -4,14 +4,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from marketplace.orders.errors import (
+from marketplace.orders.errors import FulfilmentHeld, OrderNotFound, OrderStepRefused, SellerOnly
+from marketplace.orders.fulfilment_errors import (
     CancellationUnderWay,
     CompletionTooEarly,
-    FulfilmentHeld,
     NotASession,
-    OrderNotFound,
-    OrderStepRefused,
-    SellerOnly,
     SessionNotStarted,
     SessionTimeRefused,
 )

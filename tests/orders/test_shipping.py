@@ -6,15 +6,13 @@ import msgspec
 import pytest
 
 from marketplace.orders.errors import (
-    CancellationUnderWay,
     FulfilmentHeld,
-    NotPaidFor,
     OrderNotFound,
     OrderStepRefused,
-    ParcelRefused,
     SellerOnly,
     ShippingNotNeeded,
 )
+from marketplace.orders.fulfilment_errors import CancellationUnderWay, NotPaidFor, ParcelRefused
 from marketplace.orders.records import Actor
 from marketplace.orders.refunds import RefundWish
 from marketplace.orders.shipping import DELIVERY_LASTS, Parcel
