@@ -11,6 +11,7 @@ import structlog
 from marketplace import logs
 from payments.database import rows
 from tests.faults.cast import key_of
+from tests.messages.receiver import receiving
 from tests.stories.town import PASSWORD, SECRET_KEY, SECRETS, Person, Town
 
 
@@ -48,6 +49,7 @@ async def test_no_secret_is_in_a_table_a_log_or_another_s_answer(
         token, _ = await key_of(buyer, "orders:read")
         order = await buyer.order((await town.lists(coach), 1))
         checkout = await buyer.checkout(order["id"])
+        setup = await buyer.post("/v1/cards/setup")
         await town.confirm(checkout, "pm_card_visa_chargeDeclined")
         await town.fault(fault="garbage", method="GET", path="/v1/payment_intents/*")
         await town.settle()
@@ -60,6 +62,7 @@ async def test_no_secret_is_in_a_table_a_log_or_another_s_answer(
         ]
     secrets = {
         "a client secret": checkout["client_secret"],
+        "a setup's client secret": setup["client_secret"],
         "an API key": token,
         "a session": buyer.http.headers["Cookie"].partition("=")[2],
         "a password": PASSWORD,
@@ -72,6 +75,28 @@ async def test_no_secret_is_in_a_table_a_log_or_another_s_answer(
         assert secret not in told.getvalue(), name
         assert not any(secret in text for text in seen_by_others), name
     assert told.getvalue().count('"event"') > 10
+
+
+async def test_a_webhook_secret_is_where_it_signs_and_nowhere_else(
+    town: Town, admin: Person, coach: Person
+) -> None:
+    path = f"/v1/sellers/{coach.seller_id}/webhook-endpoints"
+    with everything_logged() as told:
+        async with receiving() as program:
+            made = await coach.post(path, {"url": program.url})
+            one = f"{path}/{made['endpoint']['id']}"
+            rolled = await coach.post(f"{one}/secret")
+            await coach.post(f"{one}/ping")
+            await town.settle()
+            answers = [(await coach.call("GET", each)).text for each in (path, one)]
+            answers.append((await coach.call("GET", f"{one}/deliveries")).text)
+            answers.append((await admin.call("GET", "/v1/admin/audit")).text)
+    assert program.types == ["endpoint.ping"]
+    stored = await _everything_stored()
+    for secret in (made["secret"], rolled["secret"]):
+        assert {table for table, text in stored if secret in text} == {"webhook_endpoints"}
+        assert secret not in told.getvalue()
+        assert not any(secret in text for text in (*answers, str(program.received)))
 
 
 async def _everything_stored() -> list[tuple[str, str]]:

@@ -46,4 +46,5 @@ def test_every_link_in_a_message_is_a_page_that_can_be_read() -> None:
     }
     for kind, text in TEXTS.items():
         if text.path is not None:
-            assert re.sub(r"\{[a-z_]+\}", "{}", text.path) in readable, (kind, text.path)
+            path = re.sub(r"\{[a-z_]+\}", "{}", text.path.partition("?")[0])
+            assert path in readable, (kind, text.path)
