@@ -189,6 +189,13 @@ class MortalTown:
 @contextlib.asynccontextmanager
 async def mortal_town(database_url: str) -> AsyncIterator[MortalTown]:
     """Everything real: sandbox and wires in this process, server and worker in their own."""
+    with tempfile.TemporaryDirectory() as data:
+        async with _mortal_town(database_url, data) as town:
+            yield town
+
+
+@contextlib.asynccontextmanager
+async def _mortal_town(database_url: str, data: str) -> AsyncIterator[MortalTown]:
     port = free_port()
     async with Wire(port).strung() as to_us:
         base_url = f"http://localhost:{to_us.port}"
@@ -208,6 +215,7 @@ async def mortal_town(database_url: str) -> AsyncIterator[MortalTown]:
                     PUBLIC_URL=base_url,
                     PORT=str(port),
                     LOG_LEVEL="WARNING",
+                    MARKETPLACE_DATA_DIR=data,
                     **{f"STRIPE_WEBHOOK_SECRETS_{k.upper()}": v for k, v in SECRETS.items()},
                 )
                 service = Service(env, port)
