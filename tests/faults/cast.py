@@ -17,6 +17,7 @@ from marketplace.people.scopes import grantable_scopes
 from payments.database import rows
 from payments.ids import new_id
 from tests.stories.town import PASSWORD, Person, Town, a_client
+from tests.stories.wallet import saves_card
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NOISE = {"idempotent_requests", "limits", "sessions", "migration"}
@@ -84,6 +85,10 @@ class Cast:
     async def held_order(self) -> str:
         """A new order of the buyer's, whose money the bank holds."""
         return await self.buyer.pays(self.product)
+
+    async def card(self) -> str:
+        """A new saved card of the buyer's."""
+        return await saves_card(self.town, self.buyer)
 
     async def endpoint(self) -> str:
         """A new webhook endpoint of the seller's; nothing listens there."""
@@ -236,6 +241,8 @@ async def assembled(town: Town) -> Cast:
         "delivery_id": (await seller.post(f"{hooks}/ping"))["id"],
         "order_id": order_id,
         "group_id": group["id"],
+        "card_id": await cast.card(),
+        "setup_id": (await buyer.post("/v1/cards/setup"))["id"],
         "listing_id": listing,
         "seller_id": seller.seller_id,
         "api_key_id": api_key_id,

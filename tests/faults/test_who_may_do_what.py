@@ -71,6 +71,11 @@ OWNERS: dict[str, frozenset[str]] = {
     ),
     "GET /v1/sellers/{seller_id}/events": SELLERS,
     "DELETE /v1/api-keys/{api_key_id}": frozenset({"buyer"}),
+    "GET /v1/cards/setup/{setup_id}": frozenset({"buyer"}),
+    "POST /v1/cards/setup/{setup_id}/refresh": frozenset({"buyer"}),
+    "GET /v1/cards/{card_id}": frozenset({"buyer"}),
+    "DELETE /v1/cards/{card_id}": frozenset({"buyer"}),
+    "POST /v1/cards/{card_id}/default": frozenset({"buyer"}),
 }
 # A buyer sees the order, so is told that this is not for buyers.
 SEEN_BUT_NOT_THEIRS = {
@@ -124,7 +129,10 @@ def expected(door: Door, caller: Caller) -> tuple[int, str] | None:
 
 def _not_found(door: Door) -> str:
     kind = door.path.split("/")[2]
+    if "{setup_id}" in door.path:
+        return "card_setup_not_found"
     return {
+        "cards": "card_not_found",
         "orders": "order_not_found",
         "listings": "listing_not_found",
         "sellers": "seller_not_found",
@@ -266,6 +274,8 @@ async def _fresh_ids(cast: Cast, door: Door) -> dict[str, str]:
         return {"listing_id": await cast.town.lists(cast.seller)}
     if "{endpoint_id}" in door.path and door.method == "DELETE":
         return {"endpoint_id": await cast.endpoint()}
+    if "{card_id}" in door.path:
+        return {"card_id": await cast.card()}
     if "{api_key_id}" in door.path:
         return {"api_key_id": (await key_of(cast.buyer, "orders:read"))[1]}
     if "/admin/" in door.path:
