@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute
 from marketplace.api.policies import Audience, Policy, handlers_of, policy_of
 from marketplace.app import app_of
 from marketplace.people.scopes import grantable_scopes
-from payments.database import rows
+from payments.database import execute, rows
 from payments.ids import new_id
 from tests.stories.town import PASSWORD, Person, Town, a_client
 from tests.stories.wallet import saves_card
@@ -90,6 +90,20 @@ class Cast:
         """A new saved card of the buyer's."""
         return await saves_card(self.town, self.buyer)
 
+    async def payout(self) -> str:
+        """A payout of the seller's that is over; answers its id."""
+        payout_id = new_id("po")
+        await execute(
+            "INSERT INTO payouts (id, account_id, seller_id, amount, currency, status, automatic, "
+            "arrival_at, created_at, checked_at, updated_at) "
+            "VALUES ($1, $2, $3, 700, 'eur', 'paid', true, $4, $4, $4, $4)",
+            payout_id,
+            await self.town.account_of(self.seller),
+            self.seller.seller_id,
+            self.town.clock(),
+        )
+        return payout_id
+
     async def endpoint(self) -> str:
         """A new webhook endpoint of the seller's; nothing listens there."""
         made = await self.seller.post(
@@ -132,6 +146,8 @@ def query_of(door: Door) -> dict[str, str]:
     return {"group_by": "day"} if door.path.endswith("/fees/summary") else {}
 
 
+_PARCEL = {"carrier": "DHL", "tracking_number": "00340434161094042557"}
+
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/accounts"): lambda cast: {
         "email": f"{new_id('x')}@example.com",
@@ -162,6 +178,14 @@ BODIES: dict[tuple[str, str], Any] = {
             "address": {"line1": "Torstraße 1", "city": "Berlin", "country": "DE"},
         },
     },
+    ("POST", "/v1/orders/{order_id}/preparation"): lambda cast: {},
+    ("POST", "/v1/orders/{order_id}/cancellation"): lambda cast: {"reason": "Not needed any more"},
+    ("POST", "/v1/orders/{order_id}/shipment"): lambda cast: _PARCEL,
+    ("PATCH", "/v1/orders/{order_id}/shipment"): lambda cast: _PARCEL,
+    ("POST", "/v1/orders/{order_id}/schedule"): lambda cast: {
+        "starts_at": (cast.town.clock() + timedelta(days=2)).isoformat()
+    },
+    ("POST", "/v1/orders/{order_id}/no-show"): lambda cast: {"who": "seller"},
     ("POST", "/v1/orders/{order_id}/checkout"): lambda cast: {"again": True},
     ("POST", "/v1/orders/{order_id}/confirmation"): lambda cast: {
         "amount": 6000,
@@ -246,6 +270,8 @@ async def assembled(town: Town) -> Cast:
         "listing_id": listing,
         "seller_id": seller.seller_id,
         "api_key_id": api_key_id,
+        "payout_id": await cast.payout(),
+        "month": f"{town.clock():%Y-%m}",
         "name": "docs.js",
         "code": "not_found",
     }

@@ -37,6 +37,12 @@ OWNERS: dict[str, frozenset[str]] = {
     "GET /v1/orders/{order_id}/refunds": SEEN,
     "POST /v1/orders/{order_id}/refresh": SEEN,
     "POST /v1/orders/{order_id}/cancellation": SEEN,
+    "GET /v1/orders/{order_id}/cancellation": SEEN,
+    "POST /v1/orders/{order_id}/completion": SEEN,
+    "POST /v1/orders/{order_id}/no-show": SEEN,
+    "POST /v1/orders/{order_id}/shipment": SELLERS | {"admin"},
+    "PATCH /v1/orders/{order_id}/shipment": SELLERS | {"admin"},
+    "POST /v1/orders/{order_id}/schedule": SELLERS | {"admin"},
     "PATCH /v1/orders/{order_id}": frozenset({"buyer"}),
     "POST /v1/orders/{order_id}/checkout": frozenset({"buyer"}),
     "POST /v1/orders/{order_id}/confirmation": frozenset({"buyer"}),
@@ -70,6 +76,17 @@ OWNERS: dict[str, frozenset[str]] = {
         SELLERS
     ),
     "GET /v1/sellers/{seller_id}/events": SELLERS,
+    "GET /v1/sellers/{seller_id}/balance": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/payouts": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/payouts/{payout_id}": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/payouts/{payout_id}/movements": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/earnings": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/statements": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/statements/{month}": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/statements/{month}/movements": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/statements/{month}/csv": SELLERS | {"admin"},
+    "GET /v1/sellers/{seller_id}/statements/{month}/print": SELLERS | {"admin"},
+    "GET /v1/orders/{order_id}/trail": SEEN,
     "DELETE /v1/api-keys/{api_key_id}": frozenset({"buyer"}),
     "GET /v1/cards/setup/{setup_id}": frozenset({"buyer"}),
     "POST /v1/cards/setup/{setup_id}/refresh": frozenset({"buyer"}),
@@ -80,6 +97,9 @@ OWNERS: dict[str, frozenset[str]] = {
 # A buyer sees the order, so is told that this is not for buyers.
 SEEN_BUT_NOT_THEIRS = {
     ("POST /v1/orders/{order_id}/preparation", "buyer"),
+    ("POST /v1/orders/{order_id}/shipment", "buyer"),
+    ("PATCH /v1/orders/{order_id}/shipment", "buyer"),
+    ("POST /v1/orders/{order_id}/schedule", "buyer"),
     ("POST /v1/orders/{order_id}/refunds", "buyer"),
 }
 ENDS_THE_SESSION = {"/v1/sessions", "/v1/sessions/current", "/v1/me/password"}
