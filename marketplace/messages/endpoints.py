@@ -26,6 +26,7 @@ OVERLAP: Final = timedelta(hours=24)
 SUBSCRIBABLE: Final = tuple(type for type in EVENT_TYPES if type != PING)
 BY_SELLER: Final = "disabled by the seller"
 
+_CHANGING: Final = "FOR NO KEY UPDATE"
 _COLUMNS = (
     "id, seller_id, url, types, description, disabled_at, disabled_reason, "
     "secret_before_until, created_at"
@@ -135,7 +136,7 @@ class WebhookEndpoints:
         if changes.url is not None:
             checked_url(changes.url, loopback_allowed=self._loopback_allowed)
         async with transaction():
-            before = await _require(seller_id, endpoint_id, locked=True)
+            before = await _require(seller_id, endpoint_id, hold=_CHANGING)
             after = _changed(before, changes, now)
             await execute(
                 "UPDATE webhook_endpoints SET url = $2, types = $3, description = $4, "
@@ -156,7 +157,8 @@ class WebhookEndpoints:
     async def remove(self, seller_id: str, endpoint_id: str, *, actor: str, now: datetime) -> None:
         """Forget it and its deliveries. Raises WebhookEndpointNotFound."""
         async with transaction():
-            endpoint = await _require(seller_id, endpoint_id, locked=True)
+            # For itself alone: nobody makes it another delivery meanwhile.
+            endpoint = await _require(seller_id, endpoint_id, hold="FOR UPDATE")
             await execute("DELETE FROM webhook_deliveries WHERE endpoint_id = $1", endpoint_id)
             await execute("DELETE FROM webhook_endpoints WHERE id = $1", endpoint_id)
             await _record(endpoint, "removed", actor, now, {"url": endpoint.url})
@@ -167,7 +169,7 @@ class WebhookEndpoints:
         """A new secret; both sign for a day. Raises WebhookEndpointNotFound."""
         secret = new_secret()
         async with transaction():
-            await _require(seller_id, endpoint_id, locked=True)
+            await _require(seller_id, endpoint_id, hold=_CHANGING)
             rolled = await row(
                 "UPDATE webhook_endpoints SET secret_before = secret, secret_before_until = $2, "
                 f"secret = $3 WHERE id = $1 RETURNING {_COLUMNS}",
@@ -215,7 +217,7 @@ async def require_enabled(seller_id: str, endpoint_id: str) -> EndpointRecord:
 
     Raises WebhookEndpointNotFound, WebhookEndpointDisabled.
     """
-    endpoint = await _require(seller_id, endpoint_id, locked=True)
+    endpoint = await _require(seller_id, endpoint_id, hold=_CHANGING)
     if endpoint.disabled_at is not None:
         raise WebhookEndpointDisabled(endpoint_id)
     return endpoint
@@ -232,10 +234,9 @@ async def give_up_due(endpoint_id: str, why: str, now: datetime) -> None:
     )
 
 
-async def _require(seller_id: str, endpoint_id: str, *, locked: bool = False) -> EndpointRecord:
-    hold = " FOR NO KEY UPDATE" if locked else ""
+async def _require(seller_id: str, endpoint_id: str, *, hold: str = "") -> EndpointRecord:
     found = await row(
-        f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE id = $1 AND seller_id = $2{hold}",
+        f"SELECT {_COLUMNS} FROM webhook_endpoints WHERE id = $1 AND seller_id = $2 {hold}",
         endpoint_id,
         seller_id,
     )

@@ -30,18 +30,22 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text
      AS told(id, account_id, kind, subject_id, cause, facts)
 ON CONFLICT (account_id, cause) DO NOTHING
 """
-# The endpoints that want it get a delivery each in the same statement; ids are made here, one for each.
+# The endpoints that want it get a delivery each in the same statement; ids are made here, one for each. They
+# are held, so that one that is being removed is left out instead of failing the fact that is told.
 _PUBLISH = """
 WITH event AS (
     INSERT INTO seller_events (id, seller_id, type, subject_id, cause, data, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (seller_id, cause) DO NOTHING RETURNING id
 ), wanting AS (
-    SELECT id, row_number() OVER (ORDER BY id) AS place FROM webhook_endpoints
+    SELECT id FROM webhook_endpoints
     WHERE seller_id = $2 AND disabled_at IS NULL AND (types = '{}' OR $3 = ANY(types))
+    FOR KEY SHARE
+), placed AS (
+    SELECT id, row_number() OVER (ORDER BY id) AS place FROM wanting
 )
 INSERT INTO webhook_deliveries (id, endpoint_id, event_id, state, attempts, due_at, created_at)
-SELECT ($8::text[])[wanting.place], wanting.id, event.id, 'due', 0, $7, $7 FROM event, wanting
+SELECT ($8::text[])[placed.place], placed.id, event.id, 'due', 0, $7, $7 FROM event, placed
 """
 
 

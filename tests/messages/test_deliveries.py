@@ -309,6 +309,22 @@ async def test_a_delivery_made_while_its_endpoint_was_being_disabled_is_not_sent
     assert await shop.told() == []
 
 
+async def test_removing_an_endpoint_never_fails_what_is_being_told(clock: MovedClock) -> None:
+    """Or a seller who tidies up could undo the capture of an order."""
+    for _ in range(10):
+        shop = await a_shop(clock)
+        told = [shop.happens() for _ in range(10)]
+        removed = shop.endpoints.remove(
+            shop.seller_id, shop.endpoint_id, actor=shop.owner, now=clock()
+        )
+        await asyncio.gather(*told[:5], removed, *told[5:])
+        published = await value(
+            "SELECT count(*) FROM seller_events WHERE seller_id = $1", shop.seller_id
+        )
+        assert published == 10
+    assert await value("SELECT count(*) FROM webhook_deliveries") == 0
+
+
 async def test_a_redelivery_is_the_same_event_again(
     clock: MovedClock, network: WebhookSender
 ) -> None:
