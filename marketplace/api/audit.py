@@ -91,7 +91,7 @@ async def download_audit(
     wanted.arguments()  # refused before the first line is sent
     return Stream(
         audit_csv.lines(every_entry(wanted)),
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={"Content-Disposition": 'attachment; filename="audit.csv"'},
     )
 

@@ -40,11 +40,20 @@ async def app(composition: Composition) -> AsyncIterator[Litestar]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def admin(app: Litestar, clock: MovedClock) -> Browser:
-    """An admin, signed in."""
-    return await new_admin(app, clock)
+    """An admin's program: its key outlives the hours that pass here."""
+    return await with_a_key(app, await new_admin(app, clock))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def second(app: Litestar, clock: MovedClock) -> Browser:
-    """Another admin."""
-    return await new_admin(app, clock, "second@example.com")
+    """Another admin's."""
+    return await with_a_key(app, await new_admin(app, clock, "second@example.com"))
+
+
+async def with_a_key(app: Litestar, person: Browser) -> Browser:
+    """A client with a key of this admin's."""
+    token = await person.api_key("admin:read", "admin:write", "account:read")
+    program = Browser(app)
+    program.http.headers["Authorization"] = f"Bearer {token}"
+    program.account = person.account
+    return program
