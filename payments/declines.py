@@ -28,6 +28,9 @@ DeclineReason = Literal[
 ]
 """Stable: programs may depend on these words. New ones may be added."""
 
+SELLER_UNAVAILABLE: DeclineReason = "seller_unavailable"
+"""Stripe's no to the seller's account: nobody's card was asked."""
+
 REASONS: tuple[DeclineReason, ...] = get_args(DeclineReason)
 
 

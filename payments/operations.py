@@ -26,11 +26,13 @@ import msgspec
 import structlog
 
 from payments.database import execute, require_transaction, row, rows, transaction, value
+from payments.declines import SELLER_UNAVAILABLE, reason_of
 from payments.errors import (
     NotSent,
     OutcomeUnknown,
     PaymentError,
     RequestReused,
+    SellerCannotReceive,
     StripeMisconfigured,
     StripeRejected,
 )
@@ -499,4 +501,6 @@ def _no_again(operation: Operation) -> PaymentError:
     """The no that concluded it, told to whoever asks again."""
     if operation.error_code == NO_EFFECT:
         return NotSent(NO_EFFECT)
-    return StripeRejected(operation.error_code or "rejected", message=operation.error_message or "")
+    code = operation.error_code or "rejected"
+    kind = SellerCannotReceive if reason_of(code, None) == SELLER_UNAVAILABLE else StripeRejected
+    return kind(code, message=operation.error_message or "")
