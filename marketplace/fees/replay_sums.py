@@ -106,7 +106,7 @@ class Sums:
     def _add_order(self, lines: list[PastLine]) -> None:
         first = lines[0]
         currency, fee_before = first.currency, first.fee
-        total = sum(line.amount for line in lines)
+        total = first.amount if len(lines) == 1 else sum(line.amount for line in lines)
         placed_at = self._at or first.placed_at
         rule_at = [
             self._compiled.match(
@@ -114,20 +114,21 @@ class Sums:
             )
             for line in lines
         ]
-        fee_after, by_rule = self._priced(lines, rule_at, currency)
-        month = f"{first.placed_at.year}-{first.placed_at.month:02}"
-        for key in (
-            ("total", "", currency),
-            ("seller", first.seller_id, currency),
-            ("period", month, currency),
-        ):
-            self._count(key, total, fee_before, fee_after)
         if len(lines) == 1:
+            # Most orders: nothing has to be shared out.
+            at = rule_at[0]
+            fee, service_fee = self._compiled.fees(at, currency, total, first.quantity)
+            fee_after = fee + service_fee
+            rule_id = self._compiled.rule_at(at).id
             self._count(("category", first.category, currency), total, fee_before, fee_after)
-            rule = self._compiled.rule_at(rule_at[0])
-            self._count(("rule", rule.id, currency), total, fee_before, fee_after)
-            return
-        self._share_out(lines, rule_at, total, fee_before, fee_after, by_rule)
+            self._count(("rule", rule_id, currency), total, fee_before, fee_after)
+        else:
+            fee_after, by_rule = self._priced(lines, rule_at, currency)
+            self._share_out(lines, rule_at, total, fee_before, fee_after, by_rule)
+        month = f"{first.placed_at.year}-{first.placed_at.month:02}"
+        self._count(("total", "", currency), total, fee_before, fee_after)
+        self._count(("seller", first.seller_id, currency), total, fee_before, fee_after)
+        self._count(("period", month, currency), total, fee_before, fee_after)
 
     def _priced(
         self, lines: list[PastLine], rule_at: list[int], currency: str

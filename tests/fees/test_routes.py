@@ -246,3 +246,20 @@ async def test_what_cannot_be_replayed_is_refused(
 ) -> None:
     answer = await market.admin.post(f"{SCHEDULES}/replays", body)
     assert (answer.status_code, answer.json()["path"]) == (422, where)
+
+
+async def test_a_credit_is_granted_shown_and_ended(market: Market) -> None:
+    _, seller_id = await market.seller()
+    body = {"seller_id": seller_id, "currency": "eur", "amount": 5_000, "reason": "Welcome"}
+    credit = await created(market.admin, "/v1/admin/fee-credits", body, key=new_id("key"))
+    assert (credit["amount"], credit["left"]) == (5_000, 5_000)
+    listed = await shown(market.admin, "/v1/admin/fee-credits", seller_id=seller_id)
+    assert [each["id"] for each in listed["data"]] == [credit["id"]]
+    path = f"/v1/admin/fee-credits/{credit['id']}"
+    assert (await shown(market.admin, f"{path}/movements"))["data"] == []
+    await created(market.admin, f"{path}/revocation", {"reason": "They left"})
+    assert (await shown(market.admin, path))["left"] == 0
+    refused = await market.admin.post(
+        "/v1/admin/fee-credits", {**body, "currency": "usd"}, key=new_id("key")
+    )
+    assert (refused.status_code, refused.json()["path"]) == (422, "currency")
