@@ -1,6 +1,6 @@
 """A part of the application fee given back by our own number, where Stripe's proportion could drift."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from payments.database import execute, require_transaction
 from payments.ids import IdempotencyKey, IntentId, OperationId, new_id
@@ -50,6 +50,7 @@ async def plan_fee_return(
         key=IdempotencyKey(f"refund:{refund_id}:fee"),
         draft=draft,
         operation_id=operation_id,
-        due_at=now,
+        # Before a reversal of the same moment.
+        due_at=now - timedelta(microseconds=1),
         now=now,
     )

@@ -1,8 +1,8 @@
 """Money taken back from a seller's transfer on its own, or sent to them again: planned here, once per cause.
 
 What can be taken back lies in the order's own transfer and in whatever was sent to the seller again after
-it. A reversal takes from the oldest first; what is no longer in any of them, because a debt was netted from
-this order, is a debt at once. Nothing is taken twice: what other refunds and disputes took of this order
+it, which is taken first. What is no longer in any of them, because a debt was netted from this order, is a
+debt at once. Nothing is taken twice: what other refunds and disputes took of this order
 bounds what a new cause may take.
 """
 
@@ -67,9 +67,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 _SOURCES = """
 SELECT s.transfer_id, (s.amount - coalesce(sum(t.amount), 0))::bigint AS left
 FROM (
-    SELECT transfer_id, amount_captured AS amount, created_at FROM payments
+    SELECT transfer_id, amount_captured AS amount, true AS own, created_at FROM payments
     WHERE id = $1 AND transfer_id IS NOT NULL
-    UNION ALL SELECT stripe_id, amount, created_at FROM transfer_movements
+    UNION ALL SELECT stripe_id, amount, false, created_at FROM transfer_movements
     WHERE payment_id = $1 AND kind = 'transfer' AND status = 'succeeded'
 ) AS s LEFT JOIN (
     SELECT p.transfer_id, r.transfer_amount AS amount FROM refunds r
@@ -77,8 +77,10 @@ FROM (
     UNION ALL SELECT transfer_id, amount FROM transfer_movements
     WHERE payment_id = $1 AND kind = 'reversal' AND status <> 'refused'
 ) AS t ON t.transfer_id = s.transfer_id
-GROUP BY s.transfer_id, s.amount, s.created_at ORDER BY s.created_at, s.transfer_id
+GROUP BY s.transfer_id, s.amount, s.own, s.created_at ORDER BY s.own, s.created_at, s.transfer_id
 """
+# The order's own transfer comes last: Stripe takes it back even into a balance below zero, the others
+# only while the seller has the money.
 # A debt netted from this order left its own refunds and disputes their full claim.
 _CLAIMED = """
 SELECT coalesce((SELECT sum(transfer_amount) FROM refunds WHERE payment_id = $1 AND status <> 'refused'), 0)
@@ -111,7 +113,7 @@ async def taken_for(cause: str) -> int:
 
 
 async def sources(payment_id: str) -> list[Source]:
-    """What can still be taken back of the payment's transfers, the order's own one first."""
+    """What can still be taken back of the payment's transfers, the order's own one last."""
     return [Source(**record) for record in await rows(_SOURCES, payment_id)]
 
 
@@ -301,7 +303,7 @@ async def _operation_of(cause: str, kind: str) -> OperationId | None:
 
 
 def _spread(amount: int, available: Sequence[Source]) -> list[tuple[str, int]]:
-    """From which transfers an amount is taken, oldest first; less than it where they hold less."""
+    """From which transfers an amount is taken; less than it where they hold less."""
     parts = []
     for source in available:
         part = min(amount, source.left)

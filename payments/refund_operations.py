@@ -82,11 +82,12 @@ class CreateRefund:
         )
         if stands:
             now = self._clock()
+            # The fee first: with it the seller may have just what is taken back then.
+            if draft.fee_return:
+                await plan_fee_return(payment, draft.fee_return, draft.refund_id, now)
             if draft.reversal:
                 cause = f"refund:{draft.refund_id}"
                 await plan_reversal(payment.id, draft.reversal, cause, self._announce, now)
-            if draft.fee_return:
-                await plan_fee_return(payment, draft.fee_return, draft.refund_id, now)
         return result.refund.id
 
     async def rejected(

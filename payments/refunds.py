@@ -183,7 +183,8 @@ class Refunds:
             "SELECT o.id FROM operations o WHERE o.concluded_at IS NULL AND o.subject IN ("
             "  SELECT id FROM transfer_movements WHERE status = 'planned' AND kind = 'reversal' "
             "  AND (cause = $1 OR cause LIKE $1 || '+%') "
-            "  UNION ALL SELECT id FROM fee_returns WHERE cause = $1 AND status = 'planned')",
+            "  UNION ALL SELECT id FROM fee_returns WHERE cause = $1 AND status = 'planned') "
+            "ORDER BY o.due_at, o.id",
             f"refund:{refund_id}",
         )
         for record in followers:
