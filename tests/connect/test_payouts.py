@@ -1,5 +1,6 @@
 """Payouts are taken in once, never go back, and are found again when their events were lost."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +99,18 @@ async def test_an_arrived_payout_is_told_once(bank: Bank) -> None:
     [told] = bank.told
     assert isinstance(told, PayoutPaid)
     assert (told.seller_id, told.amount, told.currency) == (bank.seller_id, 5_400, "eur")
+
+
+async def test_told_by_many_at_once_it_is_one(bank: Bank) -> None:
+    payout_id = bank.stripe.pay_out(bank.account_id, 5_400, "tr_x", "tr_y")
+    bank.stripe.fail(payout_id)
+    await asyncio.gather(*[bank.hear(payout_id) for _ in range(8)])
+    assert len(await bank.books()) == 2
+    assert [type(each) for each in bank.told] == [PayoutFailed]
+    [items] = await rows(
+        "SELECT count(*) AS found FROM payout_items WHERE payout_id = $1", payout_id
+    )
+    assert items["found"] == 2
 
 
 async def test_a_payout_that_was_paid_can_fail_later(bank: Bank) -> None:
