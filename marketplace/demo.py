@@ -7,12 +7,25 @@ end nothing is done any more, whatever people have made of it since: a shop susp
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
 
 from marketplace.composition import wall_clock
-from marketplace.demo_cast import ADMIN, BUYER, CAST, COACH, NEWCOMER, PASSWORD, SHOP, Character
+from marketplace.demo_cast import (
+    ADMIN,
+    BLOCK,
+    BUYER,
+    CAST,
+    COACH,
+    MAT,
+    NEWCOMER,
+    PASSWORD,
+    SESSION,
+    SHOP,
+    Character,
+)
 from marketplace.people.people import People
 from marketplace.people.scopes import grantable_scopes
 from marketplace.people.tokens import hashed
@@ -116,7 +129,7 @@ async def _has_key(account_id: str, one: Character) -> None:
 
 
 class _Play:
-    """The story: two shops open, a buyer buys, one order goes back."""
+    """The story: two shops open, a buyer buys, one order goes back, one is disputed, one is sent."""
 
     def __init__(self, http: httpx.AsyncClient, settings: Settings) -> None:
         self._http = http
@@ -126,14 +139,18 @@ class _Play:
         await self._opens_shop(COACH, "DE")
         await self._opens_shop(SHOP, "DE")
         await self._has_profile(NEWCOMER, "FR")
-        session = await self._listed(COACH, _SESSION)
-        mat = await self._listed(SHOP, _MAT)
-        await self._listed(SHOP, _BLOCK)
-        await self._bought("session", session, 1)
+        session = await self._listed(COACH, SESSION)
+        mat = await self._listed(SHOP, MAT)
+        await self._listed(SHOP, BLOCK)
+        booked = await self._bought("session", session, 1)
+        await self._scheduled(booked)
         back = await self._bought("session-refunded", session, 2)
         await self._refunded(back)
+        await self._disputed(await self._bought("session-disputed", session, 1))
         prepared = await self._bought("mat-prepared", mat, 2)
         await self._prepared(prepared)
+        sent = await self._bought("mat-shipped", mat, 1)
+        await self._shipped(sent)
         await self._bought("mat-waiting", mat, 1)
         await self._declined(_LAST_ORDER, session)
 
@@ -203,7 +220,9 @@ class _Play:
 
     async def _confirms(self, order_id: str, card: str) -> None:
         """The buyer's browser at Stripe, exactly as Stripe.js does it."""
-        checkout = await self._ask(BUYER, "POST", f"/v1/orders/{order_id}/checkout")
+        # Cy likes to buy the same thing twice, and says so.
+        again = {"again": True}
+        checkout = await self._ask(BUYER, "POST", f"/v1/orders/{order_id}/checkout", again)
         async with httpx.AsyncClient(
             base_url=self._settings.stripe_api_base, timeout=30
         ) as browser:
@@ -220,6 +239,46 @@ class _Play:
     async def _prepared(self, order_id: str) -> None:
         if (await self._ask(SHOP, "GET", f"/v1/orders/{order_id}"))["status"] == "authorized":
             await self._ask(SHOP, "POST", f"/v1/orders/{order_id}/preparation")
+
+    async def _shipped(self, order_id: str) -> None:
+        """Prepared and sent, after a word between the two."""
+        await self._prepared(order_id)
+        path = f"/v1/orders/{order_id}"
+        if (await self._ask(SHOP, "GET", path))["status"] != "paid":
+            return
+        said = {"body": "When does the mat arrive?"}
+        await self._ask(BUYER, "POST", f"{path}/messages", said, key="demo-question")
+        parcel = {"carrier": "DHL", "tracking_number": "00340434161094000000"}
+        await self._ask(SHOP, "POST", f"{path}/shipment", parcel)
+
+    async def _scheduled(self, order_id: str) -> None:
+        """A booked hour gets its time, a week from now."""
+        path = f"/v1/orders/{order_id}"
+        if (await self._ask(COACH, "GET", path))["status"] == "paid":
+            starts_at = (wall_clock() + timedelta(days=7)).replace(
+                minute=0, second=0, microsecond=0
+            )
+            await self._ask(
+                COACH,
+                "POST",
+                f"{path}/schedule",
+                {"starts_at": starts_at.isoformat(), "duration_minutes": 60},
+            )
+
+    async def _disputed(self, order_id: str) -> None:
+        """The buyer's bank asks for the money back; the coach has nine days to answer."""
+        path = f"/v1/admin/orders/{order_id}"
+        order = await self._ask(ADMIN, "GET", path)
+
+        async def told() -> bool:
+            steps = (await self._ask(ADMIN, "GET", path))["steps"]
+            return "disputed" in [one["step"] for one in steps]
+
+        if not await told():
+            async with httpx.AsyncClient(base_url=self._settings.stripe_api_base) as bank:
+                claim = {"payment_intent": order["payment_intent"], "reason": "fraudulent"}
+                await bank.post("/_sandbox/disputes", json=claim)
+        await _until(told, "the dispute to be known")
 
     async def _refunded(self, order_id: str) -> None:
         if (await self._ask(COACH, "GET", f"/v1/orders/{order_id}"))["status"] != "paid":
@@ -253,31 +312,3 @@ async def _until(true: Callable[[], Awaitable[bool]], what: str) -> None:
             return
         await asyncio.sleep(0.2)
     raise DemoStuck(f"waited {WAIT_SECONDS:.0f} s for {what}")
-
-
-_SESSION = {
-    "kind": "session",
-    "title": "An hour with Ada",
-    "description": "Sixty minutes of coaching, online.",
-    "category": "coaching",
-    "unit_amount": 6000,
-    "currency": "eur",
-}
-_MAT = {
-    "kind": "product",
-    "title": "A yoga mat",
-    "description": "Six millimetres, rolls up.",
-    "category": "yoga",
-    "unit_amount": 2500,
-    "currency": "eur",
-    "stock_on_hand": 40,
-}
-_BLOCK = {
-    "kind": "product",
-    "title": "A cork block",
-    "description": "The last one.",
-    "category": "yoga",
-    "unit_amount": 1200,
-    "currency": "eur",
-    "stock_on_hand": 1,
-}

@@ -50,12 +50,12 @@ class _Stub(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for head, body in self._messages.feed(data):
-            created = head.startswith(b"POST /v1/payment_intents ")
-            answer = _encoder.encode(_created(body) if created else _NOT_HERE)
+            made = _made(head, body)
+            answer = _encoder.encode(made or _NOT_HERE)
             self._answer(
                 b"HTTP/1.1 %s\r\ncontent-type: application/json\r\nrequest-id: req_%d\r\n"
                 b"content-length: %d\r\n\r\n%s"
-                % (b"200 OK" if created else b"404 Not Found", next(_numbers), len(answer), answer)
+                % (b"200 OK" if made else b"404 Not Found", next(_numbers), len(answer), answer)
             )
 
     def _answer(self, message: bytes) -> None:
@@ -66,8 +66,45 @@ class _Stub(asyncio.Protocol):
             self._transport.write(message)
 
 
-def _created(body: bytes) -> dict[str, object]:
-    return payment_intent(f"pi_{next(_numbers):024d}", dict(parse_qsl(body.decode())))
+def _made(head: bytes, body: bytes) -> dict[str, object] | None:
+    asked = dict(parse_qsl(body.decode()))
+    if head.startswith(b"POST /v1/payment_intents "):
+        return payment_intent(f"pi_{next(_numbers):024d}", asked)
+    if head.startswith(b"POST /v1/customers "):
+        return customer(f"cus_{next(_numbers):014d}", asked)
+    return None
+
+
+def customer(customer_id: str, asked: Mapping[str, str]) -> dict[str, object]:
+    """A new Customer: each buyer's first checkout makes one."""
+    return {
+        "id": customer_id,
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": int(time.time()),
+        "currency": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "email": asked.get("email"),
+        "invoice_prefix": "BENCHMRK",
+        "livemode": False,
+        "metadata": _metadata(asked),
+        "name": asked.get("name"),
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+    }
+
+
+def _metadata(asked: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name[len("metadata[") : -1]: value
+        for name, value in asked.items()
+        if name.startswith("metadata[")
+    }
 
 
 def payment_intent(intent_id: str, asked: Mapping[str, str]) -> dict[str, object]:
@@ -89,17 +126,13 @@ def payment_intent(intent_id: str, asked: Mapping[str, str]) -> dict[str, object
         "confirmation_method": "automatic",
         "created": int(time.time()),
         "currency": asked["currency"],
-        "customer": None,
+        "customer": asked.get("customer"),
         "description": asked.get("description"),
         "excluded_payment_method_types": None,
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
-        "metadata": {
-            name[len("metadata[") : -1]: value
-            for name, value in asked.items()
-            if name.startswith("metadata[")
-        },
+        "metadata": _metadata(asked),
         "next_action": None,
         "on_behalf_of": asked.get("on_behalf_of"),
         "payment_method": None,

@@ -110,7 +110,8 @@ class History:
             await self._check_out_order(order_id)
 
     async def _check_out_order(self, order_id: str) -> None:
-        answer = await self._ask(self.orders[order_id], f"/v1/orders/{order_id}/checkout")
+        path = f"/v1/orders/{order_id}/checkout"
+        answer = await self._ask(self.orders[order_id], path, {"again": True})
         if answer is not None and answer.status_code == 200:
             self.checkouts[order_id] = answer.json()
 

@@ -39,8 +39,10 @@ async def mortal(database_url: str) -> AsyncIterator[MortalTown]:
 class Shoppers:
     """People who order, pay, prepare and refund while processes die, and ask until they are answered."""
 
-    def __init__(self, seller: Person, buyer: Person, listings: tuple[str, str]) -> None:
-        self._seller, self._buyer, self._listings = seller, buyer, listings
+    def __init__(
+        self, seller: Person, buyers: tuple[Person, ...], listings: tuple[str, str]
+    ) -> None:
+        self._seller, self._buyers, self._listings = seller, buyers, listings
         self.over = False
         self.done = 0
 
@@ -53,13 +55,15 @@ class Shoppers:
     async def _one_order(self, chance: random.Random) -> None:
         kind = chance.randrange(2)
         lines = [{"listing_id": self._listings[kind], "quantity": 1}]
-        order = await self._answered(self._buyer, "/v1/orders", {"lines": lines})
+        # Nobody has more than so many checkouts in an hour.
+        buyer = chance.choice(self._buyers)
+        order = await self._answered(buyer, "/v1/orders", {"lines": lines})
         path = f"/v1/orders/{order['id']}"
-        checkout = await self._answered(self._buyer, f"{path}/checkout")
-        await self._buyer.town.confirm(checkout)
-        await self._answered(self._buyer, f"{path}/refresh")
+        checkout = await self._answered(buyer, f"{path}/checkout", {"again": True})
+        await buyer.town.confirm(checkout)
+        await self._answered(buyer, f"{path}/refresh")
         last = chance.choice(("/preparation", "/cancellation") if kind else ("/refunds",))
-        await self._answered(self._buyer if last == "/cancellation" else self._seller, path + last)
+        await self._answered(buyer if last == "/cancellation" else self._seller, path + last)
 
     async def _answered(self, person: Person, path: str, body: object = None) -> dict[str, str]:
         key = new_id("k")
@@ -85,9 +89,10 @@ async def test_processes_killed_at_any_moment_lose_and_double_nothing(mortal: Mo
     town, service, chance = mortal.town, mortal.service, random.Random(1)
     await service.serve()
     worker = service.work()
-    seller, buyer = await town.seller("seller"), await town.arrives("buyer")
+    seller = await town.seller("seller")
+    buyers = tuple([await town.arrives(f"buyer{number}") for number in range(30)])
     listings = await town.lists(seller), await town.product(seller, stock=1_000_000)
-    shoppers = Shoppers(seller, buyer, listings)
+    shoppers = Shoppers(seller, buyers, listings)
     flows = [asyncio.create_task(shoppers.shop(seed)) for seed in range(6)]
     for _ in range(KILLS):
         await asyncio.sleep(chance.random() * 2)
