@@ -169,6 +169,7 @@ async def _onboarding_link(
         email=principal.email,
         return_url=f"{here}/return",
         refresh_url=f"{here}/refresh",
+        now=services.clock(),
     )
 
 

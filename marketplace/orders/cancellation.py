@@ -19,6 +19,8 @@ from marketplace.orders.order_states import PAID_FOR, after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.refunds import OrderRefunds
+from marketplace.orders.steps import PLATFORM
+from marketplace.oversight.switches import require_on
 from marketplace.sellers.cancellation_windows import (
     WHOLE_BASIS_POINTS,
     Windows,
@@ -77,8 +79,8 @@ class Cancellation:
         Asked again while the money is on its way back it is the same cancellation. Raises OrderNotFound,
         OrderStepRefused, ShippedAlready, PaidAlready when the money was taken while this was asked (asked
         again, it is given back), and what payments raises: PaymentStepRefused while its PaymentIntent is
-        being made, PaymentDisputed, StripeRejected, NotSent, OutcomeUnknown. After the last two the
-        cancellation stands and is carried out later.
+        being made, SwitchedOff (refunds), PaymentDisputed, StripeRejected, NotSent, OutcomeUnknown. After the
+        last two the cancellation stands and is carried out later.
         """
         async with transaction():
             order = await records.lock(order_id)
@@ -108,6 +110,9 @@ class Cancellation:
         if amount == 0:
             await _end(order, actor.account_id, reason, now)
             return None
+        if actor.account_id != PLATFORM:
+            # What the platform itself gives back, because it must not keep it, nobody switches off.
+            await require_on("refund", seller_id=order.seller_id, currency=order.currency, now=now)
         await steps.take(
             order, "cancellation_asked", actor=actor.account_id, now=now, reason=reason
         )

@@ -25,6 +25,7 @@ from marketplace.orders.placing import CHECKOUT_LASTS
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.totals import Line
+from marketplace.oversight.switches import require_on
 from marketplace.sellers.vouching import Vouching
 from payments.database import execute, transaction
 from payments.errors import PaymentNotFound
@@ -84,8 +85,8 @@ class Checkout:
 
         A new one is made only when Stripe ended the earlier one, or when the order had expired and its
         prices still hold. Raises OrderNotFound, OrderStepRefused, CheckoutOver, ChangeUnderWay,
-        BoughtAlready, TotalChanged, TooManyTries, SellerNotPayable, OutOfStock, ListingNotOffered, and
-        what payments raises: StripeRejected, NotSent, OutcomeUnknown.
+        BoughtAlready, TotalChanged, TooManyTries, SwitchedOff, SellerNotPayable, OutOfStock,
+        ListingNotOffered, and what payments raises: StripeRejected, NotSent, OutcomeUnknown.
         """
         intent = await self._begin_once(order_id, buyer, now, wishes)
         if intent is None:
@@ -119,6 +120,7 @@ class Checkout:
         """Under the order's lock: everything that must be true before Stripe is asked."""
         order = await records.lock(order_id)
         require_open(order, now)
+        await require_on("checkout", seller_id=order.seller_id, currency=order.currency, now=now)
         await changes.require_settled(order)
         destination = await self._vouching.require_payable_now(order.seller_id, now)
         if wishes.again:

@@ -17,6 +17,7 @@ from marketplace.orders.order_states import Step
 from marketplace.orders.preparation import Preparation, capture_under_way
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.steps import PLATFORM
+from marketplace.oversight.errors import SwitchedOff
 from marketplace.sellers import records as sellers
 from marketplace.sellers.errors import SellerNotPayable
 from marketplace.sellers.vouching import Vouching
@@ -30,6 +31,13 @@ from payments.errors import (
 from payments.ids import OperationId
 from payments.lifecycle import Payments
 
+_NOT_CAPTURED: Final = (
+    SellerNotPayable,
+    SwitchedOff,
+    OrderError,
+    StripeRejected,
+    PaymentRefused,
+)
 REMINDED: Final = timedelta(hours=48)
 REMINDED_AGAIN: Final = timedelta(hours=24)
 ESCALATED: Final = timedelta(hours=12)
@@ -113,7 +121,7 @@ class Deadlines:
             try:
                 await self._capture(order_id, now)
                 return
-            except (SellerNotPayable, OrderError, StripeRejected, PaymentRefused) as refusal:
+            except _NOT_CAPTURED as refusal:
                 _log.warning("not captured", order_id=order_id, why=type(refusal).__name__)
         await self._release(order_id, now, why or _IN_TIME)
 

@@ -20,6 +20,7 @@ from marketplace.orders.errors import GroupAbandoned, GroupTotalsChanged, OrderE
 from marketplace.orders.group_states import next_of
 from marketplace.orders.groups import GroupView, standing_of
 from marketplace.orders.records import Actor
+from marketplace.oversight.errors import SwitchedOff
 from marketplace.sellers.errors import SellerError
 from payments.card_records import CardRecord, find_card
 from payments.database import execute, row
@@ -31,7 +32,7 @@ from payments.errors import (
 )
 from payments.lifecycle import IntentForBuyer
 
-_REFUSALS: Final = (OrderError, CatalogError, SellerError, PaymentError)
+_REFUSALS: Final = (OrderError, CatalogError, SellerError, SwitchedOff, PaymentError)
 """What stops one order of a group and not the others."""
 _STOPS: Final = (CardDeclined, CardNotToBeRetried, PaymentsUnavailable)
 """What would meet the next order just the same: the card is not tried on all of them."""

@@ -18,6 +18,7 @@ from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.totals import Wanted
+from marketplace.oversight.switches import require_on
 from marketplace.sellers.errors import SellerNotPayable
 from marketplace.sellers.vouching import Vouching
 from payments.currencies import check_chargeable
@@ -46,8 +47,8 @@ class Preparation:
         """Capture what is ready (None: all of it) with its fee, after asking the gate again.
 
         Asked again for the same lines while a capture is under way it is the same capture. Raises
-        OrderNotFound, SellerOnly, OrderStepRefused, FulfilmentHeld, HoldLapsing, SellerNotPayable,
-        LineUnknown, ListingRepeated, PreparedTooMany, NothingPrepared, PreparationUnderWay,
+        OrderNotFound, SellerOnly, OrderStepRefused, FulfilmentHeld, HoldLapsing, SwitchedOff,
+        SellerNotPayable, LineUnknown, ListingRepeated, PreparedTooMany, NothingPrepared, PreparationUnderWay,
         AmountNotChargeable, and what payments raises: PaymentStepRefused when the hold is gone,
         StripeRejected, NotSent, OutcomeUnknown.
         """
@@ -77,6 +78,7 @@ class Preparation:
 
         Raises what `prepare` does, but for who may ask.
         """
+        await require_on("capture", seller_id=order.seller_id, currency=order.currency, now=now)
         await self._vouching.require_payable_now(order.seller_id, now)
         await self._require_hold(order, now)
         lines = (await records.lines_of([order.id]))[order.id]

@@ -16,6 +16,7 @@ from marketplace.orders.errors import (
 from marketplace.orders.order_states import after
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.refund_lines import RefundLine
+from marketplace.oversight.switches import require_on
 from payments.database import transaction, value
 from payments.records import RefundRecord
 from payments.refund_policy import Bearer, FeeOnRefund, RefundPolicy
@@ -48,8 +49,8 @@ class OrderRefunds:
 
         The seller bears it, with the part of the fee that the order's fee schedule returns to them, unless an
         admin says otherwise. The same key from the same person is the same refund. Raises OrderNotFound,
-        SellerOnly, OrderStepRefused, RefundLinesRefused, RefundPolicyForAdmins, RefundPolicyRefused,
-        RequestReused, RefundExceedsCaptured, PaymentDisputed, AmountNotChargeable, StripeRejected; after
+        SellerOnly, SwitchedOff, OrderStepRefused, RefundLinesRefused, RefundPolicyForAdmins,
+        RefundPolicyRefused, RequestReused, RefundExceedsCaptured, PaymentDisputed, AmountNotChargeable, StripeRejected; after
         NotSent and OutcomeUnknown the refund stands and is carried out later.
         """
         async with transaction():
@@ -60,6 +61,7 @@ class OrderRefunds:
                 raise SellerOnly(order_id)
             if not actor.is_admin and (wish.bearer is not None or wish.fee is not None):
                 raise RefundPolicyForAdmins(order_id)
+            await require_on("refund", seller_id=order.seller_id, currency=order.currency, now=now)
             planned = await self._plan(order, wish, actor.account_id, idempotency_key, now)
         return await self._refunds.carry_out(planned)
 

@@ -10,6 +10,7 @@ from connect.gateway import DashboardLink, OnboardingLink
 from marketplace.messages import outbox
 from marketplace.messages.kinds import Kind
 from marketplace.oversight import audit
+from marketplace.oversight.switches import require_on
 from marketplace.sellers import records
 from marketplace.sellers.errors import (
     OwnSellerDecision,
@@ -126,14 +127,22 @@ class Sellers:
         return await records.require_of_account(account_id)
 
     async def onboarding_link(
-        self, seller_id: str, *, account_id: str, email: str, return_url: str, refresh_url: str
+        self,
+        seller_id: str,
+        *,
+        account_id: str,
+        email: str,
+        return_url: str,
+        refresh_url: str,
+        now: datetime,
     ) -> OnboardingLink:
         """A new link to Stripe's hosted onboarding, for the seller's owner and nobody else.
 
-        The first one opens the connected account. Raises SellerNotFound, AccountNotOpened,
+        The first one opens the connected account. Raises SellerNotFound, SwitchedOff, AccountNotOpened,
         AccountIsClosed, LinkRefused, PaymentsUnavailable.
         """
         seller = await self.require_own(seller_id, account_id)
+        await require_on("onboarding", seller_id=seller.id, currency=seller.currency, now=now)
         await self._accounts.open_account(
             seller.id,
             country=seller.country,

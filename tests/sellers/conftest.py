@@ -62,7 +62,11 @@ class Shop:
     async def onboard(self, seller: SellerProfile) -> None:
         """The seller follows the link, gives everything, and the minute passes."""
         await self.sellers.onboarding_link(
-            seller.id, account_id=seller.account_id, email="coach@example.com", **URLS
+            seller.id,
+            account_id=seller.account_id,
+            email="coach@example.com",
+            now=self.clock(),
+            **URLS,
         )
         self.stripe.onboard(self.stripe.sellers[seller.id])
         self.clock.move(seconds=61)

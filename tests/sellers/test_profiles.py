@@ -148,7 +148,11 @@ async def test_links_are_for_the_owner_alone(shop: Shop) -> None:
     seller = await shop.a_seller()
     with pytest.raises(SellerNotFound):
         await shop.sellers.onboarding_link(
-            seller.id, account_id=await an_account(), email="x@example.com", **URLS
+            seller.id,
+            account_id=await an_account(),
+            email="x@example.com",
+            now=shop.clock(),
+            **URLS,
         )
     with pytest.raises(SellerNotFound):
         await shop.sellers.dashboard_link(seller.id, account_id=await an_account())
