@@ -50,8 +50,8 @@ class OrderRefunds:
         The seller bears it, with the part of the fee that the order's fee schedule returns to them, unless an
         admin says otherwise. The same key from the same person is the same refund. Raises OrderNotFound,
         SellerOnly, SwitchedOff, OrderStepRefused, RefundLinesRefused, RefundPolicyForAdmins,
-        RefundPolicyRefused, RequestReused, RefundExceedsCaptured, PaymentDisputed, AmountNotChargeable, StripeRejected; after
-        NotSent and OutcomeUnknown the refund stands and is carried out later.
+        RefundPolicyRefused, RequestReused, RefundExceedsCaptured, PaymentDisputed, AmountNotChargeable,
+        StripeRejected; after NotSent and OutcomeUnknown the refund stands and is carried out later.
         """
         async with transaction():
             order = await records.lock(order_id)
