@@ -53,7 +53,8 @@ class Bank:
     async def books(self) -> list[tuple[str, str, str, int]]:
         """Every posting of this seller: kind, source, target, amount."""
         found = await rows(
-            "SELECT kind, source, target, amount FROM postings WHERE seller_id = $1 ORDER BY recorded_at, kind",
+            "SELECT kind, source, target, amount FROM postings WHERE seller_id = $1 "
+            "ORDER BY recorded_at, kind",
             self.seller_id,
         )
         seller = f"seller:{self.seller_id}"
