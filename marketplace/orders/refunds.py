@@ -8,6 +8,7 @@ import msgspec
 from marketplace.orders import records, refund_lines, steps
 from marketplace.orders.errors import (
     OrderNotFound,
+    OrderStepRefused,
     RefundLinesRefused,
     RefundPolicyForAdmins,
     RefundPolicyRefused,
@@ -18,6 +19,7 @@ from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.refund_lines import RefundLine
 from marketplace.oversight.switches import require_on
 from payments.database import transaction, value
+from payments.errors import PaymentNotFound
 from payments.records import RefundRecord
 from payments.refund_policy import Bearer, FeeOnRefund, RefundPolicy
 from payments.refunds import PlannedRefund, RefundReason, Refunds
@@ -80,7 +82,7 @@ class OrderRefunds:
 
         Carried out with `carry_out` after the commit, or by the sweep. Raises OrderStepRefused,
         RefundLinesRefused, RequestReused, RefundExceedsCaptured, PaymentDisputed, AmountNotChargeable,
-        PaymentNotFound, PaymentStepRefused.
+        PaymentStepRefused.
         """
         wish = RefundWish(
             amount=amount, lines=None if lines is None else tuple(lines), reason=reason
@@ -107,16 +109,20 @@ class OrderRefunds:
             lines = refund_lines.written(wish.lines)
             if not await self._refunds.is_known(requested_by, key):
                 await refund_lines.reserve(order, wish.lines)
-        planned = await self._refunds.plan(
-            order.id,
-            amount=amount,
-            reason=wish.reason,
-            requested_by=requested_by,
-            idempotency_key=key,
-            now=now,
-            policy=await _policy(order, wish),
-            lines=lines,
-        )
+        try:
+            planned = await self._refunds.plan(
+                order.id,
+                amount=amount,
+                reason=wish.reason,
+                requested_by=requested_by,
+                idempotency_key=key,
+                now=now,
+                policy=await _policy(order, wish),
+                lines=lines,
+            )
+        except PaymentNotFound as nothing:
+            # The order is there, and was canceled before anybody paid.
+            raise OrderStepRefused(order.status, "refund_asked") from nothing
         asked = await steps.latest(order.id, ["refund_asked"], reason=planned.refund_id)
         if asked is None:
             await steps.take(
