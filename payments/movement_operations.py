@@ -1,4 +1,4 @@
-"""What reversals, transfers and returned fees mean to the journal: the performers.
+"""What reversals and transfers mean to the journal: the performers.
 
 Each asks the gateway, reads back what a lost answer may have done, and books it. What Stripe will not take
 back becomes a debt; what it will not send yet is sent later.
@@ -10,18 +10,16 @@ import msgspec
 import structlog
 
 from payments import ledger
-from payments.absorption import Absorption
 from payments.database import execute, lock_order, value
 from payments.debt_book import lock_debt, open_debt, settle
 from payments.errors import OutcomeUnknown, SnapshotContradicts, StripeRejected
 from payments.events import Announce, Clock
-from payments.gateway import IntentSnapshot, PaymentGateway
 from payments.ids import IdempotencyKey, OperationId, new_id
 from payments.movements import DEBT_CAUSE, TRANSFER, Movement, lock_movement, retotal
 from payments.operations import Operation, next_key, put_in_line
-from payments.restoration import is_void, restore_after_failure
+from payments.restoration import is_void, refund_of, restore_after_failure
+from payments.reversed_elsewhere import ReversedElsewhere, taken_elsewhere
 from payments.transfer_gateway import (
-    FeeReturnDraft,
     Moved,
     ReversalDraft,
     TransferDraft,
@@ -45,7 +43,20 @@ class ReverseTransfer:
         self._gateway, self._announce, self._clock = gateway, announce, clock
 
     async def send(self, draft: ReversalDraft, key: IdempotencyKey) -> Moved:
-        return await self._gateway.reverse(draft, key)
+        try:
+            return await self._gateway.reverse(draft, key)
+        except StripeRejected as refusal:
+            left = await self._left_of(draft.transfer_id)
+            if left < draft.amount:
+                raise ReversedElsewhere(refusal, left) from refusal
+            raise
+
+    async def _left_of(self, transfer_id: str) -> int:
+        try:
+            return await self._gateway.left_of(transfer_id)
+        except StripeRejected as error:
+            # Without it nobody knows whether the seller owes anything: it is asked for again.
+            raise OutcomeUnknown(f"cannot_look:{error.code}") from error
 
     async def find(self, draft: ReversalDraft) -> Moved | None:
         return await self._gateway.find_reversal(draft)
@@ -66,21 +77,32 @@ class ReverseTransfer:
         if movement.status != "planned":
             return
         now = self._clock()
-        await _refuse(movement, rejection, now)
         _log.error(
             "a seller's transfer could not be taken back",
             movement_id=movement.id,
             code=rejection.code,
             alarm=True,
         )
+        taken = 0
+        if isinstance(rejection, ReversedElsewhere):
+            taken = await taken_elsewhere(movement, rejection.left, now)
+        if taken < movement.amount:
+            await self._owe(movement, movement.amount - taken, rejection, now)
+        elif movement.cause.startswith(DEBT_CAUSE):
+            await _settle(movement, self._announce, now)
+        await self._look_back(movement)
+
+    async def _owe(
+        self, movement: Movement, amount: int, rejection: StripeRejected, now: datetime
+    ) -> None:
+        await _refuse(movement, rejection, now)
         # A debt that could not be netted is still owed; so is nothing for a refund that did not come about.
         if not movement.cause.startswith(DEBT_CAUSE) and not await is_void(movement.cause):
-            await open_debt(movement.subject, movement.amount, movement.cause, self._announce, now)
-        await self._look_back(movement)
+            await open_debt(movement.subject, amount, movement.cause, self._announce, now)
 
     async def _look_back(self, movement: Movement) -> None:
         """The refund it was for may have failed while this was under way."""
-        refund_id = _refund_of(movement.cause)
+        refund_id = refund_of(movement.cause)
         if refund_id is not None:
             await restore_after_failure(refund_id, self._announce, self._clock())
 
@@ -137,100 +159,6 @@ class SendTransfer:
         )
 
 
-class FeeReturned:
-    """Stripe's answer to a returned fee, and the whole payment read after it."""
-
-    def __init__(self, moved: Moved, intent: IntentSnapshot) -> None:
-        self.moved, self.intent = moved, intent
-        self.request_id = moved.request_id
-
-
-class ReturnFee:
-    """Performs the return of a part of the fee, then reads the payment: its total is Stripe's to say."""
-
-    draft_type = FeeReturnDraft
-
-    def __init__(
-        self,
-        transfers: TransferGateway,
-        payments: PaymentGateway,
-        announce: Announce,
-        clock: Clock,
-    ) -> None:
-        self._transfers, self._payments = transfers, payments
-        self._announce, self._clock = announce, clock
-        self._absorption = Absorption(announce, clock)
-
-    async def send(self, draft: FeeReturnDraft, key: IdempotencyKey) -> FeeReturned:
-        return await self._read(draft, await self._transfers.return_fee(draft, key))
-
-    async def find(self, draft: FeeReturnDraft) -> FeeReturned | None:
-        found = await self._transfers.find_fee_return(draft)
-        return None if found is None else await self._read(draft, found)
-
-    async def _read(self, draft: FeeReturnDraft, moved: Moved) -> FeeReturned:
-        try:
-            return FeeReturned(moved, await self._payments.retrieve_intent(draft.intent_id))
-        except StripeRejected as refusal:
-            # The fee is returned: a no to reading the payment must never count as a no to it.
-            raise OutcomeUnknown(f"cannot_look:{refusal.code}") from refusal
-
-    async def succeeded(
-        self, operation: Operation, draft: FeeReturnDraft, result: FeeReturned
-    ) -> str:
-        await lock_order(draft.order_id)
-        await self._conclude(draft, "succeeded", stripe_id=result.moved.id)
-        await self._absorption.absorb(draft.order_id, result.intent)
-        await self._look_back(draft)
-        return result.moved.id
-
-    async def rejected(
-        self, operation: Operation, draft: FeeReturnDraft, rejection: StripeRejected
-    ) -> None:
-        """Stripe will not return it: the refund it belongs to gave back no fee, and a later one may."""
-        await lock_order(draft.order_id)
-        _log.error(
-            "a fee could not be returned",
-            fee_return_id=draft.fee_return_id,
-            code=rejection.code,
-            alarm=True,
-        )
-        if await self._conclude(draft, "refused", failure_code=rejection.code[:80]):
-            await execute(
-                "UPDATE refunds SET fee_amount = greatest(fee_amount - $2, 0), updated_at = $3 "
-                "WHERE 'refund:' || id = (SELECT cause FROM fee_returns WHERE id = $1)",
-                draft.fee_return_id,
-                draft.amount,
-                self._clock(),
-            )
-        await self._look_back(draft)
-
-    async def _conclude(
-        self,
-        draft: FeeReturnDraft,
-        status: str,
-        *,
-        stripe_id: str | None = None,
-        failure_code: str | None = None,
-    ) -> bool:
-        concluded = await execute(
-            "UPDATE fee_returns SET status = $2, stripe_id = $3, failure_code = $4, updated_at = $5 "
-            "WHERE id = $1 AND status = 'planned'",
-            draft.fee_return_id,
-            status,
-            stripe_id,
-            failure_code,
-            self._clock(),
-        )
-        return concluded == 1
-
-    async def _look_back(self, draft: FeeReturnDraft) -> None:
-        cause = await value("SELECT cause FROM fee_returns WHERE id = $1", draft.fee_return_id)
-        refund_id = _refund_of(cause)
-        if refund_id is not None:
-            await restore_after_failure(refund_id, self._announce, self._clock())
-
-
 async def _book(order_id: str, movement_id: str, result: Moved, now: datetime) -> Movement | None:
     """Write what Stripe did down, once; None when that had been done."""
     await lock_order(order_id)
@@ -279,9 +207,3 @@ async def _refuse(movement: Movement, rejection: StripeRejected, now: datetime) 
         rejection.code[:80],
         now,
     )
-
-
-def _refund_of(cause: str) -> str | None:
-    """The refund that a cause names: `refund:rfd_...`, with `+1` for a second part."""
-    kind, _, id = cause.partition(":")
-    return id.partition("+")[0] if kind == "refund" else None

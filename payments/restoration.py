@@ -96,3 +96,9 @@ def _subject(debt: DebtRecord) -> ledger.Subject:
         seller_id=debt.seller_id,
         currency=debt.currency,
     )
+
+
+def refund_of(cause: str) -> str | None:
+    """The refund that a cause names: `refund:rfd_...`, with `+1` for a second part."""
+    kind, _, id = cause.partition(":")
+    return id.partition("+")[0] if kind == "refund" else None

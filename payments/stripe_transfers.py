@@ -26,6 +26,13 @@ class _MovedObject(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] | None = None
 
 
+class _TransferObject(msgspec.Struct, frozen=True, kw_only=True):
+    """A transfer, as far as reversals have used it up."""
+
+    amount: int
+    amount_reversed: int
+
+
 class StripeTransfers:
     """Stripe behind the port `payments.transfer_gateway.TransferGateway`."""
 
@@ -44,6 +51,12 @@ class StripeTransfers:
     async def find_reversal(self, draft: ReversalDraft) -> Moved | None:
         """Look through the reversals of the transfer. Raises OutcomeUnknown when it cannot."""
         return await self._find(_reversals(draft), {}, "movement_id", draft.movement_id)
+
+    async def left_of(self, transfer_id: str) -> int:
+        """How much of a transfer has not been reversed, by whomever."""
+        answer = await self._api.request("get", f"/v1/transfers/{quote(transfer_id, safe='')}")
+        shown = answer.read(_TransferObject)
+        return shown.amount - shown.amount_reversed
 
     async def transfer(self, draft: TransferDraft, key: IdempotencyKey) -> Moved:
         """Send money to the seller from the platform's available balance."""

@@ -72,6 +72,10 @@ class TransferGateway(Protocol):
         """The reversal that a lost request may have made."""
         ...
 
+    async def left_of(self, transfer_id: str) -> int:
+        """How much of a transfer has not been reversed, in minor units."""
+        ...
+
     async def transfer(self, draft: TransferDraft, key: IdempotencyKey) -> Moved: ...
 
     async def find_transfer(self, draft: TransferDraft) -> Moved | None:

@@ -12,10 +12,11 @@ from datetime import datetime
 
 from payments.database import value
 from payments.events import Announce, Clock
+from payments.fee_return_operations import ReturnFee
 from payments.fee_returns import RETURN_FEE
 from payments.gateway import PaymentGateway
 from payments.ids import OperationId
-from payments.movement_operations import ReturnFee, ReverseTransfer, SendTransfer
+from payments.movement_operations import ReverseTransfer, SendTransfer
 from payments.movements import REVERSE, TRANSFER, Movement, movements_of, plan_reversal
 from payments.operations import Operations
 from payments.restoration import restore

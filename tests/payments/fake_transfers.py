@@ -20,6 +20,8 @@ class FakeTransfers(AnsweredOnce):
         self.transfers_refused: str | None = None
         self.fee_returns_refused: str | None = None
         self.currency: str | None = None
+        # How many of the next looks at a transfer are answered with a definite no.
+        self.looks_refused = 0
         self._taken: dict[str, int] = {}
         self._made: dict[str, Moved] = {}
         self._transfers: dict[str, tuple[str, int]] = {}
@@ -29,6 +31,18 @@ class FakeTransfers(AnsweredOnce):
 
     async def find_reversal(self, draft: ReversalDraft) -> Moved | None:
         return self._made.get(draft.movement_id)
+
+    async def left_of(self, transfer_id: str) -> int:
+        if self.looks_refused:
+            self.looks_refused -= 1
+            raise StripeRejected("resource_missing", http_status=404)
+        return self._transfer_of(transfer_id)[1] - self._reversed(transfer_id)
+
+    def reverse_at_dashboard(self, transfer_id: str, amount: int) -> None:
+        """Somebody takes a transfer back at Stripe's Dashboard, and no event tells of it."""
+        intent_id, _ = self._transfer_of(transfer_id)
+        self._taken[transfer_id] = self._taken.get(transfer_id, 0) + amount
+        self._moved("trr", "transfer_refund", "transfer_reversal", amount, intent_id, transfer_id)
 
     async def transfer(self, draft: TransferDraft, key: IdempotencyKey) -> Moved:
         return self.once("transfer", draft, key, lambda: self._transfer(draft))

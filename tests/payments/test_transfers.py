@@ -278,3 +278,41 @@ async def test_the_totals_of_transfers_follow_the_books(till: Till, order_id: st
     assert (payment.transfer_reversed, payment.transfer_restored) == (3000, 0)
     with pytest.raises(Exception, match="never go down"):
         await execute("UPDATE payments SET transfer_reversed = 0 WHERE id = $1", payment.id)
+
+
+@pytest.mark.parametrize(
+    ("taken_there", "debt"),
+    [(6000, None), (5000, None), (3000, 1000)],
+)
+async def test_what_somebody_took_back_at_stripe_is_not_owed_again(
+    till: Till, order_id: str, taken_there: int, debt: int | None
+) -> None:
+    """The seller has given it already: a debt for it would debit them twice."""
+    payment = await till.paid(order_id)
+    assert payment.transfer_id is not None
+    till.stripe_transfers.reverse_at_dashboard(payment.transfer_id, taken_there)
+    operation_id = await reverse(till, order_id, 4000, cause())
+    assert operation_id is not None
+    with pytest.raises(StripeRejected):
+        await till.transfers.carry_out(operation_id)
+    assert await require_same_at_stripe(till, order_id) == 5400 - taken_there
+    assert (await payment_of(till, order_id)).transfer_reversed == taken_there
+    assert await debts_of(order_id) == ([] if debt is None else [("dispute", debt, 0, False)])
+
+
+async def test_a_no_is_no_debt_while_nobody_can_look_who_took_the_money(
+    till: Till, order_id: str
+) -> None:
+    payment = await till.paid(order_id)
+    assert payment.transfer_id is not None
+    operation_id = await reverse(till, order_id, 4000, cause())
+    assert operation_id is not None
+    till.stripe_transfers.reverse_at_dashboard(payment.transfer_id, 6000)
+    till.stripe_transfers.looks_refused = 1
+    with pytest.raises(OutcomeUnknown):
+        await till.transfers.carry_out(operation_id)
+    assert await debts_of(order_id) == []
+    till.clock.move(seconds=10)
+    await till.sweep()
+    assert await debts_of(order_id) == []
+    assert await require_same_at_stripe(till, order_id) == -600

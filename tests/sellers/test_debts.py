@@ -258,11 +258,11 @@ async def test_a_debt_is_given_up_when_two_admins_agree(owing: Owing) -> None:
     entries = await rows(
         "SELECT actor, action FROM audit_log WHERE subject = $1 ORDER BY id", owing.debt_id
     )
-    assert sorted(tuple(entry) for entry in entries) == [
+    assert {tuple(entry) for entry in entries} == {
         (owing.first, "approval.asked"),
         (owing.second, "approval.approved"),
         (owing.second, "debt.written_off"),
-    ]
+    }
     with pytest.raises(ApprovalDecided):
         await owing.approvals.refuse(asked.id, by=owing.third, reason="late", now=now)
     with pytest.raises(DebtClosed):
