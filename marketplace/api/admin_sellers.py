@@ -90,12 +90,13 @@ async def suspend_seller(
 )
 async def reinstate_seller(
     seller_id: FromPath[str],
+    reason: Annotated[str, QueryParameter(min_length=1, max_length=500, description="Why.")],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> SellerAnswer:
     """The suspension ends; who suspended and why stays in the audit log."""
     profile = await services.sellers.reinstate(
-        seller_id, actor=principal.account_id, now=services.clock()
+        seller_id, actor=principal.account_id, reason=reason, now=services.clock()
     )
     return SellerAnswer.of(profile)
 

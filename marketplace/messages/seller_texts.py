@@ -86,7 +86,7 @@ ACCOUNT: Final[Mapping[Kind, Text]] = MappingProxyType(
         ),
         "seller_reinstated": Text(
             "Your shop is open again",
-            ("The suspension of {shop} is over.",),
+            ("The suspension of {shop} is over.", "What was said: {reason}"),
             None,
             "/v1/sellers/{seller_id}",
         ),

@@ -191,15 +191,18 @@ class Sellers:
             await _write_decision(actor, "seller.suspended", before, after, why, now)
         return after
 
-    async def reinstate(self, seller_id: str, *, actor: str, now: datetime) -> SellerProfile:
+    async def reinstate(
+        self, seller_id: str, *, actor: str, reason: str, now: datetime
+    ) -> SellerProfile:
         """End a suspension, as an admin.
 
-        Raises SellerNotFound, SellerStepRefused, OwnSellerDecision.
+        Raises SellerNotFound, SellerStepRefused, OwnSellerDecision, ReasonRequired.
         """
+        why = checked_reason(reason)
         async with transaction():
             before = await _to_decide(seller_id, actor)
             after = reinstated(before)
-            await _write_decision(actor, "seller.reinstated", before, after, None, now)
+            await _write_decision(actor, "seller.reinstated", before, after, why, now)
         return after
 
     async def _require_free(self, before: SellerProfile, after: SellerProfile) -> None:

@@ -187,16 +187,16 @@ async def test_every_decision_of_the_platform_is_told_with_its_reason(world: Wor
     await sellers.decide(seller_id, "approve", actor=admin, reason="Fine.", now=after_a_second())
     for reason in ("Complaints.", "More complaints."):
         await sellers.suspend(seller_id, actor=admin, reason=reason, now=after_a_second())
-        await sellers.reinstate(seller_id, actor=admin, now=after_a_second())
+        await sellers.reinstate(seller_id, actor=admin, reason="Solved.", now=after_a_second())
     told = [(kind, facts["reason"]) for kind, facts in await heard(owner)]
     assert told == [
         ("onboarding_needed", None),
         ("seller_rejected", "No imprint."),
         ("seller_approved", "Fine."),
         ("seller_suspended", "Complaints."),
-        ("seller_reinstated", None),
+        ("seller_reinstated", "Solved."),
         ("seller_suspended", "More complaints."),
-        ("seller_reinstated", None),
+        ("seller_reinstated", "Solved."),
     ]
 
 

@@ -82,10 +82,14 @@ async def test_suspension_and_reinstatement(shop: Shop) -> None:
     assert suspended.approval == "approved"
     with pytest.raises(SellerStepRefused):
         await shop.suspend(seller)
-    back = await shop.sellers.reinstate(seller.id, actor=shop.admin_id, now=shop.clock())
+    back = await shop.sellers.reinstate(
+        seller.id, actor=shop.admin_id, reason="Served again", now=shop.clock()
+    )
     assert back == seller
     with pytest.raises(SellerStepRefused):
-        await shop.sellers.reinstate(seller.id, actor=shop.admin_id, now=shop.clock())
+        await shop.sellers.reinstate(
+            seller.id, actor=shop.admin_id, reason="Served again", now=shop.clock()
+        )
 
 
 async def test_every_decision_is_on_record_with_what_changed(shop: Shop) -> None:

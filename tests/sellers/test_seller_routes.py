@@ -337,7 +337,7 @@ async def test_decisions_are_for_admins(program: Program) -> None:
     for caller in (coach, reader):
         assert (await caller.post(approval, {"decision": "approve", **WHY})).status_code == 403
         assert (await caller.post(suspension, WHY)).status_code == 403
-        assert (await caller.delete(suspension)).status_code == 403
+        assert (await caller.delete(f"{suspension}?reason=x")).status_code == 403
     assert (await coach.get("/v1/admin/sellers")).status_code == 403
     assert (await program.http.get("/v1/admin/sellers")).status_code == 401
     assert (await coach.get(f"/v1/sellers/{seller_id}")).json()["approval"] == "pending"
@@ -347,7 +347,7 @@ async def test_suspension_over_http(program: Program) -> None:
     coach, seller_id = await program.a_seller()
     admin = await program.caller(is_admin=True)
     path = f"/v1/admin/sellers/{seller_id}/suspension"
-    assert code(await admin.delete(path)) == "seller_step_refused"
+    assert code(await admin.delete(f"{path}?reason=solved")) == "seller_step_refused"
     suspended = await admin.post(path, WHY)
     assert suspended.status_code == 200
     assert suspended.json()["suspension_reason"] == WHY["reason"]
@@ -355,8 +355,11 @@ async def test_suspension_over_http(program: Program) -> None:
     told = (await coach.get(f"/v1/sellers/{seller_id}/payout-capability")).json()
     assert told["suspended"] is True
     assert "suspended" in told["reasons"]
-    assert (await admin.delete(path)).json()["suspended_at"] is None
-    audited = await rows("SELECT request_id FROM audit_log WHERE subject = $1", seller_id)
+    assert code(await admin.delete(path)) == "invalid_parameter"
+    assert code(await admin.delete(f"{path}?reason=%20")) == "reason_required"
+    assert (await admin.delete(f"{path}?reason=solved")).json()["suspended_at"] is None
+    audited = await rows("SELECT request_id, reason FROM audit_log WHERE subject = $1", seller_id)
+    assert {each["reason"] for each in audited} == {None, WHY["reason"], "solved"}
     assert all(each["request_id"] for each in audited)
     assert len(audited) == 3
 
