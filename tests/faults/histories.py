@@ -21,6 +21,7 @@ from payments.ids import new_id
 from stripe_sandbox.faults import REQUEST_FAULTS
 from tests.faults.conftest import at_rest
 from tests.stories.town import SECRET_KEY, Person, Town, a_client
+from tests.stories.wallet import saves_card
 
 CARDS = (
     "pm_card_visa",
@@ -56,6 +57,7 @@ class History:
     listings: tuple[str, ...] = ()
     orders: dict[str, Person] = field(default_factory=dict)
     checkouts: dict[str, Any] = field(default_factory=dict)
+    cards: dict[str, str] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,8 @@ class History:
         """Live through it, then come to rest."""
         await self._everybody_signs_in()
         product = await self.town.product(self.seller, stock=STOCK)
+        for buyer in self.buyers:
+            self.cards[buyer.email] = await saves_card(self.town, buyer)
         self.listings = (await self.town.lists(self.seller), product, product)
         for _ in range(rounds):
             together = [self._deed() for _ in range(self.chance.randint(1, 4))]
@@ -82,6 +86,8 @@ class History:
             (self._order, 5),
             (self._check_out, 4),
             (self._pay, 9),
+            (self._change, 4),
+            (self._one_click, 4),
             (self._prepare, 7),
             (self._cancel, 2),
             (self._refund, 7),
@@ -123,6 +129,29 @@ class History:
             httpx.TransportError
         ):  # what goes wrong goes wrong for browsers too
             await self.town.confirm(checkout, self.chance.choice(CARDS))
+
+    async def _change(self) -> None:
+        """The buyer wants another number of the same thing."""
+        order_id = await self._an_order("checkout")
+        if order_id is None:
+            return
+        buyer = self.orders[order_id]
+        order = await buyer.get(f"/v1/orders/{order_id}")
+        lines = [
+            {"listing_id": line["listing_id"], "quantity": self.chance.randint(1, 3)}
+            for line in order["lines"]
+        ]
+        await self._ask(buyer, f"/v1/orders/{order_id}", {"lines": lines}, method="PATCH")
+
+    async def _one_click(self) -> None:
+        """The buyer pays what they see with the card they keep."""
+        order_id = await self._an_order("checkout")
+        if order_id is None:
+            return
+        buyer = self.orders[order_id]
+        order = await buyer.get(f"/v1/orders/{order_id}")
+        body = {"amount": order["total"], "card_id": self.cards[buyer.email], "again": True}
+        await self._ask(buyer, f"/v1/orders/{order_id}/confirmation", body)
 
     async def _prepare(self) -> None:
         await self._on_an_order("authorized", self.seller, "preparation")
@@ -170,11 +199,13 @@ class History:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
 
-    async def _ask(self, person: Person, path: str, body: Any = None) -> httpx.Response | None:
+    async def _ask(
+        self, person: Person, path: str, body: Any = None, *, method: str = "POST"
+    ) -> httpx.Response | None:
         """Asked under one key until there is an answer, or patience ends."""
         key = new_id("k")
         for _ in range(self.chance.randint(1, 3)):
-            answer = await person.call("POST", path, body, key=key)
+            answer = await person.call(method, path, body, key=key)
             assert answer.status_code in (200, 201, 409, 422, 503), (self.seed, path, answer.text)
             self.told[str(answer.status_code)] += 1
             if answer.status_code != 503:

@@ -9,8 +9,6 @@ from tests.faults.histories import History
 from tests.stories.town import Person, Town
 
 ROUNDS = 35
-# In seed 4 a refund is made in Stripe's Dashboard and its event is lost: only reading settled payments again
-# finds it.
 SEEDS = (1, 4, 7)
 
 
