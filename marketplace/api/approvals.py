@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from marketplace.api.policies import admin
 from marketplace.api.principal import Principal
-from marketplace.api.schemas.debts import ApprovalAnswer, ApprovalList, Reason
+from marketplace.api.schemas.debts import ApprovalAnswer, ApprovalList, DecisionReason
 from marketplace.oversight.approvals import State
 from marketplace.paging import PageRequest
 from marketplace.sellers.profile import checked_reason
@@ -43,7 +43,7 @@ async def read_approval(
 )
 async def approve(
     approval_id: FromPath[str],
-    data: JSONBody[Reason],
+    data: JSONBody[DecisionReason],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> ApprovalAnswer:
@@ -65,7 +65,7 @@ async def approve(
 )
 async def refuse(
     approval_id: FromPath[str],
-    data: JSONBody[Reason],
+    data: JSONBody[DecisionReason],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> ApprovalAnswer:

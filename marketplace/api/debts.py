@@ -14,7 +14,7 @@ from marketplace.api.schemas.debts import (
     DebtConsentAnswer,
     DebtConsentRequest,
     DebtList,
-    Reason,
+    DecisionReason,
 )
 from marketplace.api.seller_access import visible_seller
 from marketplace.paging import PageRequest
@@ -113,7 +113,7 @@ async def list_all_debts(
 )
 async def ask_for_write_off(
     debt_id: FromPath[str],
-    data: JSONBody[Reason],
+    data: JSONBody[DecisionReason],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> ApprovalAnswer:

@@ -23,11 +23,17 @@ _ID_PREFIXES = {
     "schedule_id": "fsc",
     "created_by": "acc",
     "actor": "acc",
+    "asked_by": "acc",
+    "decided_by": "acc",
+    "listing_ids": "lst",
 }
 
 _SAMPLES: dict[str, Any] = {
     "title": "Breathing, one to one",
     "description": "Fifty minutes, by video.",
+    "body": "When does the mat arrive?",
+    "rule_id": "everything-else",
+    "error_message": "Stripe is busy",
     "category": "coaching",
     "currency": "eur",
     "amount": 6_000,
@@ -40,9 +46,6 @@ _SAMPLES: dict[str, Any] = {
     "fee_refunded": 0,
     "processing_cost": 204,
     "basis_points": 1_500,
-    "fixed": {"eur": 30},
-    "floor": {"eur": 50},
-    "cap": {"eur": 5_000},
     "available": None,
     "stock_on_hand": None,
     "stock_reserved": 0,
@@ -85,6 +88,14 @@ _MOSTLY_NULL = frozenset(
     }
 )
 
+_UNDECIDED = {"state": "asked", "decided_by": None, "decided_at": None, "decision_reason": None}
+_UNFREEZING = {
+    "action": "seller.unfreeze",
+    "subject": "sel_01k9zc3v5m8q2r4t6w8y0abcde",
+    "facts": {},
+    "reason": "The parcels were found",
+}
+
 # What an operation answers otherwise than its structure's example does.
 _OTHERWISE: dict[tuple[str, str], dict[str, Any]] = {
     ("place_order", "201"): {"status": "checkout", "payment": None},
@@ -94,6 +105,9 @@ _OTHERWISE: dict[tuple[str, str], dict[str, Any]] = {
         "suspended_at": _MOMENT,
         "suspension_reason": "Several buyers were not served",
     },
+    ("ask_unfreezing", "202"): _UNFREEZING | _UNDECIDED,
+    ("ask_for_write_off", "201"): _UNDECIDED,
+    ("refuse", "200"): {"state": "refused", "decision_reason": "They are paying it back"},
     ("ready", "503"): {"status": "not_ready", "database": {"status": "unavailable"}},
 }
 
@@ -166,7 +180,7 @@ def _example(schema: dict[str, Any], schemas: Schemas, *, whole: bool, name: str
         case "object":
             return _of_object(schema, schemas, whole=whole)
         case "array":
-            return [_example(schema["items"], schemas, whole=whole)]
+            return [_example(schema["items"], schemas, whole=whole, name=name)]
         case "integer":
             return int(schema.get("minimum", 1))
         case "boolean":

@@ -119,7 +119,7 @@ class DebtConsentAnswer(msgspec.Struct, kw_only=True):
         return cls(basis_points=consent.basis_points, given_at=consent.given_at)
 
 
-class Reason(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class DecisionReason(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Why, for the audit log."""
 
     reason: Annotated[str, Meta(max_length=500, examples=["The seller is bankrupt"])]
@@ -138,13 +138,13 @@ class ApprovalAnswer(msgspec.Struct, kw_only=True):
             examples=[{"amount": 4_000, "currency": "eur"}],
         ),
     ]
-    reason: str
-    state: State
+    reason: Annotated[str, Meta(examples=["The seller is bankrupt"])]
+    state: Annotated[State, Meta(examples=["approved"])]
     asked_by: str
     asked_at: datetime
     decided_by: str | None
     decided_at: datetime | None
-    decision_reason: str | None
+    decision_reason: Annotated[str | None, Meta(examples=["The court has said so"])]
 
     @classmethod
     def of(cls, approval: ApprovalRecord) -> "ApprovalAnswer":
