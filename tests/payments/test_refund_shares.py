@@ -243,3 +243,18 @@ async def _disputed(
         refundable,
     )
     return dispute_id
+
+
+@pytest.mark.parametrize(("currency", "part"), [("jpy", 1_999), ("kwd", 1_990), ("isk", 1_900)])
+async def test_minor_units_are_asked_of_stripe_as_they_are(
+    till: Till, order_id: str, currency: str, part: int
+) -> None:
+    """stripe-sfcc 31, opencollective 4297: refunds of zero-decimal currencies were inflated by a hundred."""
+    await till.paid(order_id, currency=currency, amount=6_000, application_fee=600)
+    refund = await till.refund(order_id, part)
+    drafts = [a.draft for a in till.gateway.asked if a.method == "create_refund"]
+    assert [draft.amount for draft in drafts] == [part]  # type: ignore[attr-defined]
+    assert (refund.amount, refund.currency) == (part, currency)
+    payment = await payment_of(till, order_id)
+    assert payment.fee_refunded == cumulative_share(600, part, 6_000)
+    await require_same_at_stripe(till, order_id)
