@@ -10,7 +10,7 @@ from marketplace.orders.errors import (
 )
 from marketplace.orders.reactions import react
 from payments.database import execute, transaction, value
-from payments.events import PaymentAuthorized, PaymentCaptured
+from payments.events import PaymentAuthorized
 from tests.connect.fakes import RESTRICTED
 from tests.fakes import CHALLENGED, DEBIT
 from tests.orders.carts import Basket, a_basket
@@ -182,26 +182,25 @@ async def test_nobody_is_asked_to_pay_what_is_being_ended(shop: Shop) -> None:
         await basket.begin()
 
 
-async def sold_out(basket: Basket) -> None:
-    """Others bought everything, after this order's stock was given back."""
-    await execute("UPDATE listings SET stock_on_hand = 1 WHERE id = $1", basket.thing)
-
-
-async def comes_late(basket: Basket, kind: type[PaymentAuthorized | PaymentCaptured]) -> None:
+async def a_hold_comes_late(basket: Basket) -> None:
     """Stripe tells of money for an order that has ended, whatever we had asked it for."""
     shop = basket.shop
-    payment_id = await value("SELECT id FROM payments WHERE order_id = $1", basket.id)
-    facts = {"order_id": basket.id, "payment_id": payment_id, "occurred_at": shop.clock()}
-    more = {"capture_before": None} if kind is PaymentAuthorized else {"application_fee": 530}
+    held = PaymentAuthorized(
+        order_id=basket.id,
+        payment_id=await value("SELECT id FROM payments WHERE order_id = $1", basket.id),
+        occurred_at=shop.clock(),
+        amount=5_000,
+        capture_before=None,
+    )
     async with transaction():
-        await react(kind(**facts, amount=5_000, **more), shop.give_back)  # type: ignore[arg-type]
+        await react(held, shop.give_back)
 
 
 async def test_late_money_wins_while_the_goods_are_there(shop: Shop) -> None:
     basket = await a_basket(shop)
     await basket.begin()
     await a_day_passes(shop)
-    await comes_late(basket, PaymentAuthorized)
+    await a_hold_comes_late(basket)
     assert await shop.status(basket.id) == "authorized"
     assert await stock_of(basket.thing) == (10, 2)
 

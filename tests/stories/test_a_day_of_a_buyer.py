@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from tests.stories.test_a_buyer_keeps_a_card import cards, gives_card, saves_card
 from tests.stories.town import Person, Town, a_client
+from tests.stories.wallet import cards, gives_card, saves_card
 
 ADDRESS = {
     "name": "Ada Example",

@@ -5,9 +5,9 @@ from typing import Any
 
 from payments.database import value
 from payments.ids import new_id
-from tests.stories.test_a_buyer_keeps_a_card import saves_card
 from tests.stories.test_a_day_of_a_buyer import changed, confirm, intent_of, lines, status_of
 from tests.stories.town import Person, Town
+from tests.stories.wallet import saves_card
 
 
 async def intents_of(town: Town, order_id: str) -> list[Any]:
