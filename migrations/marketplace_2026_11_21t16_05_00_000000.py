@@ -24,7 +24,7 @@ CHECKS = [
         "kind IN ('capture', 'application_fee', 'processing_cost', 'refund', 'fee_refund', "
         "'refund_failure', 'transfer_reversal', 'transfer', 'dispute', 'dispute_reinstated', "
         "'dispute_cost', 'reserve', 'reserve_released', 'debt', 'debt_settled', 'debt_written_off', "
-        "'payout', 'payout_failure')",
+        "'payout', 'payout_failure', 'adjustment')",
     ),
 ]
 
@@ -70,6 +70,8 @@ INDEXES = [
     # One switch for each thing that is off.
     "CREATE UNIQUE INDEX switches_one_on ON switches (operation, scope, coalesce(target, '')) "
     "WHERE ended_at IS NULL",
+    # One place in a book's chain for each row.
+    "CREATE UNIQUE INDEX chain_links_by_position ON chain_links (book, position)",
     # Sweeps: state is the queue, so each has an index over just its due rows.
     "DROP INDEX orders_checkout_expiry",
     "CREATE INDEX orders_expiry_due ON orders (expiry_due_at) WHERE status = 'checkout'",
@@ -84,11 +86,13 @@ INDEXES = [
     "CREATE INDEX payouts_to_refresh ON payouts (refresh_at) WHERE refresh_at IS NOT NULL",
     "CREATE INDEX messages_due ON messages (due_at) WHERE due_at IS NOT NULL",
     "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due_at) WHERE due_at IS NOT NULL",
+    "CREATE INDEX chain_waiting_of_book ON chain_waiting (book, row_id)",
     "CREATE INDEX event_feeds_due ON event_feeds (due_at)",
     "CREATE INDEX fee_replays_due ON fee_replays (leased_until) WHERE concluded_at IS NULL",
     "CREATE INDEX seller_fee_credits_left ON seller_fee_credits (seller_id, currency, id) "
     "WHERE used < amount AND revoked_at IS NULL",
     # Lists.
+    'CREATE INDEX account_days_of_account ON account_days (account COLLATE "C", currency, day)',
     "CREATE INDEX missed_events_by_finding ON missed_events (found_at, event_id)",
     "CREATE INDEX stripe_events_by_receipt ON stripe_events (received_at, event_id)",
     "CREATE INDEX stripe_events_dead ON stripe_events (received_at, event_id) WHERE state = 'dead'",
@@ -136,6 +140,8 @@ BACKFILL = [
     "UPDATE payments SET recheck_at = checked_at + interval '1 hour' WHERE status = 'succeeded'",
     "UPDATE refunds r SET transfer_amount = r.amount FROM postings t "
     "WHERE t.cause = r.id || ':refunded' AND t.source LIKE 'seller:%'",
+    "INSERT INTO chain_waiting (row_id, book) SELECT id, 'postings' FROM postings",
+    "INSERT INTO chain_waiting (row_id, book) SELECT id, 'audit_log' FROM audit_log",
     "UPDATE order_lines l SET quantity_prepared = l.quantity FROM orders o "
     "WHERE o.id = l.order_id AND o.status = 'paid'",
 ]
@@ -146,6 +152,7 @@ APPEND_ONLY = [
     "seller_events",
     "payout_items",
     "missed_events",
+    "chain_links",
     "fee_schedule_retirements",
     "fee_credit_movements",
 ]
@@ -179,6 +186,18 @@ FUNCTIONS = [
     """,
     "CREATE TRIGGER disputes_guarded BEFORE UPDATE ON disputes "
     "FOR EACH ROW EXECUTE FUNCTION guard_dispute()",
+    # What is written into a book waits to be sealed, by the very transaction that wrote it.
+    """
+    CREATE FUNCTION await_sealing() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO chain_waiting (row_id, book) SELECT id, TG_TABLE_NAME FROM written;
+        RETURN NULL;
+    END $$
+    """,
+    "CREATE TRIGGER postings_await_sealing AFTER INSERT ON postings "
+    "REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION await_sealing()",
+    "CREATE TRIGGER audit_log_await_sealing AFTER INSERT ON audit_log "
+    "REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION await_sealing()",
     """
     CREATE FUNCTION guard_payout() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -230,6 +249,10 @@ async def forwards() -> MigrationManager:
             await execute(
                 f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
                 "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+            )
+            await execute(
+                f"CREATE TRIGGER {table}_never_truncated BEFORE TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
             )
 
     manager.add_raw(run)

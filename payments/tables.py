@@ -5,7 +5,7 @@ database zeros and empty strings.
 Partial indexes and triggers (append-only postings, totals that never fall) are in the migrations.
 """
 
-from piccolo.columns import BigInt, Boolean, Integer, Text, Timestamptz, Varchar
+from piccolo.columns import BigInt, Boolean, Bytea, Date, Integer, Text, Timestamptz, Varchar
 from piccolo.constraints import Check, Unique
 from piccolo.table import Table
 
@@ -202,7 +202,7 @@ class Posting(Table, tablename="postings"):
         "kind IN ('capture', 'application_fee', 'processing_cost', 'refund', 'fee_refund', "
         "'refund_failure', 'transfer_reversal', 'transfer', 'dispute', 'dispute_reinstated', "
         "'dispute_cost', 'reserve', 'reserve_released', 'debt', 'debt_settled', 'debt_written_off', "
-        "'payout', 'payout_failure')"
+        "'payout', 'payout_failure', 'adjustment')"
     )
     postings_order_with_payment = Check("(order_id IS NULL) = (payment_id IS NULL)")
 
@@ -437,3 +437,42 @@ class EventFeed(Table, tablename="event_feeds"):
     read_at = Timestamptz(default=None, null=True)
 
     event_feeds_window = Check("(until IS NULL AND page_after IS NULL) OR until >= since")
+
+
+class ChainWaiting(Table, tablename="chain_waiting"):
+    """Rows of the append-only books that are written and not sealed yet: put there by a trigger."""
+
+    row_id = Varchar(length=40, primary_key=True, default=None)
+    # The table's name.
+    book = Varchar(length=20, default=None)
+
+    chain_waiting_book_known = Check("book IN ('postings', 'audit_log')")
+
+
+class ChainLink(Table, tablename="chain_links"):
+    """The seal of one row: its place in its book's chain, and the hash of it and of everything before.
+
+    Append-only by trigger.
+    """
+
+    row_id = Varchar(length=40, primary_key=True, default=None)
+    book = Varchar(length=20, default=None)
+    # 1, 2, 3, ... within the book.
+    position = BigInt(default=None)
+    hash = Bytea(default=None)
+    sealed_at = Timestamptz(default=None)
+
+    chain_links_book_known = Check("book IN ('postings', 'audit_log')")
+    chain_links_hash_is_sha256 = Check("octet_length(hash) = 32")
+    chain_links_position_positive = Check("position > 0")
+
+
+class AccountDay(Table, tablename="account_days"):
+    """What an account gained or lost on a day (UTC, by recorded_at), of the postings that are sealed."""
+
+    # account:currency:YYYY-MM-DD
+    id = Varchar(length=80, primary_key=True, default=None)
+    account = Varchar(length=64, default=None)
+    currency = Varchar(length=3, default=None)
+    day = Date(default=None)
+    moved = BigInt(default=None)

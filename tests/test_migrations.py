@@ -48,6 +48,8 @@ _MEANT = {
 _TYPES = {
     "bigint": "bigint",
     "boolean": "boolean",
+    "bytea": "bytea",
+    "date": "date",
     "integer": "integer",
     "text": "text",
     "timestamp with time zone": "timestamptz",
