@@ -11,7 +11,7 @@ from marketplace.orders import freezing
 from marketplace.orders.errors import BoughtAlready
 from marketplace.orders.records import OrderRecord
 from payments.database import execute, require_transaction, rows, value
-from payments.errors import PaymentNotFound, PaymentsUnavailable
+from payments.errors import PaymentError
 from payments.lifecycle import Payments
 
 JUST_PAID: Final = timedelta(hours=1)
@@ -53,14 +53,14 @@ class Doubles:
     async def require_none(self, order: OrderRecord, now: datetime) -> None:
         """Ask Stripe about the same carts that may have been paid meanwhile, then look.
 
-        No transaction may be open. Raises BoughtAlready; silence of Stripe is no reason to refuse.
+        No transaction may be open. Raises BoughtAlready; what Stripe cannot tell is no reason to refuse.
         """
         if order.again:
             return
         for found in await rows(_UNSETTLED, *_same(order, now)):
             try:
                 await self._payments.refresh(found["id"])
-            except (PaymentNotFound, PaymentsUnavailable):
+            except PaymentError:
                 continue
         await _look(order, now)
 

@@ -358,3 +358,12 @@ async def test_money_that_is_not_what_was_shown_holds_fulfilment_until_an_admin_
     }
     with pytest.raises(FulfilmentNotHeld):
         await shop.holds.release(basket.id, ADMIN, "again", shop.clock())
+
+
+async def test_what_stripe_cannot_tell_about_another_order_stops_nobody(shop: Shop) -> None:
+    basket = await a_basket(shop)
+    await basket.confirm()
+    shop.clock.move(minutes=11)
+    other = await basket.again()
+    shop.stripe.reads_refused = 1
+    assert (await other.begin()).status == "requires_payment_method"
