@@ -7,7 +7,7 @@
 `used` is always the sum of a credit's movements, and what an order holds is the sum of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,8 +31,7 @@ from payments.ids import new_id
 # The one that ends first is used first.
 _ORDER: Final = "ends_at ASC NULLS LAST, id"
 _LEFT: Final = """
-seller_id = $1 AND currency = $2 AND used < amount AND revoked_at IS NULL AND starts_at <= $3
-  AND (ends_at IS NULL OR ends_at > $3)
+used < amount AND revoked_at IS NULL AND starts_at <= {now} AND (ends_at IS NULL OR ends_at > {now})
 """
 
 
@@ -177,15 +176,15 @@ async def movements_of(credit_id: str, page: PageRequest) -> Page[CreditMovement
     return Page.cut([CreditMovement(**record) for record in found], page)
 
 
-async def available(seller_id: str, currency: str, now: datetime) -> int:
-    """How much of the seller's credits is left at `now`. What is taken may be less by then."""
-    found: int = await value(
-        f"SELECT coalesce(sum(amount - used), 0)::bigint FROM seller_fee_credits WHERE {_LEFT}",
-        seller_id,
-        currency,
+async def available(sellers: Iterable[str], now: datetime) -> dict[tuple[str, str], int]:
+    """How much is left at `now`, by seller and currency, where any is. What is taken may be less by then."""
+    found = await rows(
+        "SELECT seller_id, currency, sum(amount - used)::bigint AS left FROM seller_fee_credits "
+        f"WHERE seller_id = ANY($1::text[]) AND {_LEFT.format(now='$2')} GROUP BY 1, 2",
+        list(sellers),
         now,
     )
-    return found
+    return {(one["seller_id"], one["currency"]): one["left"] for one in found}
 
 
 async def held_by(order_id: str) -> int:
@@ -206,8 +205,8 @@ async def take(seller_id: str, currency: str, wanted: int, now: datetime) -> lis
     if wanted <= 0:
         return []
     found = await rows(
-        f"SELECT id, amount - used AS left FROM seller_fee_credits WHERE {_LEFT} "
-        f"ORDER BY {_ORDER} FOR UPDATE",
+        "SELECT id, amount - used AS left FROM seller_fee_credits WHERE seller_id = $1 "
+        f"AND currency = $2 AND {_LEFT.format(now='$3')} ORDER BY {_ORDER} FOR UPDATE",
         seller_id,
         currency,
         now,

@@ -13,12 +13,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from marketplace.catalog import stock
+from marketplace.fees import credits
 from marketplace.fees.rules import FeeQuote
-from marketplace.orders import carts, freezing, records, steps
+from marketplace.orders import carts, freezing, order_fees, records, steps
 from marketplace.orders.addresses import checked
 from marketplace.orders.carts import Cart, Priced, Pricing
 from marketplace.orders.errors import CartFrozen, ChangeUnderWay, CheckoutOver, ShippingNotNeeded
-from marketplace.orders.order_states import after
+from marketplace.orders.order_states import ENDED, after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.steps import STRIPE
@@ -106,6 +107,7 @@ class Changes:
         self, order: OrderRecord, before: Cart, cart: Cart, buyer_id: str, now: datetime
     ) -> OperationId | None:
         version = await _next_version(order)
+        cart = await self._with_credit(order, cart, now)
         operation_id = await self._payments.plan_amendment(
             order.id,
             amount=cart.total,
@@ -124,6 +126,13 @@ class Changes:
             # Whatever Stripe answers, the stock of that cart is there.
             await stock.adjust(order.id, _both(before.products, cart.products), now)
         return operation_id
+
+    async def _with_credit(self, order: OrderRecord, cart: Cart, now: datetime) -> Cart:
+        """With the credit it takes beyond what the order holds; what it leaves goes back later."""
+        held = await credits.held_by(order.id)
+        fee, pieces = await self._pricing.with_credit(cart.fee, held, now)
+        await credits.note(order.id, pieces, now)
+        return msgspec.structs.replace(cart, fee=fee, total=fee.total)
 
 
 def require_changeable(order: OrderRecord, now: datetime) -> None:
@@ -149,6 +158,8 @@ async def conclude(order: OrderRecord, event: PaymentAmended | AmendmentRefused)
         return
     if order.status != "checkout":
         await _close(change, "refused", event.occurred_at, reason="ended")
+        holds = 0 if order.status in ENDED else order.fee_credit
+        await credits.settle(order.id, holds, event.occurred_at)
     elif isinstance(event, PaymentAmended):
         await _apply(order, change, event.occurred_at, reserved=True)
     else:
@@ -162,6 +173,7 @@ async def _apply(
     reason = None if change.cart.total == order.total else f"{order.total} to {change.cart.total}"
     order = await steps.take(order, "changed", actor=change.asked_by, now=now, reason=reason)
     order = await carts.become(order, change.cart, change.version, now)
+    await credits.settle(order.id, order.fee_credit, now)
     if reserved:
         await stock.adjust(order.id, change.cart.products, now)
     else:
@@ -174,6 +186,7 @@ async def _refuse(order: OrderRecord, change: Change, now: datetime, code: str) 
     """The order stays what it is, and so does what is set aside for it."""
     await steps.take(order, "change_refused", actor=STRIPE, now=now, reason=code)
     await stock.adjust(order.id, (await _cart_of(order)).products, now)
+    await credits.settle(order.id, order.fee_credit, now)
     await _close(change, "refused", now, reason=code)
 
 
@@ -185,14 +198,22 @@ def _changed(
 ) -> Cart:
     """The cart after what was asked for. Raises ShippingNotNeeded."""
     cart = before
-    if priced is not None:
-        totals = priced.totals
-        cart = msgspec.structs.replace(cart, lines=totals.lines, total=totals.total, fee=priced.fee)
+    if priced is not None and (
+        priced.totals.lines != cart.lines or _charged(priced.fee) != _charged(cart.fee)
+    ):
+        cart = msgspec.structs.replace(
+            cart, lines=priced.totals.lines, total=priced.total, fee=priced.fee
+        )
     if shipping is not UNSET:
         cart = msgspec.structs.replace(cart, shipping=shipping)
     if shipping and not cart.products:
         raise ShippingNotNeeded(order.id)
     return cart
+
+
+def _charged(fee: FeeQuote) -> tuple[object, ...]:
+    """What a fee comes to, whenever it was quoted."""
+    return fee.schedule_id, fee.rule_ids, fee.total, fee.fee, fee.credit, fee.service_fee
 
 
 def _both(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
@@ -201,12 +222,11 @@ def _both(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 async def _cart_of(order: OrderRecord) -> Cart:
-    working: str = await value("SELECT fee_working FROM orders WHERE id = $1", order.id)
     shipping = order.shipping
     return Cart(
         lines=(await records.lines_of([order.id]))[order.id],
         total=order.total,
-        fee=msgspec.json.decode(working, type=FeeQuote),
+        fee=await order_fees.kept(order.id),
         shipping=None if shipping is None else msgspec.json.decode(shipping, type=Shipping),
     )
 

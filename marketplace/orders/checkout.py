@@ -170,7 +170,9 @@ class Checkout:
         for line in lines:
             if line.listing_id not in offered:
                 raise ListingNotOffered(line.listing_id)
-        total = sum(offered[line.listing_id].unit_amount * line.quantity for line in lines)
+        total = order.service_fee + sum(
+            offered[line.listing_id].unit_amount * line.quantity for line in lines
+        )
         if order.status != "checkout" and total != order.total:
             raise TotalChanged(order.id, shown=order.total, total=total, currency=order.currency)
 

@@ -99,8 +99,8 @@ class Groups:
                 now,
             )
             for position, priced in enumerate(parts if made else ()):
-                order = placing.new_order(buyer_id, priced, now, group_id)
-                await placing.write(order, priced, f"{group_id}:{position:02}")
+                key = f"{group_id}:{position:02}"
+                await placing.place_within(buyer_id, priced, self._pricing, key, now, group_id)
         if made:
             return Grouped(await find(group_id, buyer_id), created=True)
         # Two requests with one key at once: the other one made the group.

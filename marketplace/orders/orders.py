@@ -6,14 +6,14 @@ from datetime import datetime
 import msgspec
 
 from marketplace.fees.rules import FeeQuote
-from marketplace.orders import placing, reading, records, steps
+from marketplace.orders import order_fees, placing, reading, records, steps
 from marketplace.orders.carts import Pricing
 from marketplace.orders.errors import OrderKeyReused
 from marketplace.orders.reading import OrderFilter, OrderView
 from marketplace.orders.records import Actor
 from marketplace.orders.totals import Wanted, check_wanted
 from marketplace.paging import Page, PageRequest
-from payments.database import row, value
+from payments.database import row
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -42,8 +42,8 @@ class Orders:
         if earlier is not None:
             return earlier
         priced = await self._pricing.price(buyer_id, wanted, now)
-        order = placing.new_order(buyer_id, priced, now)
-        if await placing.write(order, priced, idempotency_key):
+        order = await placing.place(buyer_id, priced, self._pricing, idempotency_key, now)
+        if order is not None:
             return Placed(OrderView(order, priced.totals.lines, None), created=True)
         # Two requests with one key at once: the other one made the order.
         earlier = await self._placed_before(buyer_id, wanted, idempotency_key)
@@ -61,8 +61,7 @@ class Orders:
     async def fee_quote(self, order_id: str, actor: Actor) -> FeeQuote:
         """How the order's fee came about, as kept when its cart was last priced. Raises OrderNotFound."""
         order = await records.require(order_id, actor)
-        kept: str = await value("SELECT fee_working FROM orders WHERE id = $1", order.id)
-        return msgspec.json.decode(kept, type=FeeQuote)
+        return await order_fees.kept(order.id)
 
     async def list_for_buyer(self, buyer_id: str, page: PageRequest) -> Page[OrderView]:
         """What this account has bought, the newest first."""

@@ -5,10 +5,11 @@ from typing import Final
 
 import msgspec
 
-from marketplace.orders.carts import Priced, columns_of
+from marketplace.fees import credits
+from marketplace.orders.carts import Priced, Pricing, columns_of
 from marketplace.orders.order_states import FIRST_STATUS, FIRST_STEP
 from marketplace.orders.records import OrderRecord
-from payments.database import execute
+from payments.database import execute, transaction
 from payments.ids import new_id
 
 CHECKOUT_LASTS: Final = timedelta(hours=24)
@@ -19,8 +20,9 @@ _PLACE = """
 WITH placed AS (
     INSERT INTO orders (id, buyer_id, seller_id, currency, status, total, capture_method,
         application_fee, fee_schedule_id, fee_rule_id, fee_working, generation, idempotency_key,
-        created_at, updated_at, checkout_expires_at, expiry_due_at, group_id, cancellation_windows)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $13, $14, $14, $15,
+        created_at, updated_at, checkout_expires_at, expiry_due_at, group_id, service_fee, fee_credit,
+        cancellation_windows)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $13, $14, $14, $15, $27, $28,
         (SELECT s.cancellation_windows FROM sellers s WHERE s.id = $3::varchar))
     ON CONFLICT (buyer_id, idempotency_key) DO NOTHING RETURNING id
 ), lined AS (
@@ -49,7 +51,7 @@ def new_order(
         owner_id=priced.owner_id,
         currency=totals.currency,
         status=FIRST_STATUS,
-        total=totals.total,
+        total=priced.total,
         capture_method=totals.capture_method,
         application_fee=fee.fee,
         fee_schedule_id=fee.schedule_id,
@@ -61,7 +63,46 @@ def new_order(
         checkout_expires_at=now + CHECKOUT_LASTS,
         expiry_due_at=now + CHECKOUT_LASTS,
         group_id=group_id,
+        service_fee=fee.service_fee,
+        fee_credit=fee.credit,
     )
+
+
+class _KeyUsed(Exception):
+    """The key made an order before: what was taken for this one goes back with its transaction."""
+
+
+async def place(
+    buyer_id: str, priced: Priced, pricing: Pricing, idempotency_key: str, now: datetime
+) -> OrderRecord | None:
+    """Write a new order, with the credit it takes; None when its key was used before."""
+    if not priced.fee.credit:
+        # One statement: most sellers have no credit.
+        order = new_order(buyer_id, priced, now)
+        return order if await write(order, priced, idempotency_key) else None
+    try:
+        async with transaction():
+            return await place_within(buyer_id, priced, pricing, idempotency_key, now)
+    except _KeyUsed:
+        return None
+
+
+async def place_within(
+    buyer_id: str,
+    priced: Priced,
+    pricing: Pricing,
+    idempotency_key: str,
+    now: datetime,
+    group_id: str | None = None,
+) -> OrderRecord:
+    """The same in the open transaction, for a key that was not used before. Raises NoTransaction."""
+    fee, pieces = await pricing.with_credit(priced.fee, 0, now)
+    priced = msgspec.structs.replace(priced, fee=fee)
+    order = new_order(buyer_id, priced, now, group_id)
+    if not await write(order, priced, idempotency_key):
+        raise _KeyUsed
+    await credits.note(order.id, pieces, now)
+    return order
 
 
 async def write(order: OrderRecord, priced: Priced, idempotency_key: str) -> bool:
@@ -86,5 +127,7 @@ async def write(order: OrderRecord, priced: Priced, idempotency_key: str) -> boo
         *columns_of(priced.totals.lines),
         new_id("stp"),
         FIRST_STEP,
+        order.service_fee,
+        order.fee_credit,
     )
     return written == 1

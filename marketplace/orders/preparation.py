@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from marketplace.fees.rules import FeeInputs, PricedLine, quote
+from marketplace.fees.rules import FeeQuote, PricedLine
 from marketplace.fees.schedules import Schedules
-from marketplace.orders import prepared, records, steps
+from marketplace.orders import order_fees, prepared, records, steps
 from marketplace.orders.errors import HoldLapsing
 from marketplace.orders.fulfilment import require_not_held, require_seller
 from marketplace.orders.fulfilment_errors import NothingPrepared, PreparationUnderWay
@@ -84,12 +84,13 @@ class Preparation:
         lines = (await records.lines_of([order.id]))[order.id]
         quantities = prepared.chosen(order.id, lines, ready)
         captured = prepared.priced(lines, quantities)
-        amount = _chargeable(order, captured)
+        fee = await self._fee(order, captured)
+        amount = fee.total
         joined = await capture_under_way(order.id)
         if joined and prepared.marked(lines) != quantities:
             raise PreparationUnderWay(order.id)
         operation_id = await self._payments.plan_capture(
-            order.id, amount=amount, application_fee=await self._fee(order, captured), now=now
+            order.id, amount=amount, application_fee=fee.fee, now=now
         )
         if not joined:
             await prepared.mark(order.id, quantities)
@@ -121,15 +122,16 @@ class Preparation:
             raise HoldLapsing(order.id, payment.capture_before)
         return payment
 
-    async def _fee(self, order: OrderRecord, captured: tuple[PricedLine, ...]) -> int:
-        """The fee of what is captured, by the very rules the order was placed under.
+    async def _fee(self, order: OrderRecord, captured: Sequence[PricedLine]) -> FeeQuote:
+        """What of them the buyer pays and the platform keeps.
 
-        Computed and sent anew, because Stripe would not scale the earlier fee to what is captured, only
-        cap it.
+        Raises NothingPrepared, AmountNotChargeable below Stripe's minimum.
         """
-        schedule = await self._schedules.require(order.fee_schedule_id)
-        inputs = FeeInputs(seller_id=order.seller_id, currency=order.currency, lines=captured)
-        return quote(schedule, inputs).fee
+        if not captured:
+            raise NothingPrepared(order.id)
+        fee = await order_fees.of_captured(self._schedules, order, captured)
+        check_chargeable(fee.total, order.currency)
+        return fee
 
     async def _doubt(self, order_id: str) -> None:
         """Stripe knows better than our snapshot of the seller's account: it is read before the next try."""
@@ -161,15 +163,6 @@ async def capture_under_way(order_id: str) -> bool:
             CAPTURE,
         )
     )
-
-
-def _chargeable(order: OrderRecord, captured: Sequence[PricedLine]) -> int:
-    """What they come to. Raises NothingPrepared, AmountNotChargeable below Stripe's minimum."""
-    if not captured:
-        raise NothingPrepared(order.id)
-    amount = sum(line.amount for line in captured)
-    check_chargeable(amount, order.currency)
-    return amount
 
 
 def _require_preparable(order: OrderRecord, actor: Actor) -> None:

@@ -1,6 +1,7 @@
 """What of an order was prepared: which lines and how many, what that comes to, and the stock it takes."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from marketplace.catalog import stock
@@ -8,6 +9,7 @@ from marketplace.fees.rules import PricedLine
 from marketplace.orders import records
 from marketplace.orders.errors import ListingRepeated
 from marketplace.orders.fulfilment_errors import LineUnknown, PreparedTooMany
+from marketplace.orders.order_fees import settle_captured, worth
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.totals import Line, Wanted
 from payments.database import execute
@@ -49,6 +51,7 @@ def priced(lines: Sequence[Line], quantities: Mapping[str, int]) -> tuple[Priced
             category=line.category,
             kind=line.kind,
             amount=line.unit_amount * quantities[line.listing_id],
+            quantity=quantities[line.listing_id],
         )
         for line in lines
         if quantities[line.listing_id]
@@ -79,7 +82,7 @@ async def forget(order_id: str) -> None:
     )
 
 
-async def settle(order: OrderRecord, amount: int) -> tuple[str, ...]:
+async def settle(order: OrderRecord, amount: int, now: datetime) -> tuple[str, ...]:
     """`amount` was captured: sell the stock of what was prepared and release the rest.
 
     Answers the listings that are out of stock. Where somebody captured a part elsewhere, nobody said of
@@ -87,7 +90,8 @@ async def settle(order: OrderRecord, amount: int) -> tuple[str, ...]:
     """
     lines = (await records.lines_of([order.id]))[order.id]
     quantities = marked(lines)
-    if quantities is not None and amount == _worth(lines, quantities):
+    if quantities is not None and amount == worth(order, _sum(lines, quantities)):
+        await settle_captured(order, priced(lines, quantities), now)
         return await stock.sell(order.id, quantities)
     if amount == order.total:
         await mark(order.id, {line.listing_id: line.quantity for line in lines})
@@ -96,5 +100,5 @@ async def settle(order: OrderRecord, amount: int) -> tuple[str, ...]:
     return await stock.sell(order.id)
 
 
-def _worth(lines: Sequence[Line], quantities: Mapping[str, int]) -> int:
+def _sum(lines: Sequence[Line], quantities: Mapping[str, int]) -> int:
     return sum(line.unit_amount * quantities.get(line.listing_id, 0) for line in lines)

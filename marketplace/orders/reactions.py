@@ -122,7 +122,7 @@ async def _captured(order: OrderRecord, event: PaymentCaptured, give_back: GiveB
     step, actor = await _how_captured(order)
     if order.status in ENDED:
         _alarm(order, event)
-    short = await prepared.settle(order, event.amount)
+    short = await prepared.settle(order, event.amount, event.occurred_at)
     partly = f"captured {event.amount} of {order.total}" if event.amount != order.total else None
     reason = "; ".join(filter(None, (partly, _shortage(short)))) or None
     order = await steps.take(order, step, actor=actor, now=event.occurred_at, reason=reason)

@@ -21,6 +21,8 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     total: int
     capture_method: CaptureMethod
+    # Of the lines' fee, its tax and what the buyer pays on top (`service_fee`, part of the total), less the
+    # seller's credit.
     application_fee: int
     fee_schedule_id: str
     fee_rule_id: str
@@ -44,6 +46,8 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     deadline_stage: int = 0
     deadline_due_at: datetime | None = None
     completes_at: datetime | None = None
+    service_fee: int = 0
+    fee_credit: int = 0
 
 
 SELECT = (
@@ -51,7 +55,8 @@ SELECT = (
     "o.capture_method, o.application_fee, o.fee_schedule_id, o.fee_rule_id, o.generation, "
     "o.created_at, o.updated_at, o.checkout_expires_at, o.expiry_due_at, o.cart_version, o.shipping, "
     "o.frozen_at, o.frozen_total, o.held_reason, o.group_id, o.again, o.session_at, o.session_ends_at, "
-    "o.cancellation_windows, o.deadline_stage, o.deadline_due_at, o.completes_at "
+    "o.cancellation_windows, o.deadline_stage, o.deadline_due_at, o.completes_at, o.service_fee, "
+    "o.fee_credit "
     "FROM orders o JOIN sellers s ON s.id = o.seller_id"
 )
 

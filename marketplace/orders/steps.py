@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from marketplace.orders import telling
+from marketplace.orders import order_fees, telling
 from marketplace.orders.order_states import Step, after
 from marketplace.orders.records import OrderRecord
 from payments.database import execute, require_transaction, row, rows
@@ -64,6 +64,7 @@ async def take(
         order.generation,
     )
     assert moved == 1, f"{order.id} was moved by somebody who did not hold its lock"
+    order = await order_fees.follow(order, status, now)
     await telling.tell_step(
         order, step, step_id=step_id, from_status=order.status, reason=reason, now=now
     )

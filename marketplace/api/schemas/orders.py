@@ -94,6 +94,10 @@ class OrderAnswer(msgspec.Struct, kw_only=True):
     seller_id: str
     currency: str
     total: int
+    service_fee: Annotated[
+        int,
+        Meta(description="What the platform asks of the buyer, within the total.", examples=[0]),
+    ]
     application_fee: Annotated[
         int | UnsetType, Meta(description="For the seller and the platform.")
     ] = UNSET
@@ -150,6 +154,7 @@ class OrderAnswer(msgspec.Struct, kw_only=True):
             seller_id=order.seller_id,
             currency=order.currency,
             total=order.total,
+            service_fee=order.service_fee,
             application_fee=order.application_fee if sells else UNSET,
             capture_method=order.capture_method,
             lines=list(view.lines),
