@@ -1,4 +1,4 @@
-"""Who lives in the demo: fixed sign-ins and API keys, known to everybody and therefore never real."""
+"""Who lives in the demo and what they sell: sign-ins and API keys known to everybody, never real."""
 
 import msgspec
 
@@ -20,6 +20,33 @@ SHOP = Character("shop", "shop@demo.example", "Bo's yoga shop", "mk_test_demo_sh
 BUYER = Character("buyer", "buyer@demo.example", "Cy (buyer)", "mk_test_demo_buyer")
 NEWCOMER = Character("newcomer", "new@demo.example", "Di, not onboarded", "mk_test_demo_newcomer")
 CAST = (ADMIN, COACH, SHOP, BUYER, NEWCOMER)
+
+SESSION = {
+    "kind": "session",
+    "title": "An hour with Ada",
+    "description": "Sixty minutes of coaching, online.",
+    "category": "coaching",
+    "unit_amount": 6000,
+    "currency": "eur",
+}
+MAT = {
+    "kind": "product",
+    "title": "A yoga mat",
+    "description": "Six millimetres, rolls up.",
+    "category": "yoga",
+    "unit_amount": 2500,
+    "currency": "eur",
+    "stock_on_hand": 40,
+}
+BLOCK = {
+    "kind": "product",
+    "title": "A cork block",
+    "description": "The last one.",
+    "category": "yoga",
+    "unit_amount": 1200,
+    "currency": "eur",
+    "stock_on_hand": 1,
+}
 
 
 def sign_ins() -> list[str]:
