@@ -56,6 +56,7 @@ from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
 from marketplace.oversight import inbox_news, switches
 from marketplace.oversight.approvals import Approvals
+from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
@@ -209,6 +210,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         approvals=approvals,
         freezes=Freezes(PayoutHolds(StripePayoutSchedules(stripe), operations, clock), approvals),
         operation_desk=OperationDesk(operations),
+        gauges=Gauges(),
         event_catch_up=EventCatchUp(StripeEvents(stripe), inbox, inbox_news.tell_missed, clock),
         stripe_disputes=disputes,
         disputes=DisputeCases(disputes),

@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 
 from marketplace.messages.post import Smtp, default_port
 from marketplace.migrating import migration_state
-from marketplace.readiness import DURABILITY_SETTINGS, ask_stripe, not_durable, server_version
+from marketplace.readiness import (
+    DURABILITY_SETTINGS,
+    ask_stripe,
+    not_durable,
+    server_version,
+    stripe_silence,
+)
 from marketplace.settings import Settings
 from payments.errors import DatabaseUnavailable
 
@@ -35,6 +41,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *await _database(settings),
         *await _stripe(settings),
         _webhook_secrets(settings),
+        *await _events(settings),
         await _post(settings),
     ]
 
@@ -121,6 +128,24 @@ def _clock(skew_seconds: float) -> Finding:
     if abs(skew_seconds) > SKEW_WARNING_SECONDS:
         return Finding("clock", "warning", said, remedy)
     return Finding("clock", "ok", "agrees with Stripe's")
+
+
+async def _events(settings: Settings) -> list[Finding]:
+    """Does Stripe still tell us what happens? Nothing is said where the database cannot be asked."""
+    try:
+        heard = await stripe_silence(settings.database_url)
+    except DatabaseUnavailable:
+        return []
+    if heard is None:
+        return []
+    last, silent = heard
+    said = "none yet" if last is None else f"the last one came {last:%Y-%m-%d %H:%M} UTC"
+    if not silent:
+        return [Finding("Stripe's events", "ok", said)]
+    remedy = (
+        "Look at the webhook endpoints in Stripe's Dashboard: address, secret, failed deliveries."
+    )
+    return [Finding("Stripe's events", "failure", f"{said}, though money moved since", remedy)]
 
 
 async def _post(settings: Settings) -> Finding:

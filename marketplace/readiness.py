@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import asyncpg
 from marketplace.demo_cast import CAST
 from marketplace.people.tokens import hashed
 from payments.errors import DatabaseUnavailable
+from payments.event_silence import SILENCE, SILENT_AFTER, Silence
 
 # With one of these off PostgreSQL can lose transactions it has acknowledged: measured, 88 of
 # 30,130 acknowledged writes with `synchronous_commit` off.
@@ -41,6 +43,20 @@ async def not_durable(dsn: str) -> list[str]:
     """The settings that are off and must not be. Raises DatabaseUnavailable."""
     values = await _ask(dsn, DURABILITY_SETTINGS)
     return [name for name, value in zip(DURABILITY_SETTINGS, values, strict=True) if value == "off"]
+
+
+async def stripe_silence(dsn: str) -> tuple[datetime | None, bool] | None:
+    """When Stripe last delivered an event, and whether it should have since; None before migrations.
+
+    Raises DatabaseUnavailable.
+    """
+    async with _connected(dsn) as connection:
+        if await connection.fetchval("SELECT to_regclass('missed_events')") is None:
+            return None
+        found = await connection.fetchrow(SILENCE, datetime.now(UTC) - SILENT_AFTER)
+    assert found is not None
+    heard = Silence(last_event_at=found["last_event_at"], moved_at=found["moved_at"])
+    return heard.last_event_at, heard.silent
 
 
 async def holds_demo(dsn: str) -> bool:

@@ -31,6 +31,7 @@ from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
 from marketplace.oversight.approvals import Approvals
+from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.people.people import People
 from marketplace.sellers.debts import SellerDebts
@@ -88,6 +89,7 @@ class Services:
     freezes: Freezes
     operation_desk: OperationDesk
     event_catch_up: EventCatchUp
+    gauges: Gauges
     stripe_disputes: Disputes
     disputes: DisputeCases
     fraud_warnings: FraudWarnings

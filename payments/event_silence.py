@@ -13,14 +13,8 @@ from payments.database import row
 
 SILENT_AFTER: Final = timedelta(hours=1)
 """As long as Stripe may take to deliver what just happened."""
-_TELLING: Final = (
-    "capture_intent",
-    "cancel_intent",
-    "create_refund",
-    "transfer",
-    "reverse_transfer",
-)
-"""Operations whose success Stripe always tells with an event that everybody subscribes to."""
+AT_ONCE: Final = timedelta(minutes=5)
+"""An answer and its event come within this, in either order."""
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,24 +28,26 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
         """Whether something moved that we should have been told of by now, and were not."""
         if self.moved_at is None:
             return False
-        return self.last_event_at is None or self.last_event_at < self.moved_at
+        return self.last_event_at is None or self.last_event_at < self.moved_at - AT_ONCE
+
+
+SILENCE: Final = """
+SELECT (SELECT e.received_at FROM stripe_events e
+        WHERE NOT EXISTS (SELECT FROM missed_events m WHERE m.event_id = e.event_id)
+        ORDER BY e.received_at DESC, e.event_id DESC LIMIT 1) AS last_event_at,
+       greatest(
+           (SELECT p.recorded_at FROM postings p
+            WHERE p.recorded_at < $1 AND p.kind IN ('capture', 'refund', 'transfer_reversal')
+            ORDER BY p.recorded_at DESC LIMIT 1),
+           (SELECT a.occurred_at FROM attempts a WHERE a.occurred_at < $1
+            ORDER BY a.id DESC LIMIT 1)) AS moved_at
+"""
+"""Looks at the newest rows: when we were told, and when a bank was asked or money was booked. $1 is an
+hour ago."""
 
 
 async def silence(now: datetime) -> Silence:
-    """How it stands: two looks at the newest rows."""
-    found = await row(
-        """
-        SELECT (SELECT e.received_at FROM stripe_events e
-                WHERE NOT EXISTS (SELECT FROM missed_events m WHERE m.event_id = e.event_id)
-                ORDER BY e.received_at DESC, e.event_id DESC LIMIT 1) AS last_event_at,
-               greatest(
-                   (SELECT o.created_at FROM operations o WHERE o.state = 'succeeded'
-                    AND o.kind = ANY($2) AND o.concluded_at < $1 ORDER BY o.id DESC LIMIT 1),
-                   (SELECT a.occurred_at FROM attempts a WHERE a.occurred_at < $1
-                    ORDER BY a.id DESC LIMIT 1)) AS moved_at
-        """,
-        now - SILENT_AFTER,
-        list(_TELLING),
-    )
+    """How it stands."""
+    found = await row(SILENCE, now - SILENT_AFTER)
     assert found is not None
     return Silence(last_event_at=found["last_event_at"], moved_at=found["moved_at"])

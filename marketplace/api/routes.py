@@ -21,6 +21,7 @@ from marketplace.api import (
     fulfilment,
     listings,
     messages,
+    metrics,
     operations_admin,
     orders,
     refunds,
@@ -58,4 +59,5 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     *freezes.ROUTES,
     *operations_admin.ROUTES,
     *switches.ROUTES,
+    *metrics.ROUTES,
 )
