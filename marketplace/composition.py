@@ -161,7 +161,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     confirmation = Confirmation(
         payments, vouching, checkout, return_url=f"{settings.public_url}/orders"
     )
-    transfers = Transfers(StripeTransfers(stripe), gateway, operations, react, clock)
+    transfers = Transfers(StripeTransfers(stripe), gateway, operations, announce, clock)
     approvals = Approvals()
     disputes = Disputes(
         StripeDisputes(stripe),
