@@ -1,5 +1,6 @@
 """Fee schedules over HTTP, for admins: written, approved by another, questioned."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, TypedDict
 
@@ -76,7 +77,7 @@ async def lint_fee_schedule(
     """Rules that never match, and rules that overlap: the earlier one wins."""
     schedule = await services.fees.find(schedule_id)
     span = span_of(schedule.effective_from, schedule.effective_to)
-    return FindingList.of(lint(schedule.rules, span))
+    return FindingList.of(await asyncio.to_thread(lint, schedule.rules, span))
 
 
 @post(

@@ -6,6 +6,7 @@ draft | refused -> discarded
 Every act names the revision it is about, so that what is approved is what was read.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -112,10 +113,11 @@ class Drafts:
         Raises DraftNotFound, DraftStepRefused, DraftChanged, and MalformedSchedule for dates that have
         passed meanwhile and for rules that can never match.
         """
+        # Of the revision that is named, or it is refused below; outside the transaction, which must be short.
+        await asyncio.to_thread(_require_alive, await read(draft_id), now)
         async with transaction():
             before = await _take(draft_id, "submit", revision)
             await _check(_content_of(before), now)
-            _require_alive(before, now)
             after = msgspec.structs.replace(
                 before,
                 **{
@@ -187,8 +189,7 @@ class Drafts:
         draft = await read(draft_id)
         start = max(draft.effective_from or now, now)
         before = await self._schedules.current(start)
-        span = draft.in_effect(now)
-        return lint(draft.rules, span) + compare(before, draft.rules, span)
+        return await asyncio.to_thread(_findings, before, draft, now)
 
     async def rules_for(
         self, inputs: FeeInputs, schedule_id: str | None, draft_id: str | None
@@ -280,6 +281,11 @@ def _require_alive(draft: DraftRecord, now: datetime) -> None:
     ]
     if dead:
         raise MalformedSchedule(*dead)
+
+
+def _findings(before: Schedule, draft: DraftRecord, now: datetime) -> list[Finding]:
+    span = draft.in_effect(now)
+    return lint(draft.rules, span) + compare(before, draft.rules, span)
 
 
 def _new(draft: DraftRecord, approver: str, now: datetime) -> NewSchedule:

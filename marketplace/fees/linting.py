@@ -92,7 +92,7 @@ def _never_matches(
     mine, earlier = regions[position], regions[:position]
     if Search().find(mine, earlier) is not None:
         return
-    met = tuple(rules[at].id for at, region in enumerate(earlier) if not (region & mine).empty)
+    met = tuple(rules[at].id for at, region in enumerate(earlier) if region.meets(mine))
     example = None if mine.empty else mine.example()
     yield _finding("never_matches", rules[position].id, met, example)
 
@@ -101,11 +101,12 @@ def _overlaps(
     rules: Sequence[FeeRule], regions: Sequence[Region], position: int, dead: set[str]
 ) -> Iterator[Finding]:
     """Where a rule takes orders that a later one would match; the last rule matches all, and says nothing."""
-    mine, earlier = regions[position], regions[:position]
+    mine, search = regions[position], Search()
+    earlier = [region for region in regions[:position] if region.meets(mine)]
     for later in range(position + 1, len(rules) - 1):
-        if rules[later].id in dead:
+        if rules[later].id in dead or not mine.meets(regions[later]):
             continue
-        example = Search().find(mine & regions[later], earlier)
+        example = search.find(mine & regions[later], earlier)
         if example is not None:
             within = not mine.minus(regions[later])
             what: What = "exception" if within else "overlap"
@@ -119,19 +120,21 @@ class _Edit:
         self._before, self._after = before, after
         self._old = _regions(before.rules, in_effect)
         self._new = _regions(after, in_effect)
+        self._before_old, self._before_new = _meeting(self._old), _meeting(self._new)
         self._old_rules = {rule.id: rule for rule in before.rules}
         self._new_rules = {rule.id: rule for rule in after}
         self._schedule = Schedule(id="edited", version=before.version, rules=after)
 
     def moves_to(self, position: int) -> Iterator[Finding]:
         """What comes to the rule at `position` of the edited rules from another one, or changes its price."""
-        to = self._after[position]
+        to, mine, search = self._after[position], self._new[position], Search()
         for at, came_from in enumerate(self._before.rules):
             if came_from.id == to.id and came_from.terms == to.terms:
                 continue
-            example = Search().find(
-                self._old[at] & self._new[position], [*self._old[:at], *self._new[:position]]
-            )
+            if not mine.meets(self._old[at]):
+                continue
+            earlier = [*self._before_old[at], *self._before_new[position]]
+            example = search.find(self._old[at] & mine, earlier)
             if example is not None:
                 yield from self._told(came_from, to, example)
 
@@ -177,6 +180,14 @@ def inputs_of(example: Example) -> FeeInputs:
 def _regions(rules: Sequence[FeeRule], in_effect: Span) -> list[Region]:
     whole = Region(times=in_effect)
     return [region_of(rule.when) & whole for rule in rules]
+
+
+def _meeting(regions: Sequence[Region]) -> list[list[Region]]:
+    """For each region those before it that have orders in common with it."""
+    return [
+        [earlier for earlier in regions[:at] if earlier.meets(region)]
+        for at, region in enumerate(regions)
+    ]
 
 
 def _finding(what: What, rule_id: str, others: tuple[str, ...], example: Example | None) -> Finding:

@@ -20,8 +20,8 @@ ALL_CURRENCIES: Final = frozenset(CURRENCIES)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_AGO: Final = -(10**18)
 _NEVER: Final = 10**18
-STEPS_LIMIT: Final = 200_000
-"""How many regions one question may look at; rules that people write need a few dozen."""
+STEPS_LIMIT: Final = 20_000
+"""How many regions the questions about one rule may look at; rules that people write need a few dozen."""
 
 # Where an order can be of several currencies, the one that is shown.
 _FAMILIAR: Final = ("eur", "usd", "gbp", "jpy")
@@ -40,6 +40,12 @@ class Words(msgspec.Struct, frozen=True):
     @property
     def empty(self) -> bool:
         return not self.named and not self.but
+
+    def misses(self, other: "Words") -> bool:
+        """Whether they have no word in common."""
+        if self.but:
+            return not other.but and other.named <= self.named
+        return self.named <= other.named if other.but else self.named.isdisjoint(other.named)
 
     def __and__(self, other: "Words") -> "Words":
         if self.but and other.but:
@@ -120,11 +126,36 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
             times=self.times & other.times,
         )
 
+    def meets(self, other: "Region") -> bool:
+        """Whether an order can be inside of both. The cheap questions come first."""
+        return not (
+            self.amounts.start >= other.amounts.end
+            or other.amounts.start >= self.amounts.end
+            or self.times.start >= other.times.end
+            or other.times.start >= self.times.end
+            or self.sellers.misses(other.sellers)
+            or self.categories.misses(other.categories)
+            or self.kinds.isdisjoint(other.kinds)
+            or self.currencies.isdisjoint(other.currencies)
+            or (self & other).empty
+        )
+
+    def holds(self, example: "Example", moment: int) -> bool:
+        """Whether the order is inside; `moment` is its time, as `times` has it."""
+        return (
+            self.amounts.start <= example.amount < self.amounts.end
+            and self.times.start <= moment < self.times.end
+            and example.kind in self.kinds
+            and example.currency in self.currencies
+            and (example.seller_id in self.sellers.named) != self.sellers.but
+            and (example.category in self.categories.named) != self.categories.but
+        )
+
     def minus(self, other: "Region") -> list["Region"]:
         """What is left of this one without `other`: regions that do not overlap, none of them empty."""
-        both = self & other
-        if both.empty:
+        if not self.meets(other):
             return [self]
+        both = self & other
         replace = msgspec.structs.replace
         rest: Region = self
         pieces = [replace(rest, sellers=self.sellers - other.sellers)]
@@ -229,22 +260,21 @@ class Search:
         """
         if inside.empty:
             return None
-        near = [region for region in outside if not (region & inside).empty]
-        return self._find(inside, near)
+        return self._find(inside, outside)
 
     def _find(self, inside: Region, outside: Sequence[Region]) -> Example | None:
+        """Try one order; where it is in one of the others, look at what that one leaves."""
         self._left -= 1
         if self._left < 0:
             raise TooManyRegions
-        near = [region for region in outside if not (region & inside).empty]
-        if not near:
-            return inside.example()
-        pieces = [inside.minus(region) for region in near]
-        # What leaves the least is taken first: often one region alone settles it.
-        fewest = min(range(len(near)), key=lambda at: len(pieces[at]))
-        rest = near[:fewest] + near[fewest + 1 :]
-        for piece in pieces[fewest]:
-            found = self._find(piece, rest)
+        example = inside.example()
+        moment = microseconds(example.placed_at)
+        around = [region for region in outside if region.holds(example, moment)]
+        if not around:
+            return example
+        left = min((inside.minus(region) for region in around), key=len)
+        for piece in left:
+            found = self._find(piece, [region for region in outside if region.meets(piece)])
             if found is not None:
                 return found
         return None

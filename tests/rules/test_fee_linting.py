@@ -49,10 +49,8 @@ def test_several_rules_together_can_take_all_of_one() -> None:
         rule("friend", seller_ids=("sel_1",)),
         REST,
     )
-    assert told(lint(rules)) == [
-        ("never_matches", "friend", ("sessions", "products")),
-        ("never_matches", "rest", ("sessions", "products", "friend")),
-    ]
+    # The last rule has nothing left either, but it stands for what nobody thought of.
+    assert told(lint(rules)) == [("never_matches", "friend", ("sessions", "products"))]
 
 
 def test_a_range_without_any_amount_that_exists_never_matches() -> None:
@@ -129,11 +127,12 @@ def test_another_price_for_the_same_orders_is_noted() -> None:
 
 
 def test_too_entangled_rules_are_said_to_be_undecided() -> None:
+    products = region_of(Conditions(kinds=("product",)))
+    found = Search(steps_limit=2).find(Region(), [products])
+    assert found is not None
+    assert found.kind == "session"
     with pytest.raises(TooManyRegions):
-        Search(steps_limit=1).find(
-            Region(),
-            [region_of(Conditions(kinds=("session",))), region_of(Conditions(categories=("a",)))],
-        )
+        Search(steps_limit=1).find(Region(), [products])
 
 
 def test_all_words_but_some() -> None:
@@ -163,7 +162,7 @@ def test_lint_says_what_looking_at_every_order_says(seed: int) -> None:
             for later in rules[at + 1 : -1]
             if holds(later.when, line, order, order.total)
         }
-    dead = {rule.id for at, rule in enumerate(rules) if not wins[at]}
+    dead = {rule.id for at, rule in enumerate(rules[:-1]) if not wins[at]}
     findings = lint(rules)
     assert {one.rule_id for one in findings if one.what == "never_matches"} == dead
     told_both = {
