@@ -90,7 +90,7 @@ class DisputeStepRefused(PaymentRefused):
     """The dispute's status (Stripe's word, or `overdue`) does not allow `step`."""
 
     def __init__(self, step: str, *, status: str) -> None:
-        self.step, self.status = step, status
+        self.step, self.dispute_status = step, status
         super().__init__(step, status)
 
 

@@ -17,6 +17,7 @@ from marketplace.api.problem_entries import (
     FEES,
     MESSAGES,
     ORDERS,
+    OVERSIGHT,
     PEOPLE,
     SELLERS,
 )
@@ -116,7 +117,7 @@ PAYMENTS: Table = {
         409,
         "dispute_step_refused",
         "The dispute does not allow this any more",
-        ("step", "status"),
+        ("step", "dispute_status"),
     ),
     payments.EvidenceRefused: Answer(
         422, "evidence_refused", "The bank cannot be sent this", ("why", "field")
@@ -178,6 +179,7 @@ TABLE: Table = (
     | MESSAGES
     | BOOKS
     | APPROVALS
+    | OVERSIGHT
     | CONNECT
     | PAYMENTS
     | DATABASE

@@ -325,4 +325,4 @@ async def test_overdue_evidence_and_giving_up_an_inquiry_are_refused(
             await bank.disputes.plan_submission(
                 known.id, {"uncategorized_text": "late"}, till.clock()
             )
-    assert refusal.value.status == "overdue"
+    assert refusal.value.dispute_status == "overdue"
