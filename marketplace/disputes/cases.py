@@ -209,8 +209,9 @@ async def _remind(dispute: DisputeRecord, now: datetime) -> None:
 _PEOPLE = """
 SELECT b.display_name AS buyer_name, b.email AS buyer_email, s.display_name AS seller_name,
        h.carrier, h.tracking_number, h.shipped_at,
-       (SELECT amount_refunded FROM payments p WHERE p.order_id = o.id AND p.live) AS refunded
+       coalesce(p.amount_captured, 0) AS captured, coalesce(p.amount_refunded, 0) AS refunded
 FROM orders o JOIN accounts b ON b.id = o.buyer_id JOIN sellers s ON s.id = o.seller_id
+LEFT JOIN payments p ON p.order_id = o.id AND p.live
 LEFT JOIN shipments h ON h.order_id = o.id WHERE o.id = $1
 """
 
@@ -242,7 +243,7 @@ async def _facts(order: OrderRecord) -> EvidenceFacts:
         ],
         shipping_address=_address(order.shipping),
         session_at=order.session_at,
-        **{**known, "refunded": known["refunded"] or 0},
+        **known,
     )
 
 

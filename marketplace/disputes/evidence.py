@@ -38,6 +38,7 @@ class EvidenceFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     order_id: str
     total: int
+    captured: int
     currency: str
     placed_at: datetime
     buyer_name: str
@@ -78,10 +79,15 @@ def merged(built: Mapping[str, str], edited: Mapping[str, str]) -> dict[str, str
 
 
 def _product(facts: EvidenceFacts) -> str:
-    lines = [
-        f"{line.quantity} x {line.title} ({line.category}) at "
-        f"{written(line.unit_amount, facts.currency)}"
+    # What was left out was never paid for: it would be a false word to the bank.
+    sold = [
+        (line.quantity if line.quantity_prepared is None else line.quantity_prepared, line)
         for line in facts.lines
+    ]
+    lines = [
+        f"{count} x {line.title} ({line.category}) at {written(line.unit_amount, facts.currency)}"
+        for count, line in sold
+        if count
     ]
     return f"Sold by {facts.seller_name}:\n" + "\n".join(lines)
 
@@ -91,6 +97,8 @@ def _account(facts: EvidenceFacts) -> str:
         f"Order {facts.order_id}, placed {_moment(facts.placed_at)}, "
         f"total {written(facts.total, facts.currency)}.",
     ]
+    if facts.captured < facts.total:
+        told.append(f"Paid: {written(facts.captured, facts.currency)}; the rest was left out.")
     if facts.refunded:
         told.append(f"Refunded already: {written(facts.refunded, facts.currency)}.")
     if facts.history:

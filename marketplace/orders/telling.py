@@ -16,10 +16,13 @@ from payments.database import row
 
 _FACTS = """
 SELECT o.status, o.currency, o.total, o.session_at, s.display_name AS shop, b.display_name AS buyer,
-       (SELECT string_agg(l.quantity || ' x ' || l.title, ', ' ORDER BY l.position)
-        FROM order_lines l WHERE l.order_id = o.id) AS items,
+       (SELECT string_agg(l.count || ' x ' || l.title, ', ' ORDER BY l.position) FROM (
+            SELECT title, position, CASE WHEN p.amount_captured > 0
+                THEN coalesce(quantity_prepared, quantity) ELSE quantity END AS count
+            FROM order_lines WHERE order_id = o.id) AS l WHERE l.count > 0) AS items,
        p.amount_captured AS captured_amount, p.amount_refunded AS refunded_amount,
-       p.application_fee AS fee_amount, p.capture_before,
+       CASE WHEN p.amount_captured > 0 THEN p.fee_captured ELSE p.application_fee END AS fee_amount,
+       p.capture_before,
        sh.carrier, sh.tracking_number,
        r.id AS refund_id, d.id AS dispute_id, f.stripe_warning_id AS warning_id,
        coalesce(r.amount, d.amount) AS amount, r.failure_reason,

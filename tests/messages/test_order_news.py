@@ -8,7 +8,8 @@ from marketplace.orders import records, steps
 from marketplace.orders.order_states import STEPS, TRANSITIONS
 from marketplace.orders.refunds import RefundWish
 from marketplace.orders.steps import STRIPE
-from payments.database import execute, rows, transaction
+from marketplace.orders.totals import Wanted
+from payments.database import execute, row, rows, transaction
 from payments.ids import new_id
 from tests.orders.deals import ADMIN, a_deal, a_held_deal, a_paid_deal
 from tests.orders.shop import Shop, account
@@ -67,6 +68,18 @@ async def test_a_hold_is_an_order_to_prepare_and_a_capture_its_payment(shop: Sho
     assert subject == deal.id
     assert (data["status"], data["captured_amount"]) == ("paid", 5_000)
     assert "buyer" not in data
+
+
+async def test_what_was_left_out_is_told_to_nobody_as_theirs(shop: Shop) -> None:
+    deal = await a_held_deal(shop)
+    await shop.preparation.prepare(deal.id, deal.seller, shop.clock(), [Wanted(deal.thing, 1)])
+    ((_, facts),) = await heard(deal.buyer.account_id)
+    assert facts["items"] == "1 x A yoga mat"
+    _, _, data = (await events_of(deal.id))[-1]
+    captured = await row("SELECT * FROM payments WHERE order_id = $1", deal.id)
+    assert captured is not None
+    assert 0 < captured["fee_captured"] < captured["application_fee"]
+    assert (data["captured_amount"], data["fee_amount"]) == (2_500, captured["fee_captured"])
 
 
 async def test_a_paid_session_is_told_to_the_coach_once_however_often_stripe_says_it(
