@@ -85,6 +85,15 @@ class UpdateDraft(Draft, frozen=True, kw_only=True):
     shipping: Shipping | None
 
 
+class KeepCardDraft(Draft, frozen=True, kw_only=True):
+    """Whatever card pays this PaymentIntent is kept for its buyer."""
+
+    operation_id: OperationId
+    payment_id: PaymentId
+    order_id: OrderId
+    intent_id: IntentId
+
+
 class ConfirmDraft(Draft, frozen=True, kw_only=True):
     """One attempt to pay with a saved card while its owner is there: exactly `amount`, or nothing."""
 
@@ -252,6 +261,8 @@ class PaymentGateway(Protocol):
     async def create_intent(self, draft: IntentDraft, key: IdempotencyKey) -> IntentSnapshot: ...
 
     async def update_intent(self, draft: UpdateDraft, key: IdempotencyKey) -> IntentSnapshot: ...
+
+    async def keep_card(self, draft: KeepCardDraft, key: IdempotencyKey) -> IntentSnapshot: ...
 
     async def confirm_intent(self, draft: ConfirmDraft, key: IdempotencyKey) -> IntentSnapshot: ...
 

@@ -11,6 +11,7 @@ from typing import Final
 from payments import reading, states
 from payments.absorption import MOVED_ON, Absorption
 from payments.amendment import Amendment, UpdateIntent
+from payments.card_keeping import CardKeeping, KeepCard
 from payments.charges import DestinationCharge, IntentForBuyer
 from payments.confirmation import Confirmation, ConfirmIntent
 from payments.currencies import check_chargeable
@@ -38,7 +39,15 @@ from payments.operations import Operations
 from payments.records import AttemptRecord, PaymentRecord
 from payments.refreshing import Refreshing
 from payments.taking import Taking
-from payments.under_way import CANCEL, CAPTURE, CONFIRM, CREATE, UPDATE, operation_under_way
+from payments.under_way import (
+    CANCEL,
+    CAPTURE,
+    CONFIRM,
+    CREATE,
+    KEEP_CARD,
+    UPDATE,
+    operation_under_way,
+)
 
 __all__ = ["DestinationCharge", "IntentForBuyer", "Payments"]
 
@@ -57,8 +66,10 @@ class Payments:
         self._amendment = Amendment(operations)
         self._confirmation = Confirmation(operations, self._refreshing)
         self._taking = Taking(operations)
+        self._card_keeping = CardKeeping(operations)
         operations.register(CREATE, CreateIntent(gateway, absorption, announce, clock))
         operations.register(UPDATE, UpdateIntent(gateway, absorption, announce, clock))
+        operations.register(KEEP_CARD, KeepCard(gateway, absorption))
         operations.register(CONFIRM, ConfirmIntent(gateway, absorption, clock))
         operations.register(CAPTURE, CaptureIntent(gateway, absorption), standing=True)
         operations.register(CANCEL, CancelIntent(gateway, absorption), standing=True)
@@ -153,6 +164,13 @@ class Payments:
         Raises PaymentNotFound when the order has none.
         """
         return await self._refreshing.intent_for_buyer(order_id)
+
+    async def plan_keeping_card(self, order_id: str, now: datetime) -> OperationId | None:
+        """Write down that the card which pays the open PaymentIntent is to be kept, once for each.
+
+        The caller holds the order's lock. None when there is none that could still keep it.
+        """
+        return await self._card_keeping.plan(order_id, now)
 
     async def plan_amendment(
         self,

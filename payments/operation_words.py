@@ -16,6 +16,7 @@ from payments.operations import KEY_LIFETIME, NO_EFFECT
 WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "create_intent": "make the PaymentIntent that the buyer pays",
+        "keep_card": "keep the card that pays",
         "update_intent": "change what the PaymentIntent asks for, as the cart changed",
         "confirm_intent": "charge the buyer's saved card",
         "capture_intent": "take the money that the buyer's bank holds",

@@ -20,6 +20,7 @@ from payments.gateway import (
     ConfirmDraft,
     IntentDraft,
     IntentSnapshot,
+    KeepCardDraft,
     RefundDraft,
     RefundSnapshot,
     UpdateDraft,
@@ -27,7 +28,14 @@ from payments.gateway import (
 from payments.ids import IdempotencyKey, IntentId
 from payments.stripe_balance import ChargeFinder
 from payments.stripe_client import Answer, StripeApi
-from payments.stripe_parameters import SHOWN_WHOLE, capturing, confirming, creating, updating
+from payments.stripe_parameters import (
+    KEPT_FOR,
+    SHOWN_WHOLE,
+    capturing,
+    confirming,
+    creating,
+    updating,
+)
 from payments.stripe_snapshots import balance_transaction, intent_snapshot, refund_snapshot
 from payments.stripe_wire import (
     BalanceTransactionObject,
@@ -59,6 +67,12 @@ class StripePaymentGateway:
     async def update_intent(self, draft: UpdateDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Bring amount, fee and shipping to those of another cart, in one request."""
         answer = await self._api.request("post", _path(draft.intent_id), updating(draft), key=key)
+        return _shown(answer)
+
+    async def keep_card(self, draft: KeepCardDraft, key: IdempotencyKey) -> IntentSnapshot:
+        """Have the card that pays kept for the buyer's later payments."""
+        params = {"setup_future_usage": KEPT_FOR, "expand": SHOWN_WHOLE}
+        answer = await self._api.request("post", _path(draft.intent_id), params, key=key)
         return _shown(answer)
 
     async def confirm_intent(self, draft: ConfirmDraft, key: IdempotencyKey) -> IntentSnapshot:

@@ -15,6 +15,10 @@ SHOWN_WHOLE = (
 """What to expand of a PaymentIntent; Stripe expands four levels at most."""
 
 
+KEPT_FOR = "on_session"
+"""What a card is kept for: its owner is there whenever it pays."""
+
+
 def creating(draft: IntentDraft) -> dict[str, Any]:
     """A destination charge without a payment method."""
     about = {"order_id": draft.order_id, "payment_id": draft.payment_id}
@@ -31,8 +35,7 @@ def creating(draft: IntentDraft) -> dict[str, Any]:
         "receipt_email": draft.receipt_email,
         "description": draft.description,
         "customer": draft.customer_id,
-        # The owner is there whenever a saved card pays.
-        "setup_future_usage": "on_session" if draft.save_card and draft.customer_id else None,
+        "setup_future_usage": KEPT_FOR if draft.save_card and draft.customer_id else None,
         "shipping": _shipping(draft.shipping),
         "metadata": {
             **about,

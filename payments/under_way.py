@@ -9,6 +9,7 @@ from payments.ids import OperationId
 CREATE = "create_intent"
 UPDATE = "update_intent"
 CONFIRM = "confirm_intent"
+KEEP_CARD = "keep_card"
 CAPTURE = "capture_intent"
 CANCEL = "cancel_intent"
 

@@ -16,6 +16,7 @@ from payments.gateway import (
     ConfirmDraft,
     IntentDraft,
     IntentSnapshot,
+    KeepCardDraft,
     UpdateDraft,
 )
 from payments.ids import IdempotencyKey, IntentId
@@ -48,6 +49,8 @@ class FakeGateway(FakeRefunds):
         self.saved: dict[str, str] = {}
         # How many of the next reads are answered with a definite no.
         self.reads_refused = 0
+        # PaymentIntents whose card will be kept.
+        self.keeping: set[str] = set()
         self._operations: dict[str, str] = {}
 
     # ------------------------------------------------------------------ what tests make it do
@@ -94,6 +97,9 @@ class FakeGateway(FakeRefunds):
     async def update_intent(self, draft: UpdateDraft, key: IdempotencyKey) -> IntentSnapshot:
         return self.once("update_intent", draft, key, lambda: self._update(draft))
 
+    async def keep_card(self, draft: KeepCardDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return self.once("keep_card", draft, key, lambda: self._keep_card(draft))
+
     async def confirm_intent(self, draft: ConfirmDraft, key: IdempotencyKey) -> IntentSnapshot:
         return self.once("confirm_intent", draft, key, lambda: self._confirm(draft))
 
@@ -114,6 +120,13 @@ class FakeGateway(FakeRefunds):
         return self._intents[found] if found else None
 
     # ------------------------------------------------------------------------ what Stripe does
+
+    def _keep_card(self, draft: KeepCardDraft) -> IntentSnapshot:
+        intent = self._require(draft.intent_id)
+        if intent.status not in _PAYABLE:
+            raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)
+        self.keeping.add(intent.id)
+        return intent
 
     def _create(self, draft: IntentDraft) -> IntentSnapshot:
         if draft.destination in self.closed_destinations:

@@ -107,12 +107,25 @@ class Checkout:
         # Every PaymentIntent has one: whether the buyer takes a kept card is decided later.
         customer_id = await self._customers.customer_of(buyer.account_id, buyer.email, now)
         async with transaction():
+            begun = await self._payments.creation_of_live(order_id)
             operation_id = await self._plan(order_id, buyer, customer_id, now, wishes)
         try:
             intent = await self._payments.open_intent(order_id, operation_id)
         except PaymentNotFound:
             return None
-        return None if intent.status == CANCELED else intent
+        if intent.status == CANCELED:
+            return None
+        if wishes.save_card and begun == operation_id:
+            await self._keep_card(order_id, now)
+        return intent
+
+    async def _keep_card(self, order_id: str, now: datetime) -> None:
+        """The buyer wants their card kept now, and the PaymentIntent was made before."""
+        async with transaction():
+            await records.lock(order_id)
+            operation_id = await self._payments.plan_keeping_card(order_id, now)
+        if operation_id is not None:
+            await self._payments.carry_out(operation_id)
 
     async def _plan(
         self, order_id: str, buyer: Buyer, customer_id: str, now: datetime, wishes: Wishes

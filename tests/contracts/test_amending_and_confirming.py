@@ -7,7 +7,14 @@ import pytest
 
 from payments.card_gateway import CustomerDraft, SetupDraft
 from payments.errors import CardDeclined, OutcomeUnknown, StripeRejected
-from payments.gateway import Address, ConfirmDraft, IntentSnapshot, Shipping, UpdateDraft
+from payments.gateway import (
+    Address,
+    ConfirmDraft,
+    IntentSnapshot,
+    KeepCardDraft,
+    Shipping,
+    UpdateDraft,
+)
 from payments.ids import OrderId, PaymentId, new_id
 from tests.contracts.test_payment_gateway import AMOUNT, FEE, key, opened, operation, paid
 from tests.contracts.worlds import World
@@ -29,6 +36,15 @@ def update_draft(intent: IntentSnapshot, amount: int, fee: int, version: int = 2
         amount=amount,
         application_fee=fee,
         shipping=HOME,
+    )
+
+
+def keep_draft(intent: IntentSnapshot) -> KeepCardDraft:
+    return KeepCardDraft(
+        operation_id=operation(),
+        payment_id=PaymentId(intent.payment_id or ""),
+        order_id=OrderId(intent.order_id or ""),
+        intent_id=intent.id,
     )
 
 
@@ -86,6 +102,17 @@ class TestAmending:
         assert without.application_fee == 0
         again = await world.gateway.update_intent(update_draft(intent, 7_000, 70, 3), key())
         assert (again.application_fee, again.cart_version) == (70, 3)
+
+    async def test_a_card_may_be_kept_until_it_has_paid(self, world: World) -> None:
+        customer_id, [_] = await customer_with(world, "pm_card_visa")
+        intent = await opened(world, customer_id=customer_id)
+        draft = keep_draft(intent)
+        kept = await world.gateway.keep_card(draft, key())
+        assert (kept.id, kept.amount, kept.status) == (intent.id, intent.amount, intent.status)
+        await world.pay(kept)
+        with pytest.raises(StripeRejected) as refusal:
+            await world.gateway.keep_card(draft, key())
+        assert refusal.value.code == "payment_intent_unexpected_state"
 
     async def test_an_update_makes_stripe_forget_the_last_refusal(self, world: World) -> None:
         intent = await opened(world)

@@ -198,3 +198,22 @@ async def test_no_secret_of_a_setup_is_told_twice(town: Town, buyer: Person, coa
     for path in ("/v1/cards", f"/v1/cards/setup/{setup['id']}"):
         assert "secret" not in (await buyer.call("GET", path)).text
     assert (await buyer.call("POST", "/v1/cards/setup")).headers["cache-control"] == "no-store"
+
+
+async def test_the_box_is_ticked_after_the_checkout_had_begun(
+    town: Town, coach: Person, buyer: Person
+) -> None:
+    order = await buyer.order((await town.lists(coach), 1))
+    path = f"/v1/orders/{order['id']}/checkout"
+    plain = await buyer.post(path)
+    ticked = await buyer.post(path, {"save_card": True})
+    assert ticked["payment_intent"] == plain["payment_intent"]
+    assert (await buyer.post(path, {"save_card": True}))["payment_intent"] == ticked[
+        "payment_intent"
+    ]
+    updates = await town.asked("POST", f"/v1/payment_intents/{ticked['payment_intent']}")
+    assert len([one for one in updates if one["path"].endswith(ticked["payment_intent"])]) == 1
+    await town.confirm(ticked)
+    await town.settle()
+    assert await status_of(buyer, order["id"]) == "paid"
+    assert [card["last4"] for card in await cards(buyer)] == ["4242"]

@@ -1,0 +1,72 @@
+"""Keeping the card of a payment that is open: the buyer ticked the box after checkout had begun."""
+
+from datetime import datetime
+
+from payments import reading, states
+from payments.absorption import Absorption
+from payments.database import require_transaction
+from payments.errors import StripeRejected
+from payments.gateway import IntentSnapshot, KeepCardDraft, PaymentGateway
+from payments.ids import IdempotencyKey, IntentId, OperationId, OrderId, PaymentId, new_id
+from payments.operations import Operation, Operations
+from payments.under_way import KEEP_CARD
+
+
+class CardKeeping:
+    """Plans what a buyer's wish to keep the card asks of Stripe."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    async def plan(self, order_id: str, now: datetime) -> OperationId | None:
+        """Write the wish down, once for each PaymentIntent; see `Payments.plan_keeping_card`."""
+        require_transaction()
+        payment = await reading.find_live(order_id)
+        if payment is None or payment.intent_id is None or payment.customer_id is None:
+            return None
+        if payment.status not in states.AMENDABLE:
+            return None
+        operation_id = OperationId(new_id("op"))
+        return await self._operations.plan(
+            kind=KEEP_CARD,
+            subject=payment.id,
+            order_id=order_id,
+            key=reading.key_of(order_id, payment.generation, "pi:keep_card"),
+            draft=KeepCardDraft(
+                operation_id=operation_id,
+                payment_id=PaymentId(payment.id),
+                order_id=OrderId(order_id),
+                intent_id=IntentId(payment.intent_id),
+            ),
+            operation_id=operation_id,
+            now=now,
+        )
+
+
+class KeepCard:
+    """Performs the update. Sent twice it says the same, so a lost answer needs no reading back."""
+
+    draft_type = KeepCardDraft
+
+    def __init__(self, gateway: PaymentGateway, absorption: Absorption) -> None:
+        self._gateway, self._absorption = gateway, absorption
+
+    async def send(self, draft: KeepCardDraft, key: IdempotencyKey) -> IntentSnapshot:
+        return await self._gateway.keep_card(draft, key)
+
+    async def find(self, draft: KeepCardDraft) -> IntentSnapshot | None:
+        """A day later the buyer has paid, or has gone: the wish is over."""
+        return await self._gateway.retrieve_intent(draft.intent_id)
+
+    async def succeeded(
+        self, operation: Operation, draft: KeepCardDraft, result: IntentSnapshot
+    ) -> str:
+        await self._absorption.absorb(draft.order_id, result)
+        return result.id
+
+    async def rejected(
+        self, operation: Operation, draft: KeepCardDraft, rejection: StripeRejected
+    ) -> None:
+        """Paid or ended meanwhile: Stripe's truth is taken in, and the card is not kept."""
+        if isinstance(rejection.snapshot, IntentSnapshot):
+            await self._absorption.absorb(draft.order_id, rejection.snapshot)
