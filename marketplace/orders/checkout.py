@@ -28,7 +28,7 @@ from marketplace.orders.totals import Line
 from marketplace.oversight.switches import require_on
 from marketplace.sellers.vouching import Vouching
 from payments.database import execute, transaction
-from payments.errors import PaymentNotFound
+from payments.errors import PaymentNotFound, SellerCannotReceive
 from payments.gateway import Shipping
 from payments.ids import OperationId
 from payments.lifecycle import DestinationCharge, IntentForBuyer, Payments
@@ -101,7 +101,7 @@ class Checkout:
     ) -> IntentForBuyer | None:
         order = await records.require_bought(order_id, buyer.account_id)
         require_open(order, now)
-        await self._vouching.require_payable(order.seller_id, now)
+        destination = await self._vouching.require_payable(order.seller_id, now)
         if not wishes.again:
             await self._doubles.require_none(order, now)
         # Every PaymentIntent has one: whether the buyer takes a kept card is decided later.
@@ -113,6 +113,10 @@ class Checkout:
             intent = await self._payments.open_intent(order_id, operation_id)
         except PaymentNotFound:
             return None
+        except SellerCannotReceive:
+            # Stripe knows better than our snapshot: the account is read before the next try.
+            await self._vouching.doubt(destination)
+            raise
         if intent.status == CANCELED:
             return None
         if wishes.save_card and begun == operation_id:

@@ -20,7 +20,12 @@ from marketplace.orders.records import Actor, OrderRecord
 from marketplace.sellers.vouching import Vouching
 from payments.card_records import CardRecord, find_card
 from payments.database import transaction
-from payments.errors import CardDeclined, PaymentNotFound, StripeRejected
+from payments.errors import (
+    CardDeclined,
+    PaymentNotFound,
+    SellerCannotReceive,
+    StripeRejected,
+)
 from payments.ids import OperationId
 from payments.lifecycle import IntentForBuyer, Payments
 from payments.records import PaymentRecord
@@ -108,7 +113,11 @@ class Confirmation:
             return await self._payments.carry_out_confirmation(operation_id)
         except CardDeclined:
             raise  # absorbed, and the cart has thawed with it
-        except StripeRejected:
+        except StripeRejected as no:
+            if isinstance(no, SellerCannotReceive):
+                live = await self._payments.find_live(order.id)
+                if live is not None:
+                    await self._vouching.doubt(live.destination)
             async with transaction():
                 refused = await records.lock(order.id)
                 if refused.status == "checkout":

@@ -178,6 +178,10 @@ async def test_stripes_refusal_gives_the_stock_back_and_another_try_is_a_new_gen
     with pytest.raises(SellerCannotReceive):
         await shop.begin(order_id)
     assert await stock_of(thing) == (10, 0)
+    # Our snapshot of the account is doubted: it is read before the next try.
+    assert await value(
+        "SELECT nudges > nudges_absorbed FROM connected_accounts WHERE account_id = $1", destination
+    )
     shop.stripe.closed_destinations.clear()
     await shop.begin(order_id)
     assert shop.stripe.asked[-1].key == f"order:{order_id}:g2:pi:create"
