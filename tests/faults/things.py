@@ -1,0 +1,109 @@
+"""What people and the platform have, made as it comes about; or written down, where that takes weeks."""
+
+from datetime import datetime
+
+from payments import ledger
+from payments.database import execute, row, transaction, value
+from payments.debt_book import open_debt
+from payments.events import PaymentFact
+from payments.ids import new_id
+from tests.faults.bodies import DRAFT
+from tests.stories.town import Person, Town
+
+
+async def dispute(town: Town, seller: Person, order_id: str) -> str:
+    """The buyer's bank asks for the money of a paid order back; answers our id."""
+    intent = await value("SELECT intent_id FROM payments WHERE order_id = $1 AND live", order_id)
+    await town.stripe("POST", "/_sandbox/disputes", json={"payment_intent": intent})
+    await town.settle()
+    found = await seller.get(f"/v1/sellers/{seller.seller_id}/disputes")
+    return str(found["data"][0]["id"])
+
+
+async def debt(order_id: str, now: datetime) -> str:
+    """What the order's seller owes, as if a reversal had been refused; answers its id."""
+    payment = await row(
+        "SELECT p.id, p.currency, o.seller_id FROM payments p JOIN orders o ON o.id = p.order_id "
+        "WHERE p.order_id = $1 AND p.live",
+        order_id,
+    )
+    assert payment is not None
+    subject = ledger.Subject(
+        payment_id=payment["id"],
+        order_id=order_id,
+        seller_id=payment["seller_id"],
+        currency=payment["currency"],
+    )
+    cause = f"refund:{new_id('rfd')}"
+    async with transaction():
+        await open_debt(subject, 300, cause, _unheard, now)
+    return str(await value("SELECT id FROM debts WHERE cause = $1", cause))
+
+
+async def _unheard(fact: PaymentFact) -> None:
+    """Nobody is told: the order knows nothing of it."""
+
+
+async def payout(town: Town, seller: Person) -> str:
+    """A payout that has arrived, in the books; answers its id."""
+    payout_id, now = new_id("po"), town.clock()
+    subject = ledger.Subject(seller_id=seller.seller_id, currency="eur")
+    paid = ledger.Entry(
+        cause=f"{payout_id}:paid_out",
+        kind="payout",
+        source=ledger.seller_account(seller.seller_id),
+        target=ledger.BANKS,
+        amount=700,
+        occurred_at=now,
+    )
+    account_id = await town.account_of(seller)
+    async with transaction():
+        await execute(
+            "INSERT INTO payouts (id, account_id, seller_id, amount, currency, status, automatic, "
+            "arrival_at, created_at, checked_at, updated_at) "
+            "VALUES ($1, $2, $3, 700, 'eur', 'paid', true, $4, $4, $4, $4)",
+            payout_id,
+            account_id,
+            seller.seller_id,
+            now,
+        )
+        await ledger.post(subject, [paid], now)
+    return payout_id
+
+
+async def draft(admin: Person, *, submitted: bool = False) -> str:
+    """A fee schedule that an admin wrote, and perhaps wants approved; answers its id."""
+    draft_id = str((await admin.post("/v1/admin/fee-schedules/drafts", DRAFT))["id"])
+    if submitted:
+        step = {"revision": 1, "reason": "as agreed"}
+        await admin.post(f"/v1/admin/fee-schedules/drafts/{draft_id}/submission", step)
+    return draft_id
+
+
+async def credit(admin: Person, seller: Person) -> str:
+    """A fee credit of the seller's; answers its id."""
+    wanted = {"seller_id": seller.seller_id, "currency": "eur", "amount": 500, "reason": "Ours"}
+    return str((await admin.post("/v1/admin/fee-credits", wanted))["id"])
+
+
+async def switch(admin: Person, operation: str, seller: Person) -> str:
+    """An operation that is switched off for the seller; answers the switch's id."""
+    wanted = {"operation": operation, "scope": "seller", "target": seller.seller_id}
+    answer = await admin.post("/v1/admin/switches", {**wanted, "reason": "looked into"})
+    return str(answer["id"])
+
+
+async def of_the_platform(admin: Person, other: Person) -> dict[str, str]:
+    """The ids of what only admins see; `other` is the seller whose checkouts are switched off."""
+    (schedule,) = (await admin.get("/v1/admin/fee-schedules", limit=1))["data"]
+    (event,) = (await admin.get("/v1/admin/events", limit=1))["data"]
+    (operation,) = (await admin.get("/v1/admin/operations", limit=1))["data"]
+    replay = await admin.post("/v1/admin/fee-schedules/replays", {"schedule_id": schedule["id"]})
+    return {
+        "schedule_id": schedule["id"],
+        "event_id": event["id"],
+        "operation_id": operation["id"],
+        "replay_id": replay["id"],
+        "credit_id": await credit(admin, other),
+        "switch_id": await switch(admin, "checkout", other),
+    }
