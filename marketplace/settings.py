@@ -10,6 +10,7 @@ do about it, and never shows a secret's value.
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -76,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sandbox_port: int = 12111
     log_level: str = "INFO"
     data_directory: Path = _CHECKOUT / ".data"
+    # What an admin refunds alone: minor units by currency. Others have a limit of their own.
+    refund_approvals: Mapping[str, int] = MappingProxyType({})
 
     @property
     def live(self) -> bool:
@@ -160,6 +163,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             log_level=reading.choice(
                 "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
             ),
+            refund_approvals=reading.amounts("MARKETPLACE_REFUND_APPROVALS"),
             data_directory=Path(
                 reading.text("MARKETPLACE_DATA_DIR", str(_default_data_directory(reading.env)))
             ).expanduser(),

@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from payments.currencies import CURRENCIES
+
 STRIPE_API_BASE = "https://api.stripe.com"
 # The release train the pinned SDK belongs to; Stripe.js must come from Stripe's own host (PCI).
 STRIPE_JS_URL = "https://js.stripe.com/endive/stripe.js"
@@ -17,7 +19,12 @@ Choice = TypeVar("Choice", bound=str)
 
 _OWN_PREFIX = "MARKETPLACE_"
 _OWN_NAMES = frozenset(
-    {"MARKETPLACE_DATA_DIR", "MARKETPLACE_STRIPE_TRANSPORT", "MARKETPLACE_DATABASE_POOL"}
+    {
+        "MARKETPLACE_DATA_DIR",
+        "MARKETPLACE_STRIPE_TRANSPORT",
+        "MARKETPLACE_DATABASE_POOL",
+        "MARKETPLACE_REFUND_APPROVALS",
+    }
 )
 _STRIPE_COMPANIONS = (
     "STRIPE_PUBLISHABLE_KEY",
@@ -99,6 +106,22 @@ class Reading:
             name, f"is not a whole number from {least} to {most}.", f"The default is {default}."
         )
         return default
+
+    def amounts(self, name: str) -> dict[str, int]:
+        """Minor units by currency: `eur=100000,jpy=50000`. Empty when it is not set."""
+        text = self.text(name)
+        found: dict[str, int] = {}
+        for part in text.split(",") if text else ():
+            code, _, amount = part.partition("=")
+            if code in found or code not in CURRENCIES or not re.fullmatch(r"[0-9]{1,12}", amount):
+                self.refuse(
+                    name,
+                    "is not a list of amounts by currency.",
+                    "Write minor units, each currency once: eur=100000,jpy=50000.",
+                )
+                return {}
+            found[code] = int(amount)
+        return found
 
     def choice(self, name: str, default: Choice, allowed: tuple[Choice, ...]) -> Choice:
         """One of the values, in any letter case."""

@@ -79,8 +79,8 @@ class Cancellation:
         Asked again while the money is on its way back it is the same cancellation. Raises OrderNotFound,
         OrderStepRefused, ShippedAlready, PaidAlready when the money was taken while this was asked (asked
         again, it is given back), and what payments raises: PaymentStepRefused while its PaymentIntent is
-        being made, SwitchedOff (refunds), PaymentDisputed, StripeRejected, NotSent, OutcomeUnknown. After the
-        last two the cancellation stands and is carried out later.
+        being made, SwitchedOff (refunds), RefundNeedsApproval, PaymentDisputed, StripeRejected, NotSent,
+        OutcomeUnknown. After the last two the cancellation stands and is carried out later.
         """
         async with transaction():
             order = await records.lock(order_id)
@@ -116,7 +116,7 @@ class Cancellation:
         await steps.take(
             order, "cancellation_asked", actor=actor.account_id, now=now, reason=reason
         )
-        return await self._refunds.plan_within(
+        planned = await self._refunds.plan_within(
             order,
             amount=amount,
             lines=None,
@@ -125,6 +125,8 @@ class Cancellation:
             idempotency_key=cancellation_key(order.id, await _tries(order.id) + 1),
             now=now,
         )
+        await self._refunds.require_alone(order, actor)
+        return planned
 
     async def plan_whole_refund(
         self, order: OrderRecord, actor: Actor, now: datetime, reason: str

@@ -11,6 +11,7 @@ OrderError (what stands between a held payment and a happy buyer is in `fulfilme
 |-- RefundLinesRefused    these lines cannot be refunded
 |-- RefundPolicyForAdmins who bears a refund is the platform's to say
 |-- RefundPolicyRefused   a fee that nobody could be given back
+|-- RefundNeedsApproval   more than one admin may refund alone
 |-- OrderKeyReused        the same idempotency key with another order's content
 |-- ChangeUnderWay        a change of the cart waits for Stripe's answer
 |-- CartFrozen            the buyer is confirming: the cart may not change now
@@ -88,6 +89,15 @@ class RefundPolicyRefused(OrderError):
     def __init__(self, why: str) -> None:
         self.why = why
         super().__init__(why)
+
+
+class RefundNeedsApproval(OrderError):
+    """An admin would have refunded `amount` of the order alone, more than `limit`: minor units."""
+
+    def __init__(self, order_id: str, *, amount: int, limit: int, currency: str) -> None:
+        self.order_id, self.amount = order_id, amount
+        self.limit, self.currency = limit, currency
+        super().__init__(order_id, amount, limit, currency)
 
 
 class SellerOnly(OrderError):

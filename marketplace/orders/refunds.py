@@ -16,7 +16,9 @@ from marketplace.orders.errors import (
 )
 from marketplace.orders.order_states import after
 from marketplace.orders.records import Actor, OrderRecord
+from marketplace.orders.refund_limits import RefundLimits
 from marketplace.orders.refund_lines import RefundLine
+from marketplace.oversight import audit
 from marketplace.oversight.switches import require_on
 from payments.database import transaction, value
 from payments.errors import PaymentNotFound
@@ -41,8 +43,9 @@ class RefundWish(msgspec.Struct, frozen=True, kw_only=True):
 class OrderRefunds:
     """Use cases of an order's refunds."""
 
-    def __init__(self, refunds: Refunds) -> None:
+    def __init__(self, refunds: Refunds, limits: RefundLimits | None = None) -> None:
         self._refunds = refunds
+        self._limits = limits or RefundLimits()
 
     async def ask(
         self, order_id: str, actor: Actor, wish: RefundWish, *, idempotency_key: str, now: datetime
@@ -52,8 +55,9 @@ class OrderRefunds:
         The seller bears it, with the part of the fee that the order's fee schedule returns to them, unless an
         admin says otherwise. The same key from the same person is the same refund. Raises OrderNotFound,
         SellerOnly, SwitchedOff, OrderStepRefused, RefundLinesRefused, RefundPolicyForAdmins,
-        RefundPolicyRefused, RequestReused, RefundExceedsCaptured, PaymentDisputed, AmountNotChargeable,
-        StripeRejected; after NotSent and OutcomeUnknown the refund stands and is carried out later.
+        RefundPolicyRefused, RefundNeedsApproval, RequestReused, RefundExceedsCaptured, PaymentDisputed,
+        AmountNotChargeable, StripeRejected; after NotSent and OutcomeUnknown the refund stands and is
+        carried out later.
         """
         async with transaction():
             order = await records.lock(order_id)
@@ -64,7 +68,11 @@ class OrderRefunds:
             if not actor.is_admin and (wish.bearer is not None or wish.fee is not None):
                 raise RefundPolicyForAdmins(order_id)
             await require_on("refund", seller_id=order.seller_id, currency=order.currency, now=now)
+            repeated = await self._refunds.is_known(actor.account_id, idempotency_key)
             planned = await self._plan(order, wish, actor.account_id, idempotency_key, now)
+            await self.require_alone(order, actor)
+            if not repeated and actor.account_id != order.owner_id:
+                await _on_record(order, actor, planned, wish, now)
         return await self._refunds.carry_out(planned)
 
     async def plan_within(
@@ -88,6 +96,27 @@ class OrderRefunds:
             amount=amount, lines=None if lines is None else tuple(lines), reason=reason
         )
         return await self._plan(order, wish, requested_by, idempotency_key, now)
+
+    async def plan_approved(
+        self,
+        order_id: str,
+        wish: RefundWish,
+        *,
+        requested_by: str,
+        idempotency_key: str,
+        now: datetime,
+    ) -> PlannedRefund:
+        """Write down what two admins agreed on, inside the transaction of their approval.
+
+        Raises OrderNotFound, SwitchedOff, and what `plan_within` does.
+        """
+        order = await records.lock(order_id)
+        await require_on("refund", seller_id=order.seller_id, currency=order.currency, now=now)
+        return await self._plan(order, wish, requested_by, idempotency_key, now)
+
+    async def require_alone(self, order: OrderRecord, actor: Actor) -> None:
+        """Raise RefundNeedsApproval when an admin's planned refunds are too much for one (`RefundLimits`)."""
+        await self._limits.require_alone(order, actor)
 
     async def carry_out(self, planned: PlannedRefund) -> RefundRecord:
         """Ask Stripe for a planned refund. Raises StripeRejected, NotSent, OutcomeUnknown."""
@@ -129,6 +158,20 @@ class OrderRefunds:
                 order, "refund_asked", actor=requested_by, now=now, reason=planned.refund_id
             )
         return planned
+
+
+async def _on_record(
+    order: OrderRecord, actor: Actor, planned: PlannedRefund, wish: RefundWish, now: datetime
+) -> None:
+    """An admin gave somebody else's money back."""
+    await audit.record(
+        actor=actor.account_id,
+        action="refund.asked",
+        subject=order.id,
+        after={"refund": planned.refund_id, "wish": msgspec.to_builtins(wish)},
+        reason=wish.reason,
+        now=now,
+    )
 
 
 async def _policy(order: OrderRecord, wish: RefundWish) -> RefundPolicy:

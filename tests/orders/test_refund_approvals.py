@@ -1,0 +1,164 @@
+"""Large refunds need two admins: alone up to a limit, counted together, and nobody goes around it."""
+
+import pytest
+
+from marketplace.orders.errors import OrderNotFound, OrderStepRefused, RefundNeedsApproval
+from marketplace.orders.records import Actor
+from marketplace.orders.refund_approvals import RefundApprovals
+from marketplace.orders.refund_limits import ALONE_UP_TO, RefundLimits, approved_key
+from marketplace.orders.refunds import RefundWish
+from marketplace.oversight.approval_errors import ApprovalAsked, OwnApproval
+from marketplace.oversight.approvals import ApprovalRecord, Approvals
+from marketplace.oversight.audit import AuditFilter, entries
+from marketplace.paging import PageRequest
+from marketplace.sellers.errors import ReasonRequired
+from payments.database import rows
+from payments.errors import RefundExceedsCaptured
+from payments.ids import new_id
+from tests.orders.deals import Deal, a_held_deal
+from tests.orders.shop import Shop, account, listing
+
+PAID = 150_000
+WHY = "The coach never came"
+
+
+class Desk:
+    """An order of 1,500 euros, two admins, and what they may do about it."""
+
+    def __init__(self, shop: Shop, deal: Deal, first: str, second: str) -> None:
+        self.shop, self.deal = shop, deal
+        self.first, self.second = Actor(first, is_admin=True), Actor(second, is_admin=True)
+        self.approvals = Approvals()
+        self.asking = RefundApprovals(shop.refunds, self.approvals)
+
+    async def refund(self, actor: Actor, amount: int | None, key: str | None = None) -> None:
+        await self.shop.refunds.ask(
+            self.deal.id,
+            actor,
+            RefundWish(amount=amount),
+            idempotency_key=key or new_id("key"),
+            now=self.shop.clock(),
+        )
+
+    async def ask(self, wish: RefundWish | None = None, reason: str = WHY) -> ApprovalRecord:
+        return await self.asking.ask(
+            self.deal.id, self.first, wish or RefundWish(), reason=reason, now=self.shop.clock()
+        )
+
+    async def approve(self, approval: ApprovalRecord, by: Actor) -> None:
+        await self.approvals.approve(
+            approval.id, by=by.account_id, reason="Yes", now=self.shop.clock()
+        )
+
+    async def refunded(self) -> list[tuple[int, str]]:
+        found = await rows(
+            "SELECT amount, status FROM refunds WHERE order_id = $1 ORDER BY amount", self.deal.id
+        )
+        return [(each["amount"], each["status"]) for each in found]
+
+
+@pytest.fixture
+async def desk(shop: Shop) -> Desk:
+    owner, _ = await shop.a_seller()
+    thing = await listing(owner, kind="session", unit_amount=PAID)
+    buyer = await account()
+    deal = Deal(await shop.place(buyer, (thing.id, 1)), thing.id, buyer, owner)
+    await shop.pay(deal.id)
+    return Desk(shop, deal, await account(), await account())
+
+
+def test_currencies_that_are_not_named_have_a_limit_too() -> None:
+    limits = RefundLimits({"eur": 1_000})
+    assert limits.alone_up_to("eur") == 1_000
+    assert limits.alone_up_to("usd") == ALONE_UP_TO == 100_000
+
+
+async def test_an_admin_refunds_up_to_the_limit_alone_and_no_more(desk: Desk) -> None:
+    with pytest.raises(RefundNeedsApproval) as refusal:
+        await desk.refund(desk.first, 100_001)
+    assert (refusal.value.amount, refusal.value.limit) == (100_001, 100_000)
+    assert await desk.refunded() == []
+    assert desk.shop.asked("create_refund") == 0
+    await desk.refund(desk.first, 100_000)
+    assert await desk.refunded() == [(100_000, "succeeded")]
+
+
+async def test_what_an_admin_gives_back_is_on_record_once(desk: Desk) -> None:
+    for _ in range(2):
+        await desk.refund(desk.first, 5_000, "the-same")
+    await desk.refund(desk.deal.seller, 1)
+    (entry,) = (
+        await entries(AuditFilter(subject=desk.deal.id, action="refund.asked"), PageRequest())
+    ).data
+    assert (entry.actor, (entry.after or {})["wish"]["amount"]) == (desk.first.account_id, 5_000)
+
+
+async def test_small_parts_count_together(desk: Desk) -> None:
+    await desk.refund(desk.first, 60_000)
+    with pytest.raises(RefundNeedsApproval) as refusal:
+        await desk.refund(desk.first, 40_001)
+    assert refusal.value.amount == 100_001
+    await desk.refund(desk.first, 40_000)
+    # Another admin is the second person.
+    await desk.refund(desk.second, 1)
+
+
+async def test_the_seller_gives_back_their_own_money_without_a_limit(desk: Desk) -> None:
+    await desk.refund(desk.deal.seller, None)
+    assert await desk.refunded() == [(PAID, "succeeded")]
+
+
+async def test_a_cancellation_is_no_way_around(desk: Desk) -> None:
+    with pytest.raises(RefundNeedsApproval):
+        await desk.shop.cancellation.cancel(desk.deal.id, desk.first, desk.shop.clock())
+    assert await desk.shop.status(desk.deal.id) == "paid"
+    assert await desk.refunded() == []
+
+
+async def test_two_admins_refund_it_all(desk: Desk) -> None:
+    approval = await desk.ask()
+    assert approval.facts["wish"]["amount"] is None
+    assert await desk.refunded() == []
+    with pytest.raises(ApprovalAsked):
+        await desk.ask()
+    with pytest.raises(OwnApproval):
+        await desk.approve(approval, desk.first)
+    await desk.approve(approval, desk.second)
+    assert await desk.refunded() == [(PAID, "planned")]
+    desk.shop.clock.move(minutes=1)
+    await desk.shop.operations.resume_due(desk.shop.clock())
+    assert await desk.refunded() == [(PAID, "succeeded")]
+    assert desk.shop.asked("create_refund") == 1
+
+
+async def test_what_was_approved_does_not_count_as_alone(desk: Desk) -> None:
+    await desk.approve(await desk.ask(RefundWish(amount=110_000)), desk.second)
+    await desk.refund(desk.first, 40_000)
+    assert [amount for amount, _ in await desk.refunded()] == [40_000, 110_000]
+
+
+async def test_a_key_that_looks_approved_is_not(desk: Desk) -> None:
+    approval = await desk.ask(RefundWish(amount=10))
+    for actor in (desk.first, desk.second):
+        with pytest.raises(RefundNeedsApproval):
+            await desk.refund(actor, None, approved_key(approval.id))
+    await desk.approve(approval, desk.second)
+    with pytest.raises(RefundNeedsApproval):
+        await desk.refund(desk.second, 149_990, approved_key(approval.id))
+
+
+async def test_what_has_become_impossible_is_not_decided(desk: Desk) -> None:
+    approval = await desk.ask(RefundWish(amount=110_000))
+    await desk.refund(desk.deal.seller, 100_000)
+    with pytest.raises(RefundExceedsCaptured):
+        await desk.approve(approval, desk.second)
+    assert (await desk.approvals.require(approval.id)).state == "asked"
+
+
+async def test_asking_says_why_and_of_what(desk: Desk, shop: Shop) -> None:
+    with pytest.raises(ReasonRequired):
+        await desk.ask(reason=" ")
+    held = await a_held_deal(shop)
+    for order_id, refusal in ((held.id, OrderStepRefused), ("ord_nothing", OrderNotFound)):
+        with pytest.raises(refusal):
+            await desk.asking.ask(order_id, desk.first, RefundWish(), reason=WHY, now=shop.clock())
