@@ -163,7 +163,7 @@ def _stay(supervisor: Supervisor, name: str, env: dict[str, str], *arguments: st
 
 
 def _fill(supervisor: Supervisor, env: dict[str, str], complete: Settings) -> None:
-    click.echo("Filling the demo: people buy, pay and refund through the API")
+    click.echo("Filling the demo: people buy, ship, refund and dispute through the API")
     demo = supervisor.run("demo", _ours("demo", "--without-sign-ins"), env)
     click.echo(_indented(demo.said.splitlines()))
     if demo.exit_code:
