@@ -22,6 +22,7 @@ TABLE_MODULES = [
     "marketplace.catalog.tables",
     "marketplace.orders.tables",
     "marketplace.fees.tables",
+    "marketplace.books.tables",
     "marketplace.oversight.tables",
     "marketplace.messages.tables",
     "marketplace.api.tables",

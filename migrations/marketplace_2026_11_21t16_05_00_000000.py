@@ -140,6 +140,13 @@ BACKFILL = [
     "UPDATE payments SET recheck_at = checked_at + interval '1 hour' WHERE status = 'succeeded'",
     "UPDATE refunds r SET transfer_amount = r.amount FROM postings t "
     "WHERE t.cause = r.id || ':refunded' AND t.source LIKE 'seller:%'",
+    "UPDATE payments p SET transfer_reversed = t.reversed FROM ("
+    "  SELECT payment_id, sum(amount) AS reversed FROM postings "
+    "  WHERE kind = 'refund' AND source LIKE 'seller:%' GROUP BY payment_id) AS t "
+    "WHERE p.id = t.payment_id",
+    # Sellers are reminded of the holds they have, too.
+    "UPDATE orders o SET deadline_due_at = p.capture_before - interval '48 hours' FROM payments p "
+    "WHERE p.order_id = o.id AND p.live AND o.status = 'authorized' AND p.capture_before IS NOT NULL",
     "INSERT INTO chain_waiting (row_id, book) SELECT id, 'postings' FROM postings",
     "INSERT INTO chain_waiting (row_id, book) SELECT id, 'audit_log' FROM audit_log",
     "UPDATE order_lines l SET quantity_prepared = l.quantity FROM orders o "

@@ -476,3 +476,21 @@ class AccountDay(Table, tablename="account_days"):
     currency = Varchar(length=3, default=None)
     day = Date(default=None)
     moved = BigInt(default=None)
+
+
+class BalanceTransaction(Table, tablename="balance_transactions"):
+    """A movement of the platform's Stripe balance, as reconciliation read it. Stripe never changes one."""
+
+    id = Varchar(length=80, primary_key=True, default=None)
+    type = Varchar(length=80, default=None)
+    reporting_category = Varchar(length=80, default=None)
+    amount = BigInt(default=None)
+    fee = BigInt(default=None)
+    net = BigInt(default=None)
+    currency = Varchar(length=3, default=None)
+    source_id = Varchar(length=80, default=None, null=True)
+    # The charge it belongs to.
+    charge_id = Varchar(length=64, default=None, null=True)
+    # Stripe's, and ours.
+    created_at = Timestamptz(default=None)
+    read_at = Timestamptz(default=None)
