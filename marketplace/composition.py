@@ -51,6 +51,8 @@ from marketplace.orders.late_money import LateMoney
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
 from marketplace.orders.reactions import react
+from marketplace.orders.refund_approvals import RefundApprovals
+from marketplace.orders.refund_limits import RefundLimits
 from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
@@ -173,7 +175,9 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     inbox.register("charge.dispute.", disputes.take_notices)
     warnings = FraudWarnings(StripeDisputes(stripe), gateway, react, clock)
     inbox.register("radar.early_fraud_warning.", warnings.take_notices)
-    refunds = OrderRefunds(Refunds(gateway, operations, announce, clock))
+    refunds = OrderRefunds(
+        Refunds(gateway, operations, announce, clock), RefundLimits(settings.refund_approvals)
+    )
     cancellation = Cancellation(payments, refunds)
     late_money.use(payments, cancellation)
     preparation = Preparation(payments, vouching, schedules)
@@ -211,6 +215,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         freezes=Freezes(PayoutHolds(StripePayoutSchedules(stripe), operations, clock), approvals),
         operation_desk=OperationDesk(operations),
         gauges=Gauges(),
+        refund_approvals=RefundApprovals(refunds, approvals),
         event_catch_up=EventCatchUp(StripeEvents(stripe), inbox, inbox_news.tell_missed, clock),
         stripe_disputes=disputes,
         disputes=DisputeCases(disputes),

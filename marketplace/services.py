@@ -27,6 +27,7 @@ from marketplace.orders.groups import Groups
 from marketplace.orders.holds import Holds
 from marketplace.orders.orders import Orders
 from marketplace.orders.preparation import Preparation
+from marketplace.orders.refund_approvals import RefundApprovals
 from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
@@ -90,6 +91,7 @@ class Services:
     operation_desk: OperationDesk
     event_catch_up: EventCatchUp
     gauges: Gauges
+    refund_approvals: RefundApprovals
     stripe_disputes: Disputes
     disputes: DisputeCases
     fraud_warnings: FraudWarnings

@@ -143,6 +143,12 @@ ORDERS: Table = {
     orders.RefundPolicyForAdmins: Answer(
         403, "refund_policy_for_admins", "Only an admin says who bears a refund", ("order_id",)
     ),
+    orders.RefundNeedsApproval: Answer(
+        409,
+        "refund_needs_approval",
+        "So much is refunded by two admins: ask for an approval",
+        ("order_id", "amount", "limit", "currency"),
+    ),
     orders.RefundPolicyRefused: Answer(
         422, "refund_policy_refused", "Nobody could be given this fee back", ("why",)
     ),

@@ -7,9 +7,15 @@ from litestar.params import FromPath, JSONBody
 
 from marketplace.api.actors import deciding, reading
 from marketplace.api.idempotency import key_required
-from marketplace.api.policies import signed_in
+from marketplace.api.policies import admin, signed_in
 from marketplace.api.principal import Principal
-from marketplace.api.schemas.refunds import RefundAnswer, RefundList, RefundRequest
+from marketplace.api.schemas.debts import ApprovalAnswer
+from marketplace.api.schemas.refunds import (
+    RefundAnswer,
+    RefundApprovalRequest,
+    RefundList,
+    RefundRequest,
+)
 from marketplace.orders import records
 from marketplace.services import Services
 
@@ -41,6 +47,29 @@ async def ask_for_refund(
     return RefundAnswer.of(refund, sells=True)
 
 
+@post(
+    "/v1/admin/orders/{order_id:str}/refund-approvals",
+    **admin("admin:write"),
+    status_code=202,
+    summary="Ask for a large refund",
+)
+async def ask_for_refund_approval(
+    order_id: FromPath[str],
+    data: JSONBody[RefundApprovalRequest],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> ApprovalAnswer:
+    """It is made when another admin approves, and asked of Stripe within half a minute of that."""
+    approval = await services.refund_approvals.ask(
+        order_id,
+        deciding(principal),
+        data.refund.told(),
+        reason=data.why,
+        now=services.clock(),
+    )
+    return ApprovalAnswer.of(approval)
+
+
 @get("/v1/orders/{order_id:str}/refunds", **signed_in("refunds:read"), summary="Refunds")
 async def list_refunds(
     order_id: FromPath[str],
@@ -54,4 +83,4 @@ async def list_refunds(
     return RefundList.of(refunds, sells=actor.sells(order))
 
 
-ROUTES: list[HTTPRouteHandler] = [ask_for_refund, list_refunds]
+ROUTES: list[HTTPRouteHandler] = [ask_for_refund, ask_for_refund_approval, list_refunds]

@@ -178,6 +178,27 @@ async def test_a_freeze_stands_although_stripe_did_not_answer(
     assert await _interval(town, account) == "manual"
 
 
+async def test_a_large_refund_needs_two_admins(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """The coach is gone with 1,500 euros to give back: one admin asks, another approves, Stripe pays."""
+    order_id = await buyer.pays(await town.lists(coach, unit_amount=150_000))
+    path = f"/v1/orders/{order_id}"
+    assert await admin.refused("POST", f"{path}/refunds", {}) == (409, "refund_needs_approval")
+    assert await admin.refused("POST", f"{path}/cancellation") == (409, "refund_needs_approval")
+    asked = await admin.post(
+        f"/v1/admin{path.removeprefix('/v1')}/refund-approvals",
+        {"refund": {"bearer": "platform"}, "why": "The coach does not answer any more"},
+    )
+    assert (await buyer.get(f"{path}/refunds"))["data"] == []
+    second = await town.admin()
+    await second.post(f"/v1/admin/approvals/{asked['id']}/approval", {"reason": "I called, too"})
+    await town.passes(minutes=1)
+    (refund,) = (await buyer.get(f"{path}/refunds"))["data"]
+    assert (refund["amount"], refund["status"]) == (150_000, "succeeded")
+    assert await admin.refused("POST", f"{path}/refunds", {}) == (422, "refund_exceeds_captured")
+
+
 async def _interval(town: Town, account: str) -> str:
     found = await _as(town, account, "/v1/balance_settings")
     return str(found["payments"]["payouts"]["schedule"]["interval"])

@@ -72,6 +72,16 @@ class RefundRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
+class RefundApprovalRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A refund that another admin is to approve, and why."""
+
+    refund: RefundRequest
+    why: Annotated[
+        str,
+        Meta(min_length=1, max_length=500, examples=["The coach never came, and does not answer"]),
+    ]
+
+
 class RefundAnswer(msgspec.Struct, kw_only=True):
     """Money on its way back. `status` is Stripe's word, or `planned` and `refused`, which are ours.
 
