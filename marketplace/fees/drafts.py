@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET
 
-from marketplace.fees.checking import problems_of
+from marketplace.fees.draft_checks import check, findings_of, require_alive
 from marketplace.fees.draft_records import (
     DraftChanges,
     DraftContent,
@@ -27,13 +27,14 @@ from marketplace.fees.draft_records import (
     update,
 )
 from marketplace.fees.errors import DraftChanged, DraftStepRefused, OwnFeeScheduleDecision
-from marketplace.fees.linting import Finding, compare, lint
+from marketplace.fees.linting import Finding
 from marketplace.fees.rules import FeeInputs
-from marketplace.fees.schedule import FeeRule, MalformedSchedule, Problem, Schedule
+from marketplace.fees.schedule import Schedule
 from marketplace.fees.schedules import NewSchedule, PublishedSchedule, Schedules
+from marketplace.messages import outbox
 from marketplace.paging import Page, PageRequest
 from payments.currencies import check_whole
-from payments.database import rows, transaction
+from payments.database import transaction
 from payments.ids import new_id
 
 Step = Literal["edit", "submit", "withdraw", "approve", "refuse", "discard"]
@@ -56,7 +57,7 @@ class Drafts:
 
     async def create(self, content: DraftContent, actor: str, now: datetime) -> DraftRecord:
         """Begin a draft. Raises MalformedSchedule with everything that is wrong with it."""
-        await _check(content, now)
+        await check(content, now)
         draft = DraftRecord(
             id=new_id("fsd"),
             state="draft",
@@ -91,7 +92,7 @@ class Drafts:
             before = await _take(draft_id, "edit", revision)
             given = {name: fact for name, fact in _facts(changes).items() if fact is not UNSET}
             content = DraftContent(**{**_content(before), **given})
-            await _check(content, now)
+            await check(content, now)
             after = msgspec.structs.replace(
                 before,
                 **_facts(content),
@@ -114,10 +115,10 @@ class Drafts:
         passed meanwhile and for rules that can never match.
         """
         # Of the revision that is named, or it is refused below; outside the transaction, which must be short.
-        await asyncio.to_thread(_require_alive, await read(draft_id), now)
+        await asyncio.to_thread(require_alive, await read(draft_id), now)
         async with transaction():
             before = await _take(draft_id, "submit", revision)
-            await _check(_content_of(before), now)
+            await check(_content_of(before), now)
             after = msgspec.structs.replace(
                 before,
                 **{
@@ -130,6 +131,13 @@ class Drafts:
             )
             await update(after)
             await note("submitted", before, after, actor, reason, now)
+            await outbox.tell_admins(
+                kind="fee_draft_submitted",
+                subject_id=draft_id,
+                cause=f"{draft_id}:submitted:{now.isoformat()}",
+                facts={"draft_id": draft_id, "title": after.title, "reason": reason},
+                now=now,
+            )
         return after
 
     async def withdraw(
@@ -167,7 +175,7 @@ class Drafts:
             draft = await _take(draft_id, "approve", revision)
             if actor in (draft.submitted_by, draft.edited_by):
                 raise OwnFeeScheduleDecision(draft_id)
-            await _check(_content_of(draft), now)
+            await check(_content_of(draft), now)
             schedule = await self._schedules.publish(_new(draft, actor, now), reason, now)
             after = msgspec.structs.replace(
                 draft,
@@ -179,6 +187,7 @@ class Drafts:
             )
             await update(after)
             await note("approved", draft, after, actor, reason, now)
+            await _tell_author(after, reason, now)
         return schedule
 
     async def lint(self, draft_id: str, now: datetime) -> Sequence[Finding]:
@@ -189,7 +198,7 @@ class Drafts:
         draft = await read(draft_id)
         start = max(draft.effective_from or now, now)
         before = await self._schedules.current(start)
-        return await asyncio.to_thread(_findings, before, draft, now)
+        return await asyncio.to_thread(findings_of, before, draft, now)
 
     async def rules_for(
         self, inputs: FeeInputs, schedule_id: str | None, draft_id: str | None
@@ -230,6 +239,8 @@ class Drafts:
             )
             await update(after)
             await note(state, before, after, actor, reason, now)
+            if state == "refused":
+                await _tell_author(after, reason or "", now)
         return after
 
 
@@ -243,49 +254,21 @@ async def _take(draft_id: str, step: Step, revision: int) -> DraftRecord:
     return draft
 
 
-async def _check(content: DraftContent, now: datetime) -> None:
-    problems = problems_of(content.rules)
-    problems += await _unknown_sellers(content.rules)
-    start, end = content.effective_from, content.effective_to
-    if start is not None and start < now:
-        problems.append(Problem("effective_from", "in_the_past"))
-    if end is not None and end <= now:
-        problems.append(Problem("effective_to", "in_the_past"))
-    if start is not None and end is not None and end <= start:
-        problems.append(Problem("effective_to", "not_after_effective_from"))
-    if problems:
-        raise MalformedSchedule(*problems)
-
-
-async def _unknown_sellers(rules: Sequence[FeeRule]) -> list[Problem]:
-    named = {seller_id for rule in rules for seller_id in rule.when.seller_ids}
-    if not named:
-        return []
-    found = await rows("SELECT id FROM sellers WHERE id = ANY($1::text[])", sorted(named))
-    unknown = named - {one["id"] for one in found}
-    return [
-        Problem(f"rules[{at}].when.seller_ids[{place}]", "seller_unknown", rule.id)
-        for at, rule in enumerate(rules)
-        for place, seller_id in enumerate(rule.when.seller_ids)
-        if seller_id in unknown
-    ]
-
-
-def _require_alive(draft: DraftRecord, now: datetime) -> None:
-    """Rules that can never match say something that is not so: nobody is asked to approve them."""
-    places = {rule.id: at for at, rule in enumerate(draft.rules)}
-    dead = [
-        Problem(f"rules[{places[one.rule_id]}].when", "never_matches", one.rule_id)
-        for one in lint(draft.rules, draft.in_effect(now))
-        if one.what == "never_matches"
-    ]
-    if dead:
-        raise MalformedSchedule(*dead)
-
-
-def _findings(before: Schedule, draft: DraftRecord, now: datetime) -> list[Finding]:
-    span = draft.in_effect(now)
-    return lint(draft.rules, span) + compare(before, draft.rules, span)
+async def _tell_author(draft: DraftRecord, reason: str, now: datetime) -> None:
+    assert draft.submitted_by is not None
+    await outbox.tell(
+        kind="fee_draft_decided",
+        account_id=draft.submitted_by,
+        subject_id=draft.id,
+        cause=f"{draft.id}:{draft.state}:{now.isoformat()}",
+        facts={
+            "draft_id": draft.id,
+            "title": draft.title,
+            "decision": draft.state,
+            "reason": reason,
+        },
+        now=now,
+    )
 
 
 def _new(draft: DraftRecord, approver: str, now: datetime) -> NewSchedule:

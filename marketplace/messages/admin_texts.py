@@ -68,6 +68,19 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Approve or refuse it. Who asked cannot decide.",
             "/v1/admin/approvals/{approval_id}",
         ),
+        "fee_draft_submitted": Text(
+            "New fee rules wait for approval: {title}",
+            ("Why: {reason}",),
+            "Read what they change (its findings, a replay), then approve or refuse them. Who wrote them "
+            "cannot decide.",
+            "/v1/admin/fee-schedules/drafts/{draft_id}",
+        ),
+        "fee_draft_decided": Text(
+            "Your fee rules were {decision}: {title}",
+            ("Why: {reason}",),
+            "Refused rules can be edited and submitted again.",
+            "/v1/admin/fee-schedules/drafts/{draft_id}",
+        ),
         "events_given_up": Text(
             "Events from Stripe were given up",
             (
@@ -104,6 +117,15 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             ),
             "Resolve them: Stripe is read, and what is found is taken in.",
             "/v1/admin/operations/{operation_id}",
+        ),
+        "cases_opened": Text(
+            "Our books and Stripe's do not agree",
+            (
+                "Reconciliation found {count} differences that reading Stripe again did not heal.",
+                "They are of the kinds: {kinds}.",
+            ),
+            "Each is a case: take it, find out, and say how it was resolved.",
+            "/v1/admin/cases?run_id={run_id}",
         ),
         "approval_decided": Text(
             "What you asked for was decided",

@@ -60,10 +60,13 @@ Kind = Literal[
     "refund_lost",
     "approval_asked",
     "approval_decided",
+    "fee_draft_submitted",
+    "fee_draft_decided",
     "events_given_up",
     "events_missed",
     "stripe_silent",
     "operations_stuck",
+    "cases_opened",
     # To the other party of an order
     "order_message",
 ]

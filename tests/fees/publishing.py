@@ -6,14 +6,27 @@ from datetime import datetime
 from marketplace.fees.drafts import DraftContent, Drafts
 from marketplace.fees.schedule import FeeRule
 from marketplace.fees.schedules import PublishedSchedule, Schedules
+from payments.database import execute
 
 AUTHOR, APPROVER = "acc_author", "acc_approver"
+
+
+async def authors() -> None:
+    """The two admins have accounts: they are told of each other's doings."""
+    for account_id in (AUTHOR, APPROVER):
+        await execute(
+            "INSERT INTO accounts (id, email, display_name, password_hash, is_admin, created_at) "
+            "VALUES ($1, $2, 'Ada', 'no password', true, now()) ON CONFLICT DO NOTHING",
+            account_id,
+            f"{account_id}@example.com",
+        )
 
 
 async def publish(
     schedules: Schedules, rules: Sequence[FeeRule], now: datetime, **facts: object
 ) -> PublishedSchedule:
     """Put rules in force at `now`, or when `effective_from` says."""
+    await authors()
     drafts = Drafts(schedules)
     content = DraftContent(title="A test", rules=tuple(rules), **facts)  # type: ignore[arg-type]
     draft = await drafts.create(content, AUTHOR, now)

@@ -9,6 +9,7 @@ from marketplace.fees.draft_records import DraftContent
 from marketplace.fees.drafts import Drafts
 from marketplace.fees.schedule import Conditions, FeeRule
 from marketplace.fees.schedules import Schedules
+from tests.fees.publishing import AUTHOR, authors
 from tests.orders.shop import NOON
 from tests.running.processes import marketplace
 
@@ -27,10 +28,11 @@ def at(database_url: str) -> dict[str, str]:
 async def drafted(rules: tuple[FeeRule, ...], *, submit: bool) -> str:
     schedules = Schedules()
     await schedules.ensure_first(NOON)
+    await authors()
     drafts = Drafts(schedules)
-    draft = await drafts.create(DraftContent(title="Prices", rules=rules), "acc_author", NOON)
+    draft = await drafts.create(DraftContent(title="Prices", rules=rules), AUTHOR, NOON)
     if submit:
-        await drafts.submit(draft.id, revision=1, actor="acc_author", reason="r", now=NOON)
+        await drafts.submit(draft.id, revision=1, actor=AUTHOR, reason="r", now=NOON)
     return draft.id
 
 

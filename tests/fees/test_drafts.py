@@ -24,7 +24,7 @@ from marketplace.fees.schedule import Conditions, FeeRule, MalformedSchedule
 from marketplace.fees.schedules import Schedules
 from marketplace.paging import PageRequest
 from payments.database import execute, rows, value
-from tests.fees.publishing import APPROVER, AUTHOR, publish
+from tests.fees.publishing import APPROVER, AUTHOR, authors, publish
 from tests.orders.shop import NOON, account, seller
 
 LATER = NOON + timedelta(days=30)
@@ -41,6 +41,7 @@ def schedules() -> Schedules:
 async def first(database: None, schedules: Schedules) -> AsyncIterator[None]:
     """Each test begins with the first schedule alone."""
     await schedules.ensure_first(NOON)
+    await authors()
     yield
     await execute("ALTER TABLE fee_schedules DISABLE TRIGGER ALL")
     await execute("ALTER TABLE fee_schedule_retirements DISABLE TRIGGER ALL")
@@ -333,3 +334,14 @@ async def test_drafts_are_listed_by_state(schedules: Schedules) -> None:
 async def test_without_any_schedule_nothing_is_in_force(schedules: Schedules) -> None:
     with pytest.raises(NoFeeSchedule):
         await schedules.current(datetime(1999, 1, 1, tzinfo=NOON.tzinfo))
+
+
+async def test_both_admins_are_told(schedules: Schedules) -> None:
+    draft = await submitted(schedules)
+    await approve(schedules, draft.id)
+    told = await rows(
+        "SELECT DISTINCT account_id, kind FROM messages WHERE subject_id = $1 ORDER BY kind",
+        draft.id,
+    )
+    assert ("acc_author", "fee_draft_decided") in [tuple(one) for one in told]
+    assert (APPROVER, "fee_draft_submitted") in [tuple(one) for one in told]
