@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from marketplace.invariants.books import BOOKS
+from marketplace.invariants.fee_credits import FEE_CREDITS
 from marketplace.invariants.liveness import LIVENESS
 from marketplace.invariants.money import MONEY
 from marketplace.invariants.once import ONCE
@@ -17,7 +18,7 @@ from marketplace.invariants.stock import STOCK
 from payments.database import rows
 from payments.ids import id_floor
 
-RULES: Final[tuple[Rule, ...]] = (*MONEY, *ONCE, *STATES, *BOOKS, *STOCK, *LIVENESS)
+RULES: Final[tuple[Rule, ...]] = (*MONEY, *ONCE, *STATES, *BOOKS, *FEE_CREDITS, *STOCK, *LIVENESS)
 RECENT: Final = timedelta(days=10)
 """How far back the worker looks: longer than a hold lasts."""
 SHOWN: Final = 20

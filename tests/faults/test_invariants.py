@@ -82,6 +82,16 @@ PLANTED = {
         "FROM orders WHERE status = 'paid' LIMIT 1"
     ),
     "S9": "UPDATE disputes SET amount_withdrawn = 0, amount_reinstated = 0",
+    # Fee credits
+    "C1": (
+        "INSERT INTO seller_fee_credits (id, seller_id, currency, amount, used, starts_at, reason, "
+        "granted_by, granted_at) SELECT 'fcr_x', id, currency, 9, 5, now(), 'r', id, now() FROM sellers"
+        " LIMIT 1"
+    ),
+    "C2": (
+        "INSERT INTO fee_credit_movements (id, credit_id, order_id, amount, occurred_at) "
+        "SELECT 'fcm_x', 'fcr_x', id, 7, now() FROM orders LIMIT 1"
+    ),
     # Books
     "L3:capture": "UPDATE postings SET amount = amount + 1 WHERE kind = 'capture'",
     "L3:application_fee": "DELETE FROM postings WHERE kind = 'application_fee'",
