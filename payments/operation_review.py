@@ -35,6 +35,9 @@ async def operations(
     found = await rows(
         f"SELECT {_COLUMNS} FROM operations WHERE ($1::text IS NULL OR state = $1) "
         "AND ($2::boolean IS NULL OR (concluded_at IS NULL) = $2) "
+        # What is open has an index of its own.
+        "AND (($2::boolean IS NOT TRUE AND ($1::text IS NULL OR $1 IN ('succeeded', 'rejected'))) "
+        "  OR due_at IS NOT NULL) "
         "AND ($3::text IS NULL OR kind = $3) AND ($4::text IS NULL OR order_id = $4) "
         "AND ($5::timestamptz IS NULL OR created_at < $5) AND ($6::text IS NULL OR id < $6) "
         "ORDER BY id DESC LIMIT $7",

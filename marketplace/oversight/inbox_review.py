@@ -21,6 +21,8 @@ _LISTED = (
 )
 _FITS = (
     "($1::text IS NULL OR state = $1) "
+    # What is open has an index of its own.
+    "AND ($1::text IS NULL OR $1 NOT IN ('due', 'waiting') OR due_at IS NOT NULL) "
     "AND ($2::text IS NULL OR type = $2 OR (right($2, 1) = '*' AND starts_with(type, rtrim($2, '*')))) "
     "AND ($3::text IS NULL OR object_id = $3) AND ($4::text IS NULL OR account = $4) "
     "AND ($5::timestamptz IS NULL OR received_at >= $5) "
