@@ -7,6 +7,7 @@ from litestar import Litestar
 
 from marketplace.api.metrics import exposed
 from marketplace.oversight.gauges import Gauge
+from marketplace.readiness import stripe_silence
 from payments.database import execute
 from tests.api.harness import client_of
 from tests.clocks import MovedClock
@@ -60,6 +61,21 @@ async def test_a_reading_is_shared_for_a_few_seconds(app: Litestar, clock: Moved
     assert (await read(app))['marketplace_events{state="due"}'] == 0
     clock.move(seconds=2)
     assert (await read(app))['marketplace_events{state="due"}'] == 2
+
+
+async def test_the_doctor_hears_a_silence_too(app: Litestar, database_url: str) -> None:
+    assert await stripe_silence(database_url) == (None, False)
+    await execute("ALTER TABLE attempts DROP CONSTRAINT attempts_payment_id_exists")
+    await execute(
+        "INSERT INTO attempts (id, payment_id, order_id, reference, outcome, occurred_at) "
+        "VALUES ('att_1', 'pay_1', 'ord_1', 'ch_1', 'captured', now() - interval '2 hours')"
+    )
+    assert await stripe_silence(database_url) == (None, True)
+    await execute("DELETE FROM attempts")
+
+
+async def test_the_doctor_says_nothing_before_migrations(empty_database_url: str) -> None:
+    assert await stripe_silence(empty_database_url) is None
 
 
 def test_each_name_is_explained_once() -> None:
