@@ -8,6 +8,7 @@ webhooks are left alone, for their signature is over the raw bytes.
 import asyncio
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -25,6 +26,7 @@ from litestar.types import (
     Scope,
     Send,
 )
+from litestar.typing import FieldDefinition
 
 from marketplace.api.json_bodies import require_sound
 from marketplace.api.problems import shown_message
@@ -36,10 +38,12 @@ _HEADERS_LIMIT = 16 * 1024
 _BODY_SECONDS = 15
 
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
 _PATH_IN_MESSAGE = re.compile(r" - at `\$\.?(.*)`$")
 
 # Where a route keeps what `prepare` found out about it.
 _QUERY_PARAMETERS = "query_parameters"
+_QUERY_MOMENTS = "query_moments"
 _DECODER = "body_decoder"
 
 
@@ -90,8 +94,18 @@ def prepare(routes: Iterable[BaseRoute]) -> None:
         for handler, kwargs in route.route_handler_map.values():
             names = {each.field_alias for each in kwargs.expected_query_params}
             handler.opt[_QUERY_PARAMETERS] = frozenset(names)
+            declared = handler.parsed_fn_signature.parameters
+            handler.opt[_QUERY_MOMENTS] = frozenset(
+                each.field_alias
+                for each in kwargs.expected_query_params
+                if each.field_name in declared and _is_moment(declared[each.field_name])
+            )
             if handler.parsed_data_field is not None:
                 handler.opt[_DECODER] = msgspec.json.Decoder(handler.parsed_data_field.annotation)
+
+
+def _is_moment(declared: FieldDefinition) -> bool:
+    return declared.is_subclass_of(datetime) or declared.has_inner_subclass_of(datetime)
 
 
 def _require_sound_head(scope: HTTPScope) -> None:
@@ -107,9 +121,14 @@ def _require_sound_head(scope: HTTPScope) -> None:
     known: frozenset[str] | None = scope["route_handler"].opt.get(_QUERY_PARAMETERS)
     if known is None:
         return  # a bare ASGI route reads its query itself
-    for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+    moments: frozenset[str] = scope["route_handler"].opt[_QUERY_MOMENTS]
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in known:
             raise RequestRefused("unknown_parameter", known=sorted(known))
+        if name in moments and not _DATE_FIRST.match(value):
+            # A number would be read as seconds since 1970.
+            wrong = {"field": name, "message": "Expected a moment as in RFC 3339"}
+            raise RequestRefused("invalid_parameter", errors=[wrong])
 
 
 def _is_text(encoded: bytes) -> bool:
