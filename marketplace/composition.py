@@ -193,7 +193,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         fees=schedules,
         fee_drafts=Drafts(schedules),
         fee_replays=Replays(schedules),
-        fee_review=FeeReview(),
+        fee_review=FeeReview(schedules, clock),
         orders=Orders(pricing),
         changes=Changes(payments, pricing),
         checkout=checkout,
@@ -321,6 +321,12 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             limit=check.SHOWN,
         ),
         Sweep(name="debts", run_once=services.debts.net_due, every_seconds=60, limit=50),
+        Sweep(
+            name="fee_review",
+            run_once=services.fee_review.folding.run_once,
+            every_seconds=1,
+            limit=1000,
+        ),
         Sweep(name="fee_replays", run_once=services.fee_replays.run_once, every_seconds=2, limit=1),
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
         Sweep(

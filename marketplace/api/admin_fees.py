@@ -1,26 +1,42 @@
-"""Fees and the ledger over HTTP, for admins."""
+"""The fee review over HTTP, for admins."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Annotated
 
-from litestar import get
-from litestar.di import NamedDependency
+from litestar import get, post
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import Stream
+from msgspec.structs import replace
 
 from marketplace.api.policies import admin
+from marketplace.api.principal import Principal
 from marketplace.api.schemas.fees import (
     BalanceAnswer,
     BalanceList,
+    FeeAnomalyList,
     FeeAnswer,
     FeeList,
-    FeeSummaryAnswer,
+    FeeNoteAnswer,
+    FeeNoteList,
     FeeSummaryList,
+    NewFeeNote,
     PostingAnswer,
     PostingList,
 )
 from marketplace.books import ledger_review
-from marketplace.books.fee_review import FeeFilter, GroupBy
+from marketplace.books.fees import fee_csv, notes
+from marketplace.books.fees.assessing import AnomalyCode
+from marketplace.books.fees.listing import (
+    Captured,
+    Direction,
+    FeeFilter,
+    FeeSort,
+    Returned,
+    SortBy,
+)
+from marketplace.books.fees.totals import GroupBy, SummaryFilter
 from marketplace.books.ledger_review import PostingFilter
 from marketplace.paging import PageRequest
 from marketplace.services import Services
@@ -29,39 +45,161 @@ _Word = Annotated[str | None, QueryParameter(max_length=80)]
 _Currency = Annotated[str | None, QueryParameter(min_length=3, max_length=3)]
 _From = Annotated[date | None, QueryParameter(name="from", description="The first day, UTC.")]
 _To = Annotated[date | None, QueryParameter(name="to", description="The day after the last, UTC.")]
+_Version = Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1)]
+_Anomaly = Annotated[
+    str | None, QueryParameter(max_length=40, description="A code, `any` or `none`.")
+]
+_FEES = "/v1/admin/fees"
+_FEE = f"{_FEES}/{{payment_id:str}}"
 
 
-@get("/v1/admin/fees", **admin("fees:read"), summary="Every application fee")
+# The period is each handler's own: a parameter by another name is only told of by it there.
+def fee_filter(
+    seller_id: _Word = None,
+    category: _Word = None,
+    rule_id: _Word = None,
+    schedule_version: _Version = None,
+    currency: _Currency = None,
+    captured: FromQuery[Captured | None] = None,
+    returned: FromQuery[Returned | None] = None,
+    anomaly: _Anomaly = None,
+    reviewed: FromQuery[bool | None] = None,
+) -> FeeFilter:
+    """Which fees, as the query says."""
+    return FeeFilter(
+        seller_id=seller_id,
+        category=category,
+        rule_id=rule_id,
+        schedule_version=schedule_version,
+        currency=currency,
+        captured=captured,
+        returned=returned,
+        anomaly=anomaly,
+        reviewed=reviewed,
+    )
+
+
+def fee_sort(sort: FromQuery[SortBy] = "time", direction: FromQuery[Direction] = "desc") -> FeeSort:
+    """In which order, as the query says."""
+    return FeeSort(by=sort, direction=direction)
+
+
+def summary_filter(
+    seller_id: _Word = None,
+    category: _Word = None,
+    rule_id: _Word = None,
+    currency: _Currency = None,
+) -> SummaryFilter:
+    """What to sum up, as the query says."""
+    return SummaryFilter(seller_id=seller_id, category=category, rule_id=rule_id, currency=currency)
+
+
+_FILTERED = {
+    "wanted": Provide(fee_filter, sync_to_thread=False),
+    "sorted_by": Provide(fee_sort, sync_to_thread=False),
+}
+
+
+@get(_FEES, **admin("fees:read"), dependencies=_FILTERED, summary="Every application fee")
 async def list_fees(
     services: NamedDependency[Services],
     page: NamedDependency[PageRequest],
-    seller_id: _Word = None,
-    currency: _Currency = None,
+    wanted: NamedDependency[FeeFilter],
+    sorted_by: NamedDependency[FeeSort],
     since: _From = None,
     until: _To = None,
 ) -> FeeList:
-    """One for each captured payment: the rule that made it, what was returned, what is left of it."""
-    wanted = _filter(seller_id, currency, since, until)
-    found = await services.fee_review.list(wanted, page)
-    return FeeList(data=[FeeAnswer.of(fee) for fee in found.data], has_more=found.has_more)
+    """One for each captured payment: the rules that made it, what was returned, what is left of it, what is
+    odd about it. Sorted by an amount, the list is of one currency."""
+    wanted = replace(wanted, since=since, until=until)
+    return FeeList.of(await services.fee_review.list(wanted, page, sorted_by), sorted_by)
 
 
-@get("/v1/admin/fees/summary", **admin("fees:read"), summary="Fees per day or per seller")
+@get(
+    f"{_FEES}/summary",
+    **admin("fees:read"),
+    dependencies={"wanted": Provide(summary_filter, sync_to_thread=False)},
+    summary="Sums of fees",
+)
 async def summarize_fees(
     services: NamedDependency[Services],
     page: NamedDependency[PageRequest],
+    wanted: NamedDependency[SummaryFilter],
     group_by: FromQuery[GroupBy],
-    seller_id: _Word = None,
-    currency: _Currency = None,
     since: _From = None,
     until: _To = None,
 ) -> FeeSummaryList:
-    """Sums over the ledger, per currency. What is returned lessens the day it is returned on."""
-    wanted = _filter(seller_id, currency, since, until)
-    found = await services.fee_review.summary(group_by, wanted, page)
-    return FeeSummaryList(
-        data=[FeeSummaryAnswer.of(summary) for summary in found.data], has_more=found.has_more
+    """Per day, week, month, seller, category, rule or currency; never over two currencies. What is returned
+    lessens the day it is returned on."""
+    wanted = replace(wanted, since=since, until=until)
+    return FeeSummaryList.of(await services.fee_review.summary(group_by, wanted, page))
+
+
+@get(f"{_FEES}/export", **admin("fees:read"), dependencies=_FILTERED, include_in_schema=False)
+async def export_fees(
+    services: NamedDependency[Services],
+    wanted: NamedDependency[FeeFilter],
+    sorted_by: NamedDependency[FeeSort],
+    since: _From = None,
+    until: _To = None,
+) -> Stream:
+    """The same fees as a CSV file, sent while they are read."""
+    wanted = replace(wanted, since=since, until=until)
+    pieces = await services.fee_review.every(wanted, sorted_by)
+    return Stream(
+        fee_csv.lines(pieces),
+        media_type="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="fees.csv"'},
     )
+
+
+@get(f"{_FEES}/anomalies", **admin("fees:read"), summary="What is odd about fees")
+async def list_fee_anomalies(
+    page: NamedDependency[PageRequest],
+    code: FromQuery[AnomalyCode | None] = None,
+    payment_id: _Word = None,
+) -> FeeAnomalyList:
+    """What is odd now, the latest found first."""
+    return FeeAnomalyList.of(await notes.open_anomalies(code, payment_id, page))
+
+
+@get(_FEE, **admin("fees:read"), summary="One application fee")
+async def read_fee(payment_id: FromPath[str], services: NamedDependency[Services]) -> FeeAnswer:
+    """Of one captured payment."""
+    return FeeAnswer.of(await services.fee_review.find(payment_id))
+
+
+@get(f"{_FEE}/notes", **admin("fees:read"), summary="Notes about a fee")
+async def list_fee_notes(
+    payment_id: FromPath[str], page: NamedDependency[PageRequest]
+) -> FeeNoteList:
+    """The newest first."""
+    return FeeNoteList.of(await notes.notes(payment_id, page))
+
+
+@post(f"{_FEE}/notes", **admin("admin:write"), summary="Write a note about a fee")
+async def note_fee(
+    payment_id: FromPath[str],
+    data: JSONBody[NewFeeNote],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> FeeNoteAnswer:
+    """What is written stays written."""
+    written = await notes.note(
+        payment_id, text=data.text, author=principal.account_id, now=services.clock()
+    )
+    return FeeNoteAnswer.of(written)
+
+
+@post(f"{_FEE}/review", **admin("admin:write"), summary="Mark a fee as reviewed")
+async def review_fee(
+    payment_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> FeeAnswer:
+    """As it stands: when its figures change afterwards, it is not reviewed any more."""
+    reviewed = await notes.review(payment_id, actor=principal.account_id, now=services.clock())
+    return FeeAnswer.of(reviewed)
 
 
 @get("/v1/admin/ledger", **admin("admin:read"), summary="The ledger")
@@ -84,21 +222,15 @@ async def list_balances(page: NamedDependency[PageRequest]) -> BalanceList:
     )
 
 
-def _filter(
-    seller_id: str | None, currency: str | None, since: date | None, until: date | None
-) -> FeeFilter:
-    return FeeFilter(
-        seller_id=seller_id, currency=currency, since=_midnight(since), until=_midnight(until)
-    )
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else datetime.combine(day, time(), UTC)
-
-
 ROUTES: list[HTTPRouteHandler] = [
     list_fees,
     summarize_fees,
+    export_fees,
+    list_fee_anomalies,
+    read_fee,
+    list_fee_notes,
+    note_fee,
+    review_fee,
     list_postings,
     list_balances,
 ]

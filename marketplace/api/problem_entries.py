@@ -319,6 +319,17 @@ ORDERS: Table = {
 }
 
 BOOKS: Table = {
+    books.FeeReviewNotFound: Answer(
+        404, "fee_not_found", "Nothing of such a payment was captured", ("payment_id",)
+    ),
+    books.FeeFilterRefused: Answer(
+        422,
+        "fee_filter_refused",
+        "This cannot be asked of fees",
+        ("path", "why", "allowed"),
+        "needs_currency: amounts are sorted within one currency. one_filter_only: sums are kept by one of "
+        "seller, category and rule at a time.",
+    ),
     books.StatementNotFound: Answer(
         404, "statement_not_found", "There is no statement of this month", ("month",)
     ),

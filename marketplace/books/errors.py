@@ -11,3 +11,24 @@ class StatementNotFound(BooksError):
     def __init__(self, month: str) -> None:
         self.month = month
         super().__init__(month)
+
+
+class FeeReviewNotFound(BooksError):
+    """No fee of such a payment: nothing of it was captured."""
+
+    def __init__(self, payment_id: str) -> None:
+        self.payment_id = payment_id
+        super().__init__(payment_id)
+
+
+class FeeFilterRefused(BooksError):
+    """A filter, sort or grouping that cannot be answered: which parameter, and a stable word that says why.
+
+    `needs_currency`: amounts of several currencies cannot be put in one order. `unknown`: no such word.
+    `one_filter_only`: sums are kept by one of seller, category and rule at a time.
+    `ends_before_it_begins`.
+    """
+
+    def __init__(self, path: str, why: str, allowed: tuple[str, ...] = ()) -> None:
+        self.path, self.why, self.allowed = path, why, allowed
+        super().__init__(path, why, allowed)

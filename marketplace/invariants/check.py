@@ -9,6 +9,7 @@ import structlog
 
 from marketplace.invariants.books import BOOKS
 from marketplace.invariants.fee_credits import FEE_CREDITS
+from marketplace.invariants.fee_review import FEE_REVIEW
 from marketplace.invariants.liveness import LIVENESS
 from marketplace.invariants.money import MONEY
 from marketplace.invariants.once import ONCE
@@ -18,7 +19,16 @@ from marketplace.invariants.stock import STOCK
 from payments.database import rows
 from payments.ids import id_floor
 
-RULES: Final[tuple[Rule, ...]] = (*MONEY, *ONCE, *STATES, *BOOKS, *FEE_CREDITS, *STOCK, *LIVENESS)
+RULES: Final[tuple[Rule, ...]] = (
+    *MONEY,
+    *ONCE,
+    *STATES,
+    *BOOKS,
+    *FEE_REVIEW,
+    *FEE_CREDITS,
+    *STOCK,
+    *LIVENESS,
+)
 RECENT: Final = timedelta(days=10)
 """How far back the worker looks: longer than a hold lasts."""
 SHOWN: Final = 20
