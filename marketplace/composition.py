@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from connect.accounts import Accounts
 from connect.event_feeds import follow_accounts
 from connect.payout_holds import PayoutHolds
+from connect.payout_reconciliation import PayoutReconciliation
 from connect.payouts import Payouts
 from connect.stripe_accounts import StripeAccounts
 from connect.stripe_payout_schedules import StripePayoutSchedules
@@ -60,6 +61,7 @@ from marketplace.oversight import inbox_news, switches
 from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
+from marketplace.oversight.reconciliation_work import Reconciliation
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
 from marketplace.sellers import account_news
@@ -84,12 +86,14 @@ from payments.inbox import Inbox
 from payments.lifecycle import Payments
 from payments.operations import Operations
 from payments.receipt import Receipt
+from payments.reconciliation_healing import Healing
 from payments.refunds import Refunds
 from payments.stripe_cards import StripeCards
 from payments.stripe_client import StripeApi
 from payments.stripe_disputes import StripeDisputes
 from payments.stripe_events import StripeEvents
 from payments.stripe_gateway import StripePaymentGateway
+from payments.stripe_reconciliation import StripeChain
 from payments.stripe_tracking import StripeTracking
 from payments.stripe_transfers import StripeTransfers
 from payments.tracking import Tracking
@@ -214,6 +218,12 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         approvals=approvals,
         freezes=Freezes(PayoutHolds(StripePayoutSchedules(stripe), operations, clock), approvals),
         operation_desk=OperationDesk(operations),
+        reconciliation=Reconciliation(
+            StripeChain(stripe),
+            Healing(payments, disputes),
+            PayoutReconciliation(StripePayouts(stripe), payouts),
+            clock,
+        ),
         gauges=Gauges(),
         refund_approvals=RefundApprovals(refunds, approvals),
         event_catch_up=EventCatchUp(StripeEvents(stripe), inbox, inbox_news.tell_missed, clock),
@@ -328,6 +338,12 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             limit=1000,
         ),
         Sweep(name="fee_replays", run_once=services.fee_replays.run_once, every_seconds=2, limit=1),
+        Sweep(
+            name="reconciliation",
+            run_once=services.reconciliation.run_once,
+            every_seconds=5,
+            limit=1,
+        ),
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
         Sweep(
             name="missed_events",

@@ -34,6 +34,7 @@ from marketplace.orders.shipping import Shipping
 from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
+from marketplace.oversight.reconciliation_work import Reconciliation
 from marketplace.people.people import People
 from marketplace.sellers.debts import SellerDebts
 from marketplace.sellers.freezes import Freezes
@@ -89,6 +90,7 @@ class Services:
     approvals: Approvals
     freezes: Freezes
     operation_desk: OperationDesk
+    reconciliation: Reconciliation
     event_catch_up: EventCatchUp
     gauges: Gauges
     refund_approvals: RefundApprovals

@@ -6,8 +6,9 @@ Stripe's reporting categories (docs, reports/reporting-categories).
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterable, Set
+from collections.abc import AsyncIterable, Sequence, Set
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -28,7 +29,7 @@ KINDS = {
     "dispute_reversal": "dispute_reinstated",
 }
 """Stripe's reporting category to our word for the movement."""
-_NOT_OF_PAYMENTS = frozenset({"payout", "payout_reversal", "topup", "fee"})
+NOT_OF_PAYMENTS = frozenset({"payout", "payout_reversal", "topup", "fee"})
 """Movements of the balance that no single payment explains."""
 
 
@@ -54,7 +55,7 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     differences: list[Difference]
 
 
-class _Books(msgspec.Struct, frozen=True, kw_only=True):
+class Books(msgspec.Struct, frozen=True, kw_only=True):
     """One payment as our ledger has it: sums by word, signed as on the platform's Stripe balance."""
 
     payment_id: str
@@ -106,20 +107,29 @@ SELECT p.id AS payment_id, p.order_id, p.charge_id, p.currency,
        coalesce(sum(CASE WHEN t.target LIKE 'stripe:%' THEN t.amount ELSE -t.amount END)
            FILTER (WHERE t.kind IN ('processing_cost', 'dispute_cost')), 0)::bigint AS processing
 FROM payments p LEFT JOIN postings t ON t.payment_id = p.id
-WHERE p.created_at >= $1 AND p.created_at < $2
+WHERE {which}
 GROUP BY p.id
 """
 """Sums by word, signed as on the platform's Stripe balance; `processing` is what Stripe kept of it."""
 _ABOUT = ("payment_id", "order_id", "charge_id", "currency")
 
 
-async def _our_books(since: datetime, until: datetime) -> list[_Books]:
+async def _our_books(since: datetime, until: datetime) -> list[Books]:
+    return await _summed("p.created_at >= $1 AND p.created_at < $2", since, until)
+
+
+async def books_of(payment_ids: Sequence[str]) -> list[Books]:
+    """These payments as our ledger has them now."""
+    return await _summed("p.id = ANY($1::text[])", list(payment_ids))
+
+
+async def _summed(which: str, *arguments: Any) -> list[Books]:
     return [
-        _Books(
+        Books(
             **{name: record[name] for name in _ABOUT},
             sums={word: amount for word, amount in record.items() if word not in _ABOUT},
         )
-        for record in await rows(_OUR_SUMS, since, until)
+        for record in await rows(_OUR_SUMS.format(which=which), *arguments)
     ]
 
 
@@ -139,7 +149,7 @@ async def _their_books(
             sums[one.charge_id][word] += one.amount
             # Stripe's own price rides on the charge or the dispute, and on what gives it back.
             sums[one.charge_id]["processing"] += one.fee
-        elif one.reporting_category not in _NOT_OF_PAYMENTS:
+        elif one.reporting_category not in NOT_OF_PAYMENTS:
             unknown.append(_unknown(one))
     return sums, unknown, count
 
@@ -151,7 +161,7 @@ async def _unknown_to_us(charge_ids: Set[str]) -> list[str]:
     return sorted(charge_ids - {record["charge_id"] for record in found})
 
 
-def _compare(ours: _Books, theirs: dict[str, int]) -> list[Difference]:
+def _compare(ours: Books, theirs: dict[str, int]) -> list[Difference]:
     return [
         Difference(
             what=word,

@@ -461,4 +461,24 @@ OVERSIGHT: Table = {
     oversight.NotFrozen: Answer(
         409, "seller_not_frozen", "The seller's money does not stand still", ("seller_id",)
     ),
+    oversight.ReconciliationNotFound: Answer(
+        404, "reconciliation_run_not_found", "There is no such run"
+    ),
+    oversight.ReconciliationRefused: Answer(
+        422,
+        "reconciliation_refused",
+        "This range cannot be compared",
+        ("field", "why"),
+        "{field}: {why}",
+    ),
+    oversight.ReconciliationOver: Answer(
+        409, "reconciliation_run_over", "The run is over", ("run_id", "state")
+    ),
+    oversight.CaseNotFound: Answer(404, "case_not_found", "There is no such case"),
+    oversight.CaseResolved: Answer(
+        409, "case_resolved", "The case is resolved: nothing is open about it", ("case_id",)
+    ),
+    oversight.CaseOwnerRefused: Answer(
+        422, "case_owner_refused", "Only admins look after cases", ("account_id",)
+    ),
 }

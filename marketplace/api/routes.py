@@ -24,6 +24,7 @@ from marketplace.api import (
     metrics,
     operations_admin,
     orders,
+    reconciliation,
     refunds,
     seller_money,
     sellers,
@@ -58,6 +59,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     *events.ROUTES,
     *freezes.ROUTES,
     *operations_admin.ROUTES,
+    *reconciliation.ROUTES,
     *switches.ROUTES,
     *metrics.ROUTES,
 )

@@ -12,7 +12,11 @@ from marketplace.settings import Settings
 
 if TYPE_CHECKING:
     from marketplace.invariants.check import Broken
+    from marketplace.oversight.reconciliation_runs import RunRecord
     from payments.reconciliation import Difference, Reconciled
+
+_OPERATOR = "operator"
+"""The actor of what is asked for at the terminal."""
 
 
 @click.command()
@@ -23,13 +27,22 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 3650),
     help="How far back, by when payments were made.",
 )
-def reconcile(days: int) -> None:
+@click.option(
+    "--heal",
+    is_flag=True,
+    help="Make a run of it: what differs is read at Stripe again, what stays becomes a case.",
+)
+def reconcile(days: int, heal: bool) -> None:
     """Compare the ledger with Stripe's balance transactions.
 
-    Payment by payment, kind by kind. Changes nothing. Ends with 0 when there is no difference.
+    Payment by payment, kind by kind. Without --heal it changes nothing. Ends with 0 when there is no
+    difference.
     """
     chosen = configured(settings.WORKING)
     require_migrated(chosen)
+    if heal:
+        _healed(chosen, days)
+        return
     with database_outcomes(chosen.database_shown()):
         found = asyncio.run(_reconcile(chosen, days))
     for difference in found.differences:
@@ -66,6 +79,48 @@ async def _reconcile(chosen: Settings, days: int) -> "Reconciled":
         raise Ended(FAILED, f"Stripe could not be read to the end ({error.why}).") from None
     except StripeMisconfigured as error:
         raise Ended(FAILED, f"Stripe refuses our key ({error.code}).") from None
+
+
+def _healed(chosen: Settings, days: int) -> None:
+    with database_outcomes(chosen.database_shown()):
+        run = asyncio.run(_run(chosen, days))
+    click.echo(
+        f"{run.id}: {run.read} objects read, {run.compared} payments compared, "
+        f"{run.timing} too young, {run.healed} healed, {run.cases} cases."
+    )
+    for one in run.equations:
+        word = "holds" if one.holds else "is broken"
+        click.echo(f"The balance equation of {one.currency} {word}.")
+    if run.state != "done":
+        raise Ended(
+            FAILED,
+            f"the run is {run.state}, in its phase {run.phase}.",
+            "Stripe gave no answer, or another worker has it; a worker goes on with it.",
+        )
+    if run.cases:
+        raise Ended(
+            FAILED,
+            "the books and Stripe do not agree.",
+            f"See /v1/admin/cases?run_id={run.id}.",
+        )
+
+
+async def _run(chosen: Settings, days: int) -> "RunRecord":
+    from marketplace.composition import compose
+    from marketplace.oversight import reconciliation_runs
+
+    composition = compose(chosen)
+    services = composition.services
+    async with composition.running():
+        now = services.clock()
+        run = await reconciliation_runs.ask(
+            now - timedelta(days=days), None, actor=_OPERATOR, now=now
+        )
+        while await services.reconciliation.go_on(services.clock(), run.id):
+            run = await reconciliation_runs.find(run.id)
+            if run.concluded_at is not None:
+                break
+        return await reconciliation_runs.find(run.id)
 
 
 def _told(one: "Difference") -> str:

@@ -12,7 +12,13 @@ OversightError
 |-- SwitchOffAlready        the same is switched off
 |-- SwitchedOff             an admin switched this operation off: nothing was done
 |-- FrozenAlready           the seller's money stands still
-`-- NotFrozen               it does not
+|-- NotFrozen               it does not
+|-- ReconciliationNotFound
+|-- ReconciliationRefused   its range cannot be compared
+|-- ReconciliationOver      it is done, canceled or failed
+|-- CaseNotFound
+|-- CaseResolved            nothing is open about it
+`-- CaseOwnerRefused        not an admin
 """
 
 from collections.abc import Sequence
@@ -121,3 +127,51 @@ class NotFrozen(OversightError):
     def __init__(self, seller_id: str) -> None:
         self.seller_id = seller_id
         super().__init__(seller_id)
+
+
+class ReconciliationNotFound(OversightError):
+    """No such run."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(run_id)
+
+
+class ReconciliationRefused(OversightError):
+    """The range cannot be compared: `field` is wrong, `why` is `not_after_since` or `in_the_future`."""
+
+    def __init__(self, field: str, why: str) -> None:
+        self.field, self.why = field, why
+        super().__init__(field, why)
+
+
+class ReconciliationOver(OversightError):
+    """The run has ended: `state` is `done`, `canceled` or `failed`."""
+
+    def __init__(self, run_id: str, state: str) -> None:
+        self.run_id, self.state = run_id, state
+        super().__init__(run_id, state)
+
+
+class CaseNotFound(OversightError):
+    """No such case."""
+
+    def __init__(self, case_id: str) -> None:
+        self.case_id = case_id
+        super().__init__(case_id)
+
+
+class CaseResolved(OversightError):
+    """Somebody has resolved it; it is opened again when the same is found again."""
+
+    def __init__(self, case_id: str) -> None:
+        self.case_id = case_id
+        super().__init__(case_id)
+
+
+class CaseOwnerRefused(OversightError):
+    """Only admins look after cases; this account is none."""
+
+    def __init__(self, account_id: str) -> None:
+        self.account_id = account_id
+        super().__init__(account_id)

@@ -1,0 +1,272 @@
+"""Cases: differences between our books and Stripe's that nobody could heal, until somebody resolves them.
+
+The same difference is one case however often it is found. One that was resolved and is found again is open
+again, with its whole history.
+"""
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from marketplace.messages import outbox
+from marketplace.oversight import audit
+from marketplace.oversight.errors import CaseNotFound, CaseOwnerRefused, CaseResolved
+from marketplace.paging import Page, PageRequest
+from marketplace.sellers.profile import checked_reason
+from payments.database import execute, require_transaction, row, rows, transaction
+from payments.ids import new_id
+from payments.reconciliation_findings import Finding, Kind, Value
+
+State = Literal["open", "taken", "resolved"]
+
+
+class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One case. `ours` and `theirs` are as found last: an amount in minor units, a status or an id."""
+
+    id: str
+    kind: Kind
+    what: str
+    payment_id: str | None
+    order_id: str | None
+    stripe_id: str | None
+    currency: str | None
+    ours: Value
+    theirs: Value
+    state: State
+    owner: str | None
+    resolution: str | None
+    resolved_by: str | None
+    resolved_at: datetime | None
+    times_found: int
+    # How often it came back after somebody had resolved it.
+    reopened: int
+    found_at: datetime
+    last_found_at: datetime
+    last_run_id: str
+
+
+class CaseNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody found out."""
+
+    id: str
+    author: str
+    text: str
+    created_at: datetime
+
+
+class CaseFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cases; None leaves a field open."""
+
+    state: State | None = None
+    kind: Kind | None = None
+    owner: str | None = None
+    order_id: str | None = None
+    payment_id: str | None = None
+    stripe_id: str | None = None
+    run_id: str | None = None
+
+
+_COLUMNS: Final = ", ".join(CaseRecord.__struct_fields__)
+_ABOUT: Final = ("kind", "what", "payment_id", "order_id", "stripe_id", "currency")
+
+_FOUND = """
+INSERT INTO cases (id, key, kind, what, payment_id, order_id, stripe_id, currency, ours, theirs, state,
+                   times_found, reopened, found_at, last_found_at, last_run_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', 1, 0, $11, $11, $12)
+ON CONFLICT (key) DO UPDATE SET
+    kind = excluded.kind, ours = excluded.ours, theirs = excluded.theirs,
+    times_found = cases.times_found + 1, last_found_at = excluded.last_found_at,
+    last_run_id = excluded.last_run_id,
+    reopened = cases.reopened + (cases.state = 'resolved')::int,
+    state = CASE WHEN cases.state <> 'resolved' THEN cases.state
+                 WHEN cases.owner IS NULL THEN 'open' ELSE 'taken' END,
+    resolution = NULL, resolved_by = NULL, resolved_at = NULL
+RETURNING id, times_found, reopened, state
+"""
+
+
+async def found(finding: Finding, run_id: str, now: datetime) -> str:
+    """Open a case for this difference, add to the one there is, or open it again; answers its id.
+
+    Inside the transaction that writes the difference down.
+    """
+    require_transaction()
+    before = await row(
+        "SELECT id, state, resolution, resolved_by FROM cases WHERE key = $1 FOR UPDATE",
+        finding.key,
+    )
+    case = await row(
+        _FOUND,
+        new_id("cas"),
+        finding.key,
+        *[getattr(finding, name) for name in _ABOUT],
+        written(finding.ours),
+        written(finding.theirs),
+        now,
+        run_id,
+    )
+    assert case is not None
+    case_id: str = case["id"]
+    if before is not None and before["state"] == "resolved":
+        await audit.record(
+            actor="system:reconciliation",
+            action="case.reopened",
+            subject=case_id,
+            before=dict(before.items()),
+            after={"run_id": run_id},
+            now=now,
+        )
+    return case_id
+
+
+async def tell_admins(run_id: str, now: datetime) -> None:
+    """Tell them once of the cases that a run opened, or opened again; of none, nothing."""
+    require_transaction()
+    fresh = await rows(
+        "SELECT c.id, c.kind FROM cases c JOIN reconciliation_differences d ON d.case_id = c.id "
+        "WHERE d.run_id = $1 AND (c.times_found = 1 OR EXISTS (SELECT FROM audit_log a "
+        "  WHERE a.subject = c.id AND a.action = 'case.reopened' "
+        "  AND a.after::jsonb ->> 'run_id' = $1)) ORDER BY c.id",
+        run_id,
+    )
+    if fresh:
+        await outbox.tell_admins(
+            kind="cases_opened",
+            subject_id=run_id,
+            cause=f"{run_id}:cases",
+            facts={
+                "count": len(fresh),
+                "kinds": ", ".join(sorted({one["kind"] for one in fresh})),
+                "run_id": run_id,
+            },
+            now=now,
+        )
+
+
+async def find(case_id: str) -> CaseRecord:
+    """One case. Raises CaseNotFound."""
+    record = await row(f"SELECT {_COLUMNS} FROM cases WHERE id = $1", case_id)
+    if record is None:
+        raise CaseNotFound(case_id)
+    return _case(dict(record.items()))
+
+
+async def notes(case_id: str) -> list[CaseNote]:
+    """What people found out about it, oldest first."""
+    records = await rows(
+        "SELECT id, author, text, created_at FROM case_notes WHERE case_id = $1 ORDER BY id",
+        case_id,
+    )
+    return [CaseNote(**record) for record in records]
+
+
+async def page(wanted: CaseFilter, request: PageRequest) -> Page[CaseRecord]:
+    """Cases, the newest first."""
+    records = await rows(
+        f"SELECT {_COLUMNS} FROM cases WHERE ($1::text IS NULL OR state = $1) "
+        "AND ($2::text IS NULL OR kind = $2) AND ($3::text IS NULL OR owner = $3) "
+        "AND ($4::text IS NULL OR order_id = $4) AND ($5::text IS NULL OR payment_id = $5) "
+        "AND ($6::text IS NULL OR stripe_id = $6) AND ($7::text IS NULL OR id IN "
+        "  (SELECT case_id FROM reconciliation_differences WHERE run_id = $7)) "
+        "AND ($8::text IS NULL OR id < $8) ORDER BY id DESC LIMIT $9",
+        *[getattr(wanted, name) for name in CaseFilter.__struct_fields__],
+        request.starting_after,
+        request.fetched,
+    )
+    return Page.cut([_case(dict(record.items())) for record in records], request)
+
+
+async def assign(case_id: str, owner: str | None, *, actor: str, now: datetime) -> CaseRecord:
+    """Give the case to an admin; None: to nobody. Raises CaseNotFound, CaseResolved, CaseOwnerRefused."""
+    async with transaction():
+        before = await _unresolved(case_id)
+        if owner is not None and not await _is_admin(owner):
+            raise CaseOwnerRefused(owner)
+        await execute(
+            "UPDATE cases SET owner = $2, state = $3 WHERE id = $1",
+            case_id,
+            owner,
+            "open" if owner is None else "taken",
+        )
+        await audit.record(
+            actor=actor,
+            action="case.assigned",
+            subject=case_id,
+            before={"owner": before.owner},
+            after={"owner": owner},
+            now=now,
+        )
+        return await find(case_id)
+
+
+async def note(case_id: str, text: str, *, actor: str, now: datetime) -> CaseNote:
+    """Write down what was found out; also of a resolved case. Raises CaseNotFound, ReasonRequired."""
+    written = CaseNote(id=new_id("ntc"), author=actor, text=checked_reason(text), created_at=now)
+    async with transaction():
+        await find(case_id)
+        await execute(
+            "INSERT INTO case_notes (id, case_id, author, text, created_at) VALUES ($1, $2, $3, $4, $5)",
+            written.id,
+            case_id,
+            written.author,
+            written.text,
+            now,
+        )
+        await audit.record(
+            actor=actor,
+            action="case.noted",
+            subject=case_id,
+            after={"note_id": written.id},
+            now=now,
+        )
+    return written
+
+
+async def resolve(case_id: str, resolution: str, *, actor: str, now: datetime) -> CaseRecord:
+    """Say how it was resolved. Raises CaseNotFound, CaseResolved, ReasonRequired."""
+    how = checked_reason(resolution)
+    async with transaction():
+        before = await _unresolved(case_id)
+        await execute(
+            "UPDATE cases SET state = 'resolved', resolution = $2, resolved_by = $3, resolved_at = $4 "
+            "WHERE id = $1",
+            case_id,
+            how,
+            actor,
+            now,
+        )
+        await audit.record(
+            actor=actor,
+            action="case.resolved",
+            subject=case_id,
+            before={"state": before.state, "owner": before.owner},
+            after={"state": "resolved"},
+            reason=how,
+            now=now,
+        )
+        return await find(case_id)
+
+
+async def _unresolved(case_id: str) -> CaseRecord:
+    await execute("SELECT FROM cases WHERE id = $1 FOR UPDATE", case_id)
+    case = await find(case_id)
+    if case.state == "resolved":
+        raise CaseResolved(case_id)
+    return case
+
+
+async def _is_admin(account_id: str) -> bool:
+    return account_id in await outbox.admins()
+
+
+def written(told: Value) -> str | None:
+    """As it is stored."""
+    return None if told is None else msgspec.json.encode(told).decode()
+
+
+def _case(record: dict[str, object]) -> CaseRecord:
+    for name in ("ours", "theirs"):
+        told = record[name]
+        record[name] = None if told is None else msgspec.json.decode(str(told))
+    return msgspec.convert(record, CaseRecord)

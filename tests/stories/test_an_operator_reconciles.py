@@ -1,0 +1,304 @@
+"""The operator compares our books with Stripe's: what got lost is healed, the rest becomes a case."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from marketplace.oversight import reconciliation_runs
+from payments.database import execute, rows, value
+from stripe_sandbox import balances
+from tests.stories.town import Person, Town
+
+RUNS, CASES = "/v1/admin/reconciliation-runs", "/v1/admin/cases"
+
+
+@pytest.fixture(autouse=True)
+async def _signed_in(town: Town, admin: Person, coach: Person) -> None:
+    """Days go by in these stories, and a session lasts one."""
+    await town.signs_in(admin)
+    await town.signs_in(coach)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def _platform_has_money(town: Town, coach: Person) -> None:
+    """Fees of big sales, available: what is owed to sellers can be sent to them."""
+    for _ in range(2):
+        buyer = await town.arrives("buyer")
+        await buyer.pays(await town.lists(coach, unit_amount=200_000))
+    for _ in range(3):
+        await town.passes(days=1, seconds=1)
+
+
+async def _runs(town: Town, admin: Person, since: datetime) -> Any:
+    """Ask for a run over what moved since then, once it is old enough; answers it when it is done."""
+    await town.passes(minutes=15)
+    await town.signs_in(admin)
+    run = await admin.post(RUNS, {"since": since.isoformat()})
+    assert (run["state"], run["phase"]) == ("waiting", "movements")
+    await town.settle()
+    done = await admin.get(f"{RUNS}/{run['id']}")
+    assert done["state"] == "done", done
+    return done
+
+
+async def _found(admin: Person, run: Any, **query: Any) -> list[tuple[str, str, str]]:
+    """What the run found: kind, what, state."""
+    page = await admin.get(f"{RUNS}/{run['id']}/differences", limit=100, **query)
+    assert not page["has_more"]
+    return sorted((one["kind"], one["what"].split(":")[0], one["state"]) for one in page["data"])
+
+
+async def _silently(town: Town, **faults: Any) -> None:
+    await town.fault(fault="drop", times=10_000, **faults)
+
+
+async def _heard_again(town: Town) -> None:
+    await town.stripe("DELETE", "/_sandbox/faults")
+
+
+@asynccontextmanager
+async def _altered(
+    table: str, column: str, by: int, which: str, *arguments: Any
+) -> AsyncIterator[None]:
+    """Somebody changed a row with the triggers off, and changes it back at the end."""
+    await execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    [row] = await rows(
+        f"UPDATE {table} SET {column} = {column} + $1 WHERE {which} RETURNING id", by, *arguments
+    )
+    try:
+        yield
+    finally:
+        await execute(f"UPDATE {table} SET {column} = {column} - $1 WHERE id = $2", by, row["id"])
+        await execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+_FEE_OF = "order_id = $2 AND kind = 'application_fee'"
+
+
+async def _intent(order_id: str) -> str:
+    return str(await value("SELECT intent_id FROM payments WHERE order_id = $1", order_id))
+
+
+async def test_a_rich_history_has_no_difference_and_the_equation_holds(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """Refunds, failed refunds, disputes of every outcome, partial captures, payouts: nothing differs."""
+    since = town.clock() - timedelta(seconds=1)
+    session = await town.lists(coach)
+    mat = await town.product(coach, stock=50)
+    for amount in (1, 333, 2_000):
+        order_id = await buyer.pays(session)
+        await coach.post(f"/v1/orders/{order_id}/refunds", {"amount": amount})
+    whole = await buyer.pays(session)
+    await coach.post(f"/v1/orders/{whole}/refunds", {})
+    bounced = await buyer.pays(session)
+    await coach.post(f"/v1/orders/{bounced}/refunds", {"amount": 1_000})
+    refund = await value("SELECT stripe_refund_id FROM refunds WHERE order_id = $1", bounced)
+    await town.stripe("POST", f"/_sandbox/refunds/{refund}", json={"status": "failed"})
+    await town.settle()
+    part = await buyer.pays(mat, 3)
+    await coach.post(
+        f"/v1/orders/{part}/preparation", {"lines": [{"listing_id": mat, "quantity": 2}]}
+    )
+    held = await buyer.pays(mat)
+    await buyer.post(f"/v1/orders/{held}/cancellation", {})
+    for outcome in ({"outcome": "won"}, {"outcome": "lost"}, {"outcome": "partial", "amount": 500}):
+        disputed = await buyer.pays(session)
+        body = {"payment_intent": await _intent(disputed), "reason": "fraudulent"}
+        dispute = (await town.stripe("POST", "/_sandbox/disputes", json=body))["id"]
+        await town.settle()
+        await town.stripe("POST", f"/_sandbox/disputes/{dispute}", json=outcome)
+        await town.settle()
+    for _ in range(5):
+        await town.passes(days=1)
+    await town.signs_in(admin)
+    assert await value("SELECT count(*) FROM payouts") > 0
+    run = await _runs(town, admin, since)
+    assert await _found(admin, run) == []
+    assert run["compared"] >= 10
+    assert run["read"] > 40
+    [equation] = run["equations"]
+    assert equation["holds"]
+    assert equation["opening"] is not None
+    assert equation["opening"] + equation["moved"] == equation["closing"]
+    assert equation["ledger"] == equation["stripe"] != 0
+    daily = [one for one in (await admin.get(RUNS, limit=100))["data"] if one["day"]]
+    assert len({one["day"] for one in daily}) == len(daily) >= 5
+    assert {(one["state"], one["cases"]) for one in daily} == {("done", 0)}
+
+
+async def test_what_nobody_told_us_is_found_and_healed(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """A payment, a refund made in the Dashboard and a dispute, of which not one event came."""
+    since = town.clock() - timedelta(seconds=1)
+    session = await town.lists(coach)
+    refunded, disputed = await buyer.pays(session), await buyer.pays(session)
+    await town.passes(minutes=15)
+    await _silently(town)
+    order = await buyer.order((session, 1))
+    await town.confirm(await buyer.checkout(order["id"]))
+    await town.stripe(
+        "POST",
+        "/_sandbox/refunds",
+        json={
+            "payment_intent": await _intent(refunded),
+            "amount": 700,
+            "reverse_transfer": True,
+            "refund_application_fee": True,
+        },
+    )
+    await town.stripe(
+        "POST", "/_sandbox/disputes", json={"payment_intent": await _intent(disputed)}
+    )
+    town.clock.move(minutes=12)
+    town.sandbox.sandbox.advance(12 * 60)
+    await _heard_again(town)
+    run = await reconciliation_runs.ask(since, None, actor=admin.account_id, now=town.clock())
+    while await town.composition.services.reconciliation.go_on(town.clock(), run.id):
+        pass
+    await town.signs_in(admin)
+    await town.signs_in(buyer)
+    done = await admin.get(f"{RUNS}/{run.id}")
+    found = await _found(admin, done)
+    # The dispute was heard of just now, and so the seller's share taken back just now.
+    young = ("missing_there", "transfer_reversed", "timing")
+    assert {state for *rest, state in found if (*rest, state) != young} == {"healed"}, found
+    kinds = {(kind, what) for kind, what, _ in found}
+    assert {
+        ("status", "intent.status"),
+        ("dashboard_refund", "refund"),
+        ("missing_here", "dispute"),
+    } <= kinds, kinds
+    assert (done["state"], done["cases"]) == ("done", 0)
+    assert all(one["holds"] for one in done["equations"])
+    assert (await buyer.get(f"/v1/orders/{order['id']}"))["status"] == "paid"
+    await town.settle()
+    again = await _runs(town, admin, since)
+    assert await _found(admin, again) == []
+
+
+async def test_a_row_that_somebody_altered_is_a_case_until_it_is_resolved(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """A posting was changed with the triggers off: found, told once, taken, resolved, and it comes back."""
+    since = town.clock() - timedelta(seconds=1)
+    order_id = await buyer.pays(await town.lists(coach))
+    async with _altered("postings", "amount", -77, _FEE_OF, order_id):
+        run = await _runs(town, admin, since)
+        assert await _found(admin, run) == [
+            ("balance", "equation.ledger", "case"),
+            ("fee", "fee_earned", "case"),
+        ]
+        [equation] = run["equations"]
+        assert not equation["holds"]
+        assert equation["stripe"] - equation["ledger"] == 77
+        assert await _told_of(admin, run) == 1
+
+        [case] = (await admin.get(CASES, order_id=order_id))["data"]
+        assert (case["kind"], case["theirs"] - case["ours"], case["state"]) == ("fee", 77, "open")
+        path = f"{CASES}/{case['id']}"
+        taken = await admin.post(f"{path}/assignment", {"owner": admin.account_id})
+        assert (taken["state"], taken["owner"]) == ("taken", admin.account_id)
+        await admin.post(f"{path}/notes", {"text": "The posting was changed in psql"})
+
+        again = await _runs(town, admin, since)
+        assert (again["cases"], await _told_of(admin, again)) == (2, 0)
+        [case] = (await admin.get(CASES, order_id=order_id))["data"]
+        assert (case["times_found"], case["state"]) == (2, "taken")
+        assert case["last_run_id"] == again["id"]
+
+        resolved = await admin.post(f"{path}/resolution", {"resolution": "Booked back"})
+        assert (resolved["state"], resolved["resolved_by"]) == ("resolved", admin.account_id)
+        over = (409, "case_resolved")
+        assert await admin.refused("POST", f"{path}/resolution", {"resolution": "again"}) == over
+        assert await admin.refused("POST", f"{path}/assignment", {"owner": None}) == over
+        back = await _runs(town, admin, since)
+        assert await _told_of(admin, back) == 1
+        details = await admin.get(path)
+        assert (details["case"]["state"], details["case"]["reopened"]) == ("taken", 1)
+        assert [note["text"] for note in details["notes"]] == ["The posting was changed in psql"]
+        log = (await admin.get("/v1/admin/audit", subject=case["id"]))["data"]
+        assert [one["action"] for one in log] == [
+            "case.reopened",
+            "case.resolved",
+            "case.noted",
+            "case.assigned",
+        ]
+    assert (await _runs(town, admin, since))["cases"] == 0
+
+
+async def _told_of(admin: Person, run: Any) -> int:
+    told = (await admin.get("/v1/me/messages", limit=100))["data"]
+    return sum(one["subject_id"] == run["id"] for one in told)
+
+
+_STRANGE = "climate_order_purchase"
+
+
+async def test_a_transfer_that_was_skipped_and_a_type_nobody_knows_are_cases(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """A charge whose money never went to its seller, and a movement of a new kind."""
+    since = town.clock() - timedelta(seconds=1)
+    order_id = await buyer.pays(await town.lists(coach))
+    charge_id = await value("SELECT charge_id FROM payments WHERE order_id = $1", order_id)
+    transfer_id = await value("SELECT transfer_id FROM payments WHERE order_id = $1", order_id)
+    world = town.sandbox.sandbox.world
+    [moved] = [t for t in world.all("balance_transaction") if t["source"] == transfer_id]
+    before = dict(moved)
+    # As it is at Stripe where a transfer was skipped: the charge is there, nothing went on from it.
+    moved |= {"amount": 0, "net": 0}
+    strange_one = balances.book(world, _STRANGE, 5, "eur", "", category=_STRANGE)
+    strange_one["source"] = None
+    run = await _runs(town, admin, since)
+    found = await _found(admin, run)
+    assert ("skipped_transfer", "transferred", "case") in found
+    assert ("unknown_type", "movement", "case") in found
+    assert ("balance", "equation.ledger", "case") in found
+    [case] = (await admin.get(CASES, kind="skipped_transfer"))["data"]
+    assert (case["stripe_id"], case["theirs"]) == (charge_id, 0)
+    [strange] = (await admin.get(CASES, kind="unknown_type"))["data"]
+    assert (strange["what"], strange["theirs"]) == (f"movement:{_STRANGE}", 5)
+    moved |= before
+    await execute("DELETE FROM balance_transactions WHERE id = $1", moved["id"])
+
+
+async def test_what_is_young_is_looked_at_again(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """Ours and Stripe's may be a moment apart: that is timing, and gone at the next run."""
+    since = town.clock() - timedelta(seconds=1)
+    order_id = await buyer.pays(await town.lists(coach))
+    await town.passes(seconds=30)
+    async with _altered("postings", "amount", -1, _FEE_OF, order_id):
+        run = await admin.post(RUNS, {"since": since.isoformat()})
+        await town.settle()
+        assert await _found(admin, run) == [("fee", "fee_earned", "timing")]
+    assert await _found(admin, await _runs(town, admin, since)) == []
+
+
+async def test_a_payout_that_is_not_the_sum_of_what_it_carried_is_a_case(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """What a payout carried does not add up to it: a case."""
+    since = town.clock() - timedelta(seconds=1)
+    await buyer.pays(await town.lists(coach), card="pm_card_bypassPending")
+    for _ in range(4):
+        await town.passes(days=1)
+    await town.signs_in(admin)
+    [payout, *_] = await rows(
+        "SELECT p.id, p.status FROM payouts p JOIN payout_items i ON i.payout_id = p.id "
+        "WHERE p.created_at >= $1",
+        since,
+    )
+    first = "id = (SELECT min(id) FROM payout_items WHERE payout_id = $2)"
+    async with _altered("payout_items", "net", 9, first, payout["id"]):
+        run = await _runs(town, admin, since)
+        assert await _found(admin, run) == [("amount", "payout.carried", "case")]
+    [case] = (await admin.get(CASES, stripe_id=payout["id"]))["data"]
+    assert case["ours"] - case["theirs"] == 9
