@@ -23,6 +23,7 @@ from connect.stripe_accounts import StripeAccounts
 from connect.stripe_payout_schedules import StripePayoutSchedules
 from connect.stripe_payouts import StripePayouts
 from marketplace.api import idempotency
+from marketplace.books.adjustments import Adjustments
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
@@ -216,6 +217,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         transfers=transfers,
         debts=SellerDebts(Debts(react), transfers, approvals),
         approvals=approvals,
+        adjustments=Adjustments(approvals),
         freezes=Freezes(PayoutHolds(StripePayoutSchedules(stripe), operations, clock), approvals),
         operation_desk=OperationDesk(operations),
         reconciliation=Reconciliation(

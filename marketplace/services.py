@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from connect.accounts import Accounts
 from connect.payouts import Payouts
+from marketplace.books.adjustments import Adjustments
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
@@ -88,6 +89,7 @@ class Services:
     transfers: Transfers
     debts: SellerDebts
     approvals: Approvals
+    adjustments: Adjustments
     freezes: Freezes
     operation_desk: OperationDesk
     reconciliation: Reconciliation

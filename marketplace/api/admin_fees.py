@@ -13,8 +13,6 @@ from msgspec.structs import replace
 from marketplace.api.policies import admin
 from marketplace.api.principal import Principal
 from marketplace.api.schemas.fees import (
-    BalanceAnswer,
-    BalanceList,
     FeeAnomalyList,
     FeeAnswer,
     FeeList,
@@ -22,10 +20,7 @@ from marketplace.api.schemas.fees import (
     FeeNoteList,
     FeeSummaryList,
     NewFeeNote,
-    PostingAnswer,
-    PostingList,
 )
-from marketplace.books import ledger_review
 from marketplace.books.fees import fee_csv, notes
 from marketplace.books.fees.assessing import AnomalyCode
 from marketplace.books.fees.listing import (
@@ -37,7 +32,6 @@ from marketplace.books.fees.listing import (
     SortBy,
 )
 from marketplace.books.fees.totals import GroupBy, SummaryFilter
-from marketplace.books.ledger_review import PostingFilter
 from marketplace.paging import PageRequest
 from marketplace.services import Services
 
@@ -202,26 +196,6 @@ async def review_fee(
     return FeeAnswer.of(reviewed)
 
 
-@get("/v1/admin/ledger", **admin("admin:read"), summary="The ledger")
-async def list_postings(
-    page: NamedDependency[PageRequest], order_id: _Word = None, account: _Word = None
-) -> PostingList:
-    """Every posting, the newest first; `account` is either side of it."""
-    found = await ledger_review.postings(PostingFilter(order_id=order_id, account=account), page)
-    return PostingList(
-        data=[PostingAnswer.of(posting) for posting in found.data], has_more=found.has_more
-    )
-
-
-@get("/v1/admin/ledger/balances", **admin("admin:read"), summary="Balances of all accounts")
-async def list_balances(page: NamedDependency[PageRequest]) -> BalanceList:
-    """What each account holds, from its postings. They sum to zero in every currency."""
-    found = await ledger_review.balances(page)
-    return BalanceList(
-        data=[BalanceAnswer.of(balance) for balance in found.data], has_more=found.has_more
-    )
-
-
 ROUTES: list[HTTPRouteHandler] = [
     list_fees,
     summarize_fees,
@@ -231,6 +205,4 @@ ROUTES: list[HTTPRouteHandler] = [
     list_fee_notes,
     note_fee,
     review_fee,
-    list_postings,
-    list_balances,
 ]

@@ -333,6 +333,9 @@ BOOKS: Table = {
     books.StatementNotFound: Answer(
         404, "statement_not_found", "There is no statement of this month", ("month",)
     ),
+    books.AdjustmentRefused: Answer(
+        422, "adjustment_refused", "The books cannot be adjusted so", ("why", "accounts")
+    ),
 }
 
 MESSAGES: Table = {

@@ -1,4 +1,6 @@
-"""What can go wrong with reports. Classes carry data, not sentences, and no HTTP."""
+"""What can go wrong with the books. Classes carry data, not sentences, and no HTTP."""
+
+from typing import Literal
 
 
 class BooksError(Exception):
@@ -11,6 +13,26 @@ class StatementNotFound(BooksError):
     def __init__(self, month: str) -> None:
         self.month = month
         super().__init__(month)
+
+
+AdjustmentFault = Literal[
+    "amount",
+    "account_not_adjustable",
+    "one_account",
+    "two_sellers",
+    "seller_needed",
+    "seller_differs",
+    "currency_differs",
+    "order_not_paid",
+]
+
+
+class AdjustmentRefused(BooksError):
+    """These books cannot be adjusted so. `accounts` are those that can be."""
+
+    def __init__(self, why: AdjustmentFault, accounts: tuple[str, ...]) -> None:
+        self.why, self.accounts = why, accounts
+        super().__init__(why)
 
 
 class FeeReviewNotFound(BooksError):

@@ -1,6 +1,8 @@
-"""The ledger as admins read it: every posting, and what each account holds. Minor units."""
+"""The ledger as admins read it: every posting with what caused it, and what accounts hold. Minor units."""
 
+import re
 from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 
@@ -25,18 +27,26 @@ class PostingRecord(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     recorded_at: datetime
 
-
-class AccountBalance(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account holds: incoming less outgoing. All accounts of a currency sum to zero."""
-
-    account: str
-    currency: str
-    amount: int
-
     @property
-    def id(self) -> str:
-        """What the next page starts after."""
-        return f"{self.account}:{self.currency}"
+    def about(self) -> dict[str, str]:
+        """The objects behind it by what they are: `{"order": "ord_...", "refund": "rfd_..."}`."""
+        named = {"order": self.order_id, "payment": self.payment_id, "seller": self.seller_id}
+        found = {word: each for word, each in named.items() if each is not None}
+        for prefix, rest in _ID.findall(self.cause):
+            found[_OBJECTS[prefix]] = f"{prefix}_{rest}"
+        return found
+
+
+_OBJECTS: Final = {
+    "apv": "approval",
+    "dbt": "debt",
+    "dsp": "dispute",
+    "mvt": "movement",
+    "pay": "payment",
+    "po": "payout",
+    "rfd": "refund",
+}
+_ID: Final = re.compile(rf"\b({'|'.join(_OBJECTS)})_(\w+)")
 
 
 class PostingFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +59,7 @@ class PostingFilter(msgspec.Struct, frozen=True, kw_only=True):
 async def postings(wanted: PostingFilter, page: PageRequest) -> Page[PostingRecord]:
     """Every posting that fits, the newest first."""
     found = await rows(
-        f"SELECT {', '.join(PostingRecord.__struct_fields__)} FROM postings "
+        f"SELECT {POSTING_COLUMNS} FROM postings "
         "WHERE ($1::text IS NULL OR order_id = $1) "
         "AND ($2::text IS NULL OR source = $2 OR target = $2) "
         "AND ($3::text IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
@@ -61,15 +71,18 @@ async def postings(wanted: PostingFilter, page: PageRequest) -> Page[PostingReco
     return Page.cut([PostingRecord(**record) for record in found], page)
 
 
-async def balances(page: PageRequest) -> Page[AccountBalance]:
-    """What every account holds now, by its address."""
-    found = await rows(
-        "SELECT account, currency, sum(amount)::bigint AS amount FROM ("
-        "  SELECT target AS account, currency, amount FROM postings "
-        "  UNION ALL SELECT source, currency, -amount FROM postings) AS legs "
-        "WHERE $1::text IS NULL OR account || ':' || currency > $1 "
-        "GROUP BY account, currency ORDER BY account || ':' || currency LIMIT $2",
-        page.starting_after,
-        page.fetched,
-    )
-    return Page.cut([AccountBalance(**record) for record in found], page)
+POSTING_COLUMNS: Final = ", ".join(PostingRecord.__struct_fields__)
+
+
+class AccountEntry(PostingRecord, frozen=True, kw_only=True):
+    """A posting as one of its accounts sees it: `moved` is signed, `balance` what it held afterwards."""
+
+    moved: int
+    balance: int
+
+    @classmethod
+    def of(cls, posting: Any, account: str, balance: int) -> "AccountEntry":
+        """As `account` sees it, which held `balance` after it."""
+        facts = {name: posting[name] for name in PostingRecord.__struct_fields__}
+        moved = facts["amount"] if facts["target"] == account else -facts["amount"]
+        return cls(**facts, moved=moved, balance=balance)

@@ -18,6 +18,7 @@ _WORDS: Final = {
     "debt": "Debt to the platform",
     "debt_settled": "Debt settled",
     "debt_written_off": "Debt written off",
+    "adjustment": "Adjustment by the platform",
     "payout": "Payout to your bank",
     "payout_failure": "Payout that came back",
 }

@@ -4,11 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from marketplace.books import ledger_review
 from marketplace.books.fee_review import FeeReview
 from marketplace.books.fees.listing import FeeFilter, FeeSort
 from marketplace.books.fees.totals import FeeSummary, SummaryFilter
-from marketplace.books.ledger_review import PostingFilter
 from marketplace.fees.schedules import Schedules
 from marketplace.orders.records import Actor
 from marketplace.orders.refunds import RefundWish
@@ -149,38 +147,6 @@ async def test_summaries_equal_the_list_and_the_ledger(shop: Shop) -> None:
         "FROM postings WHERE 'platform:fees' IN (source, target)"
     )
     assert sum(fee.net for fee in fees) == kept
-
-
-async def test_the_ledger_is_read_by_order_and_by_account(shop: Shop) -> None:
-    owner, seller_id = await shop.a_seller()
-    order_id = await sold(shop, owner)
-    found = await ledger_review.postings(PostingFilter(order_id=order_id), PageRequest())
-    assert {(p.kind, p.source, p.target, p.amount) for p in found.data} == {
-        ("capture", "buyers", f"seller:{seller_id}", 6_000),
-        ("application_fee", f"seller:{seller_id}", "platform:fees", 900),
-        ("processing_cost", "platform:fees", "stripe:processing", 204),
-    }
-    of_seller = await ledger_review.postings(
-        PostingFilter(account=f"seller:{seller_id}"), PageRequest()
-    )
-    assert {p.kind for p in of_seller.data} == {"capture", "application_fee"}
-
-
-async def test_balances_are_paged_and_sum_to_zero(shop: Shop) -> None:
-    owner, seller_id = await shop.a_seller()
-    await sold(shop, owner)
-    seen: list[ledger_review.AccountBalance] = []
-    page = PageRequest(limit=2)
-    while True:
-        found = await ledger_review.balances(page)
-        seen += found.data
-        if not found.has_more:
-            break
-        page = PageRequest(limit=2, starting_after=seen[-1].id)
-    assert sum(balance.amount for balance in seen) == 0
-    assert len({balance.account for balance in seen}) == len(seen)
-    held = {balance.account: balance.amount for balance in seen}
-    assert held[f"seller:{seller_id}"] == 5_100
 
 
 @pytest.mark.usefixtures("database")

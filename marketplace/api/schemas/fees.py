@@ -10,7 +10,6 @@ from marketplace.books.fees.figures import FeeFigures
 from marketplace.books.fees.listing import FeeSort, ReviewedFee
 from marketplace.books.fees.notes import FeeNote, FoundAnomaly
 from marketplace.books.fees.totals import FeeSummary
-from marketplace.books.ledger_review import AccountBalance, PostingRecord
 from marketplace.paging import Page
 
 _ADMIN_ID = "acc_01k9zc3v5m8q2r4t6w8y0abcde"
@@ -178,60 +177,7 @@ class FeeNoteList(msgspec.Struct, kw_only=True):
         return cls(data=[FeeNoteAnswer.of(note) for note in page.data], has_more=page.has_more)
 
 
-class PostingAnswer(msgspec.Struct, kw_only=True):
-    """An amount that moved from one account to another, once, because of `cause`."""
-
-    id: Annotated[str, Meta(examples=["pst_01k9zc3v5m8q2r4t6w8y0abcde"])]
-    kind: Annotated[str, Meta(examples=["capture"])]
-    source: Annotated[str, Meta(examples=["buyers"])]
-    target: Annotated[str, Meta(examples=["seller:sel_01k9zc3v5m8q2r4t6w8y0abcde"])]
-    amount: int
-    currency: str
-    order_id: Annotated[
-        str | None,
-        Meta(description="Null for a payout.", examples=["ord_01k9zc3v5m8q2r4t6w8y0abcde"]),
-    ]
-    payment_id: Annotated[str | None, Meta(examples=["pay_01k9zc3v5m8q2r4t6w8y0abcde"])]
-    seller_id: str
-    cause: str
-    occurred_at: datetime
-    recorded_at: datetime
-
-    @classmethod
-    def of(cls, posting: PostingRecord) -> "PostingAnswer":
-        """As it was posted."""
-        return cls(**_facts(cls, posting))
-
-
-class PostingList(msgspec.Struct, kw_only=True):
-    """Postings, the newest first."""
-
-    data: list[PostingAnswer]
-    has_more: bool
-
-
-class BalanceAnswer(msgspec.Struct, kw_only=True):
-    """What an account holds: incoming less outgoing. All accounts of a currency sum to zero."""
-
-    id: Annotated[str, Meta(description="The cursor.", examples=["platform:fees:eur"])]
-    account: Annotated[str, Meta(examples=["platform:fees"])]
-    currency: str
-    amount: int
-
-    @classmethod
-    def of(cls, balance: AccountBalance) -> "BalanceAnswer":
-        """As the postings add up."""
-        return cls(**_facts(cls, balance))
-
-
-class BalanceList(msgspec.Struct, kw_only=True):
-    """Balances, by account."""
-
-    data: list[BalanceAnswer]
-    has_more: bool
-
-
 def _facts(
-    answer: type[msgspec.Struct], record: FeeFigures | FeeNote | FoundAnomaly | PostingRecord | AccountBalance
+    answer: type[msgspec.Struct], record: FeeFigures | FeeNote | FoundAnomaly
 ) -> dict[str, Any]:
     return {name: getattr(record, name) for name in answer.__struct_fields__}
