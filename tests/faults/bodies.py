@@ -50,7 +50,9 @@ BODIES: dict[tuple[str, str], Any] = {
             "address": {"line1": "Torstraße 1", "city": "Berlin", "country": "DE"},
         },
     },
-    ("POST", "/v1/orders/{order_id}/preparation"): lambda cast: {},
+    ("POST", "/v1/orders/{order_id}/preparation"): lambda cast: {
+        "lines": [{"listing_id": cast.product, "quantity": 1}]
+    },
     ("POST", "/v1/orders/{order_id}/cancellation"): lambda cast: {"reason": "Not needed any more"},
     ("POST", "/v1/orders/{order_id}/shipment"): lambda cast: _PARCEL,
     ("PATCH", "/v1/orders/{order_id}/shipment"): lambda cast: _PARCEL,
@@ -98,6 +100,10 @@ BODIES: dict[tuple[str, str], Any] = {
         "reason": "looked at",
     },
     ("POST", "/v1/admin/sellers/{seller_id}/suspension"): lambda cast: {"reason": "complaints"},
+    ("POST", "/v1/admin/orders/{order_id}/refund-approvals"): lambda cast: {
+        "refund": {"amount": 100, "reason": "requested_by_customer"},
+        "why": "Nobody came",
+    },
     ("POST", "/v1/admin/fee-schedules/explanation"): lambda cast: {
         "seller_id": cast.seller.seller_id,
         "currency": "eur",

@@ -131,6 +131,10 @@ class Cast:
         )
         return str(made["endpoint"]["id"])
 
+    def has_body_of(self, door: Door) -> bool:
+        """Whether it is known what the door takes."""
+        return (door.method, door.path) in BODIES
+
     def body_of(self, door: Door) -> Any:
         """A body that the door would take."""
         return BODIES[door.method, door.path](self)

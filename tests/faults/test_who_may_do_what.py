@@ -7,6 +7,7 @@ another person's thing: 404, as if there were none. And nothing changes by any o
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from string import Formatter
 
 import httpx
 import pytest_asyncio
@@ -25,96 +26,17 @@ from tests.faults.cast import (
     program,
     session_of,
 )
+from tests.faults.ownership import OWNERS, SEEN_BUT_NOT_THEIRS
 from tests.stories.town import Person, Town, a_client
 
-SEEN = frozenset({"buyer", "seller", "admin"})
-SELLERS = frozenset({"seller"})
-"""Whose things the ids in the paths are: the buyer's order of the seller's listing, the buyer's key."""
-
-OWNERS: dict[str, frozenset[str]] = {
-    "GET /v1/orders/{order_id}": SEEN,
-    "GET /v1/orders/{order_id}/attempts": SEEN,
-    "GET /v1/orders/{order_id}/history": SEEN,
-    "GET /v1/orders/{order_id}/refunds": SEEN,
-    "POST /v1/orders/{order_id}/refresh": SEEN,
-    "POST /v1/orders/{order_id}/cancellation": SEEN,
-    "GET /v1/orders/{order_id}/cancellation": SEEN,
-    "POST /v1/orders/{order_id}/completion": SEEN,
-    "POST /v1/orders/{order_id}/no-show": SEEN,
-    "POST /v1/orders/{order_id}/shipment": SELLERS | {"admin"},
-    "PATCH /v1/orders/{order_id}/shipment": SELLERS | {"admin"},
-    "POST /v1/orders/{order_id}/schedule": SELLERS | {"admin"},
-    "PATCH /v1/orders/{order_id}": frozenset({"buyer"}),
-    "POST /v1/orders/{order_id}/checkout": frozenset({"buyer"}),
-    "POST /v1/orders/{order_id}/confirmation": frozenset({"buyer"}),
-    "DELETE /v1/orders/{order_id}/confirmation": frozenset({"buyer"}),
-    "GET /v1/checkout-groups/{group_id}": frozenset({"buyer"}),
-    "POST /v1/checkout-groups/{group_id}/checkout": frozenset({"buyer"}),
-    "POST /v1/checkout-groups/{group_id}/confirmation": frozenset({"buyer"}),
-    "POST /v1/checkout-groups/{group_id}/abandonment": frozenset({"buyer"}),
-    "POST /v1/orders/{order_id}/preparation": SELLERS | {"admin"},
-    "POST /v1/orders/{order_id}/refunds": SELLERS | {"admin"},
-    "PATCH /v1/listings/{listing_id}": SELLERS,
-    "DELETE /v1/listings/{listing_id}": SELLERS,
-    "GET /v1/sellers/{seller_id}": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/payout-capability": SELLERS | {"admin"},
-    "PATCH /v1/sellers/{seller_id}": SELLERS,
-    "GET /v1/sellers/{seller_id}/listings": SELLERS,
-    "GET /v1/sellers/{seller_id}/orders": SELLERS,
-    "POST /v1/sellers/{seller_id}/onboarding-link": SELLERS,
-    "GET /v1/sellers/{seller_id}/onboarding/refresh": SELLERS,
-    "POST /v1/sellers/{seller_id}/dashboard-link": SELLERS,
-    "POST /v1/sellers/{seller_id}/webhook-endpoints": SELLERS,
-    "GET /v1/sellers/{seller_id}/webhook-endpoints": SELLERS,
-    "GET /v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}": SELLERS,
-    "PATCH /v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}": SELLERS,
-    "DELETE /v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}": SELLERS,
-    "POST /v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}/secret": SELLERS,
-    "POST /v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}/ping": SELLERS,
-    "GET /v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}/deliveries": SELLERS,
-    "GET /v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}": SELLERS,
-    "POST /v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}/deliveries/{delivery_id}/redelivery": (
-        SELLERS
-    ),
-    "GET /v1/sellers/{seller_id}/events": SELLERS,
-    "GET /v1/sellers/{seller_id}/balance": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/payouts": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/payouts/{payout_id}": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/payouts/{payout_id}/movements": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/earnings": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/statements": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/statements/{month}": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/statements/{month}/movements": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/statements/{month}/csv": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/statements/{month}/print": SELLERS | {"admin"},
-    "GET /v1/orders/{order_id}/trail": SEEN,
-    "GET /v1/orders/{order_id}/messages": SEEN,
-    "POST /v1/orders/{order_id}/messages": SEEN,
-    "GET /v1/sellers/{seller_id}/disputes": SELLERS,
-    "GET /v1/disputes/{dispute_id}": SELLERS | {"admin"},
-    "GET /v1/disputes/{dispute_id}/evidence": SELLERS | {"admin"},
-    "PUT /v1/disputes/{dispute_id}/evidence": SELLERS | {"admin"},
-    "POST /v1/disputes/{dispute_id}/submission": SELLERS | {"admin"},
-    "POST /v1/disputes/{dispute_id}/acceptance": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/debts": SELLERS | {"admin"},
-    "GET /v1/sellers/{seller_id}/debt-consent": SELLERS | {"admin"},
-    "PUT /v1/sellers/{seller_id}/debt-consent": SELLERS,
-    "DELETE /v1/sellers/{seller_id}/debt-consent": SELLERS,
-    "DELETE /v1/api-keys/{api_key_id}": frozenset({"buyer"}),
-    "GET /v1/cards/setup/{setup_id}": frozenset({"buyer"}),
-    "POST /v1/cards/setup/{setup_id}/refresh": frozenset({"buyer"}),
-    "GET /v1/cards/{card_id}": frozenset({"buyer"}),
-    "DELETE /v1/cards/{card_id}": frozenset({"buyer"}),
-    "POST /v1/cards/{card_id}/default": frozenset({"buyer"}),
-}
-# A buyer sees the order, so is told that this is not for buyers.
-SEEN_BUT_NOT_THEIRS = {
-    ("POST /v1/orders/{order_id}/preparation", "buyer"),
-    ("POST /v1/orders/{order_id}/shipment", "buyer"),
-    ("PATCH /v1/orders/{order_id}/shipment", "buyer"),
-    ("POST /v1/orders/{order_id}/schedule", "buyer"),
-    ("POST /v1/orders/{order_id}/refunds", "buyer"),
-}
+NOT_FOR_BUYERS = frozenset(
+    {
+        *("application_fee", "fee_captured", "fee_refunded", "fee_returned", "processing_cost"),
+        *("rule_ids", "schedule_id", "bearer", "held_reason", "prepare_by", "idempotency_key"),
+        *("missing", "freeze_reason", "suspension_reason", "client_secret", "token_hash"),
+    }
+)
+"""Members of answers that tell of fees, of how a seller stands, or of what is asked of Stripe."""
 ENDS_THE_SESSION = {"/v1/sessions", "/v1/sessions/current", "/v1/me/password"}
 
 
@@ -254,6 +176,13 @@ async def test_every_id_in_a_path_has_an_owner(cast: Cast) -> None:
     assert len(cast.doors) > 50
 
 
+async def test_every_door_can_be_asked(cast: Cast) -> None:
+    """A new route says in `bodies.py` what it takes, and in `things.py` what its path names."""
+    assert [named(d) for d in cast.doors if d.takes_body and not cast.has_body_of(d)] == []
+    named_things = {name for d in cast.doors for _, name, *_ in Formatter().parse(d.path) if name}
+    assert named_things - set(cast.ids) == set()
+
+
 async def test_whoever_may_not_is_refused_and_changes_nothing(cast: Cast) -> None:
     callers = await callers_of(cast)
     asked = 0
@@ -266,6 +195,20 @@ async def test_whoever_may_not_is_refused_and_changes_nothing(cast: Cast) -> Non
                 asked += 1
         assert await everything_there_is(cast) == before, named(door)
     assert asked > 900
+
+
+async def test_a_buyer_reads_nothing_that_is_the_sellers_or_the_platforms(
+    cast: Cast,
+) -> None:
+    asked = 0
+    for door in cast.doors:
+        if door.method == "GET" and door.policy.audience is not Audience.ADMIN:
+            answer = await cast.ask(door, browser_of(cast.buyer))
+            if answer.headers["content-type"] == "application/json" and "/openapi" not in door.path:
+                told = {name for name in NOT_FOR_BUYERS if f'"{name}"' in answer.text}
+                assert not told, (named(door), told, answer.text)
+                asked += 1
+    assert asked > 15
 
 
 async def test_whoever_may_is_let_in(cast: Cast) -> None:
