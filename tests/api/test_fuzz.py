@@ -14,11 +14,16 @@ import pytest_asyncio
 
 from marketplace.api.policies import Audience
 from tests.faults.cast import Cast, Door, assembled, browser_of, everything_there_is
+from tests.faults.ownership import OWNERS
 from tests.stories.town import Person, running_town
 
 JSON = {"Content-Type": "application/json"}
-TRIES_EACH = 220
+TRIES_EACH = 100
 Body = tuple[bytes, dict[str, str]]
+TAKES_LONG_TEXTS = {"/v1/disputes/{dispute_id}/evidence"}
+"""Where a text that is far too long elsewhere is what somebody may have to say."""
+MAKES_SENSE = {("/v1/admin/operations", "kind=boat")}
+"""Nobody lists the kinds of operations: one that there is none of finds nothing."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -31,8 +36,8 @@ def whose(cast: Cast, door: Door) -> Person:
     """Somebody whom the door lets in."""
     if door.policy.audience is Audience.ADMIN:
         return cast.admin
-    sellers = ("/listings", "/sellers/{", "/preparation", "/refunds")
-    return cast.seller if any(word in door.path for word in sellers) else cast.buyer
+    owners = OWNERS.get(f"{door.method} {door.path}", frozenset({"buyer"}))
+    return cast.buyer if "buyer" in owners and door.path != "/v1/listings" else cast.seller
 
 
 def require_problem(door: Door, sent: object, answer: httpx.Response) -> None:
@@ -55,6 +60,8 @@ async def test_bodies_with_one_fault(cast: Cast) -> None:
             continue
         headers = browser_of(whose(cast, door))
         for body, more in faulty(chance, cast.body_of(door), TRIES_EACH):
+            if door.path in TAKES_LONG_TEXTS and b"x" * 20_000 in body:
+                continue
             answer = await cast.ask(door, {**headers, **JSON, **more}, content=body)
             require_problem(door, body[:300], answer)
             asked += 1
@@ -110,6 +117,8 @@ async def test_queries_that_make_no_sense(cast: Cast) -> None:
             continue
         path = door.path.format_map(cast.ids)
         for query in nonsense:
+            if (door.path, query) in MAKES_SENSE:
+                continue
             headers = browser_of(whose(cast, door))
             answer = await cast.http.get(f"{path}?{query}", headers=headers)
             require_problem(door, query, answer)
