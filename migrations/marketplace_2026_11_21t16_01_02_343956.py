@@ -1748,6 +1748,27 @@ async def forwards():
     manager.add_column(
         table_class_name="ChainLink",
         tablename="chain_links",
+        column_name="caught_up",
+        db_column_name="caught_up",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="ChainLink",
+        tablename="chain_links",
         column_name="sealed_at",
         db_column_name="sealed_at",
         column_class_name="Timestamptz",
@@ -8137,7 +8158,7 @@ async def forwards():
         tablename="orders",
         constraint_name="orders_frozen_with_total",
         constraint_class=Check,
-        params={"condition": "(frozen_at IS NULL) = (frozen_total IS NULL)"},
+        params={"condition": "frozen_at IS NULL OR frozen_total IS NOT NULL"},
         schema=None,
     )
 

@@ -96,6 +96,8 @@ INDEXES = [
     "CREATE INDEX missed_events_by_finding ON missed_events (found_at, event_id)",
     "CREATE INDEX stripe_events_by_receipt ON stripe_events (received_at, event_id)",
     "CREATE INDEX stripe_events_dead ON stripe_events (received_at, event_id) WHERE state = 'dead'",
+    "CREATE INDEX stripe_events_of_account ON stripe_events (account, received_at) "
+    "WHERE account IS NOT NULL",
     "CREATE INDEX stripe_events_ignored ON stripe_events (received_at) WHERE state = 'ignored'",
     "CREATE INDEX audit_log_of_action ON audit_log (action, id)",
     "CREATE INDEX audit_log_of_request ON audit_log (request_id) WHERE request_id IS NOT NULL",

@@ -460,6 +460,8 @@ class ChainLink(Table, tablename="chain_links"):
     # 1, 2, 3, ... within the book.
     position = BigInt(default=None)
     hash = Bytea(default=None)
+    # Whether no other row of the book waited when this one was sealed.
+    caught_up = Boolean(default=None)
     sealed_at = Timestamptz(default=None)
 
     chain_links_book_known = Check("book IN ('postings', 'audit_log')")

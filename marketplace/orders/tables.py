@@ -65,7 +65,7 @@ class Order(Table, tablename="orders"):
     orders_service_fee_within = Check(
         "service_fee BETWEEN 0 AND application_fee AND fee_credit >= 0"
     )
-    orders_frozen_with_total = Check("(frozen_at IS NULL) = (frozen_total IS NULL)")
+    orders_frozen_with_total = Check("frozen_at IS NULL OR frozen_total IS NOT NULL")
     orders_cart_version_positive = Check("cart_version > 0")
     orders_total_positive = Check("total > 0")
     orders_fee_within_total = Check("application_fee BETWEEN 0 AND total")
