@@ -29,6 +29,15 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
     ]
 
 
+def said_in(value: Any) -> list[Any]:
+    """Every value in it that holds no others; a bare `text` is what an example says for want of better."""
+    if isinstance(value, dict):
+        return [one for each in value.values() for one in said_in(each)]
+    if isinstance(value, list):
+        return [one for each in value for one in said_in(each)]
+    return [value]
+
+
 async def test_it_is_openapi_3_1_and_every_reference_leads_somewhere(app: Litestar) -> None:
     document = await description_of(app)
     assert document["openapi"].startswith("3.1")
@@ -114,7 +123,7 @@ async def test_every_answer_has_an_example_that_is_one() -> None:
                     [example] = media["examples"].values()
                     annotation = get_args(field.annotation)[:1] or (field.annotation,)
                     msgspec.convert(example["value"], annotation[0])
-                    assert '"text"' not in json.dumps(example), (route.path, status)
+                    assert "text" not in said_in(example["value"]), (route.path, status)
                     checked += 1
     assert checked >= 40
 
