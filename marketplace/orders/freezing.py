@@ -38,11 +38,15 @@ async def freeze(order: OrderRecord, *, actor: str, now: datetime) -> OrderRecor
 async def thaw(
     order: OrderRecord, *, actor: str, now: datetime, reason: str | None = None
 ) -> OrderRecord:
-    """The cart may change again; nothing when it may already."""
+    """The cart may change again; nothing when it may already.
+
+    What was shown last stays known: a page left open can still have it paid, at the total of then.
+    """
     if order.frozen_at is None:
         return order
     order = await steps.take(order, "confirmation_ended", actor=actor, now=now, reason=reason)
-    return await forget(order)
+    await execute("UPDATE orders SET frozen_at = NULL WHERE id = $1", order.id)
+    return msgspec.structs.replace(order, frozen_at=None)
 
 
 async def forget(order: OrderRecord) -> OrderRecord:

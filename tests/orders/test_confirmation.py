@@ -38,7 +38,8 @@ INSUFFICIENT = "pm_card_visa_chargeDeclinedInsufficientFunds"
 
 
 async def frozen(basket: Basket) -> int | None:
-    return (await basket.shop.see(basket.id)).order.frozen_total
+    order = (await basket.shop.see(basket.id)).order
+    return None if order.frozen_at is None else order.frozen_total
 
 
 async def test_the_browser_confirms_what_was_shown(shop: Shop) -> None:
@@ -358,6 +359,46 @@ async def test_money_that_is_not_what_was_shown_holds_fulfilment_until_an_admin_
     }
     with pytest.raises(FulfilmentNotHeld):
         await shop.holds.release(basket.id, ADMIN, "again", shop.clock())
+
+
+async def test_a_page_left_open_that_pays_the_total_of_a_changed_cart_holds_fulfilment(
+    shop: Shop,
+) -> None:
+    """Nobody was ever shown the new total, though it is what Stripe asks for."""
+    basket = await a_basket(shop)
+    intent = await basket.confirm(5_000)
+    shop.clock.move(minutes=11)
+    await basket.change((basket.thing, 3))
+    shop.stripe.pay(intent.intent_id)
+    await shop.hear(basket.id)
+    order = (await shop.see(basket.id)).order
+    assert (order.status, order.total) == ("authorized", 7_500)
+    assert order.held_reason == "Stripe has 7500, the order asks for 5000"
+
+
+async def test_another_card_tried_after_a_decline_pays_only_what_was_shown(shop: Shop) -> None:
+    for quantity, held in ((2, None), (3, "Stripe has 7500, the order asks for 5000")):
+        basket = await a_basket(shop)
+        intent = await basket.confirm(5_000)
+        shop.stripe.pay(intent.intent_id, INSUFFICIENT)
+        await shop.hear(basket.id)
+        await basket.change((basket.thing, quantity))
+        shop.stripe.pay(intent.intent_id)
+        await shop.hear(basket.id)
+        order = (await shop.see(basket.id)).order
+        assert (order.status, order.held_reason) == ("authorized", held)
+
+
+async def test_the_new_total_once_shown_is_what_may_be_paid(shop: Shop) -> None:
+    basket = await a_basket(shop)
+    await basket.confirm(5_000)
+    await basket.go_back()
+    await basket.change((basket.thing, 3))
+    intent = await basket.confirm(7_500)
+    shop.stripe.pay(intent.intent_id)
+    await shop.hear(basket.id)
+    order = (await shop.see(basket.id)).order
+    assert (order.status, order.held_reason) == ("authorized", None)
 
 
 async def test_what_stripe_cannot_tell_about_another_order_stops_nobody(shop: Shop) -> None:
