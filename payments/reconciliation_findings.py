@@ -1,4 +1,4 @@
-"""What may differ between our books and Stripe's, each with a stable word. Pure.
+"""What may differ between our books and Stripe's, each with a stable word: comparing only, nothing is read.
 
 A finding names what was compared, what we have and what Stripe has; its `key` is the same whenever the same
 difference is found again.

@@ -138,7 +138,7 @@ class ReconciliationNotFound(OversightError):
 
 
 class ReconciliationRefused(OversightError):
-    """The range cannot be compared: `field` is wrong, `why` is `not_after_since` or `in_the_future`."""
+    """`field` is wrong: `why` is `not_after_since`, `in_the_future` or `too_long_ago` (ten years)."""
 
     def __init__(self, field: str, why: str) -> None:
         self.field, self.why = field, why

@@ -5,7 +5,7 @@ are complete in Stripe's list; what moved within `PATIENCE` of it is too young t
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,8 +13,8 @@ import msgspec
 import structlog
 
 from connect.payout_reconciliation import PayoutReconciliation
-from marketplace.oversight import cases
 from marketplace.oversight.balance_equation import Checkpoint, equations, snapshot
+from marketplace.oversight.reconciliation_keeping import Step, Work, fail, put_off, write_down
 from marketplace.oversight.reconciliation_runs import (
     LEASE,
     Equation,
@@ -22,77 +22,25 @@ from marketplace.oversight.reconciliation_runs import (
     begin_day,
     covered_from,
 )
-from payments.database import LOST, execute, row, transaction
+from payments.database import LOST, row
 from payments.errors import PaymentsUnavailable, StripeMisconfigured, StripeRejected
 from payments.events import Clock
-from payments.ids import new_id
 from payments.reconciliation_books import compare
 from payments.reconciliation_chain import Chain, Slice, Verdict
 from payments.reconciliation_findings import Finding
-from payments.reconciliation_gateway import ChainGateway, Span
+from payments.reconciliation_gateway import ChainGateway
 from payments.reconciliation_healing import Healing
 from payments.reconciliation_touched import Touch, touched
 
-PATIENCE: Final = timedelta(minutes=10)
 SLICE_SECONDS: Final = 2.0
 """How long one worker goes on before the others of its sweeps have their turn."""
 _SETTLED_AFTER: Final = timedelta(minutes=1)
-_MARGIN: Final = timedelta(minutes=5)
-"""Stripe is read from so long before the range: its clock is not ours."""
 _DISPUTES_BACK: Final = timedelta(days=120)
 _PAYMENTS_AT_ONCE: Final = 200
 _ACCOUNTS_AT_ONCE: Final = 10
 _AGAIN_AFTER: Final = timedelta(minutes=1)
 
 _log = structlog.get_logger("marketplace.oversight")
-
-
-class Work(msgspec.Struct, kw_only=True):
-    """A run under way, in this worker's hands."""
-
-    id: str
-    since: datetime
-    until: datetime
-    read_until: datetime
-    phase: Phase
-    cursor: str | None
-    checkpoint: Checkpoint
-
-    @property
-    def settled_before(self) -> datetime:
-        """What moved later is too young."""
-        return self.read_until - PATIENCE
-
-    @property
-    def span(self) -> Span:
-        """What is read of the platform's movements."""
-        return Span(self.since - _MARGIN, None)
-
-    def made(self, back: timedelta = timedelta(0)) -> Span:
-        """What was made in the range, or so long before it."""
-        return Span(self.since - _MARGIN - back, self.until)
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What a slice of work came to. `cursor` None: the phase is over."""
-
-    verdicts: list[Verdict] = []
-    read: int = 0
-    compared: int = 0
-    cursor: str | None = None
-    equations: list[Equation] | None = None
-
-
-_AFTER: Final[Mapping[Phase, Phase | None]] = {
-    "movements": "intents",
-    "intents": "refunds",
-    "refunds": "disputes",
-    "disputes": "unexplained",
-    "unexplained": "payments",
-    "payments": "payouts",
-    "payouts": "equation",
-    "equation": None,
-}
 
 
 class Reconciliation:
@@ -139,12 +87,12 @@ class Reconciliation:
             await self._work(work)
         except (PaymentsUnavailable, StripeMisconfigured) as error:
             _log.warning("reconciliation waits for Stripe", run=work.id, error=type(error).__name__)
-            await _put_off(work.id, now + _AGAIN_AFTER)
+            await put_off(work.id, now + _AGAIN_AFTER)
             return False
         except LOST:
             raise  # it goes on from where it was written down, once its lease is over
         except Exception as error:
-            await _fail(work.id, type(error).__name__, now)
+            await fail(work.id, type(error).__name__, now)
             raise
         return True
 
@@ -173,10 +121,10 @@ class Reconciliation:
         until = time.monotonic() + self._slice_seconds
         while True:
             step = await self._phases[work.phase](work)
-            if not await _write_down(work, step, self._clock()):
+            if not await write_down(work, step, self._clock()):
                 return
             if time.monotonic() >= until:
-                await _put_off(work.id, None)
+                await put_off(work.id, None)
                 return
 
     async def _movements(self, work: Work) -> Step:
@@ -271,99 +219,3 @@ def _breaches(one: Equation) -> list[tuple[str, int, int]]:
 
 def _read(found: Slice, *, counted: bool = True) -> Step:
     return Step(verdicts=found.verdicts, read=found.read if counted else 0, cursor=found.after)
-
-
-async def _write_down(work: Work, step: Step, now: datetime) -> bool:
-    """What was found and how far the run is, together; answers whether there is more to do.
-
-    Nothing where somebody canceled it, or another worker went on with it meanwhile.
-    """
-    before = (work.phase, work.cursor)
-    after = work.phase if step.cursor is not None else _AFTER[work.phase]
-    async with transaction():
-        ours = await execute(
-            "UPDATE reconciliation_runs SET phase = $4, cursor = $5, read = read + $6, "
-            "compared = compared + $7, checkpoint = $8, equations = coalesce($9, equations), "
-            "leased_until = $10 WHERE id = $1 AND concluded_at IS NULL AND phase = $2 "
-            "AND cursor IS NOT DISTINCT FROM $3",
-            work.id,
-            *before,
-            after or work.phase,
-            step.cursor,
-            step.read,
-            step.compared,
-            msgspec.json.encode(work.checkpoint).decode(),
-            None if step.equations is None else msgspec.json.encode(step.equations).decode(),
-            now + LEASE,
-        )
-        if not ours:
-            return False
-        for verdict in step.verdicts:
-            await _keep(work.id, verdict, now)
-        if after is None:
-            await _conclude(work.id, now)
-            return False
-    work.phase, work.cursor = after, step.cursor
-    return True
-
-
-async def _keep(run_id: str, verdict: Verdict, now: datetime) -> None:
-    finding = verdict.finding
-    known = await row(
-        "SELECT state FROM reconciliation_differences WHERE run_id = $1 AND key = $2",
-        run_id,
-        finding.key,
-    )
-    if known is not None and known["state"] == "case":
-        return
-    case_id = await cases.found(finding, run_id, now) if verdict.state == "case" else None
-    await execute(
-        "INSERT INTO reconciliation_differences (id, run_id, key, kind, what, payment_id, order_id, "
-        "stripe_id, currency, ours, theirs, state, case_id, found_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
-        "ON CONFLICT (run_id, key) DO UPDATE SET state = excluded.state, case_id = excluded.case_id, "
-        "kind = excluded.kind, ours = excluded.ours, theirs = excluded.theirs",
-        new_id("rdf"),
-        run_id,
-        finding.key,
-        finding.kind,
-        finding.what,
-        finding.payment_id,
-        finding.order_id,
-        finding.stripe_id,
-        finding.currency,
-        cases.written(finding.ours),
-        cases.written(finding.theirs),
-        verdict.state,
-        case_id,
-        now,
-    )
-
-
-async def _conclude(run_id: str, now: datetime) -> None:
-    await execute(
-        "UPDATE reconciliation_runs SET state = 'done', concluded_at = $2, leased_until = NULL "
-        "WHERE id = $1",
-        run_id,
-        now,
-    )
-    await cases.tell_admins(run_id, now)
-
-
-async def _put_off(run_id: str, until: datetime | None) -> None:
-    """Let go of it: any worker may go on, at once or then."""
-    await execute(
-        "UPDATE reconciliation_runs SET leased_until = $2 WHERE id = $1 AND concluded_at IS NULL",
-        run_id,
-        until,
-    )
-
-
-async def _fail(run_id: str, failure: str, now: datetime) -> None:
-    await execute(
-        "UPDATE reconciliation_runs SET state = 'failed', failure = $2, concluded_at = $3, "
-        "leased_until = NULL WHERE id = $1 AND concluded_at IS NULL",
-        run_id,
-        failure,
-        now,
-    )
