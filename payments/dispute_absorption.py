@@ -14,11 +14,10 @@ from payments import ledger
 from payments.database import execute, lock_order, require_transaction, row
 from payments.dispute_gateway import DisputeSnapshot
 from payments.dispute_records import CLOSED, COLUMNS, DisputeRecord
+from payments.dispute_shares import DisputeShares, is_under_way
 from payments.errors import PaymentNotFound, SnapshotContradicts
 from payments.events import Announce, Clock, DisputeClosed, DisputeOpened
 from payments.ids import OperationId, new_id
-from payments.money import cumulative_share
-from payments.movements import plan_transfer
 from payments.records import COLUMNS as PAYMENT_COLUMNS
 from payments.records import PaymentRecord
 from payments.transfers import Transfers
@@ -33,7 +32,7 @@ class DisputeAbsorption:
     def __init__(
         self, transfers: Transfers, announce: Announce, clock: Clock, *, policy: Policy = "reverse"
     ) -> None:
-        self._transfers = transfers
+        self._shares = DisputeShares(transfers, announce, clock)
         self._announce = announce
         self._clock = clock
         self._policy: Policy = policy
@@ -51,7 +50,7 @@ class DisputeAbsorption:
         before = await _locked(snapshot.id)
         known = before or _opened(payment, snapshot, self._policy, asked_at)
         after = _merged(known, snapshot, asked_at)
-        moves = await self._move_seller(payment, after)
+        moves = await self._shares.move(payment, after)
         after = await self._closed_when_settled(after)
         if before is None:
             await _insert(after)
@@ -62,44 +61,13 @@ class DisputeAbsorption:
         await self._announce_changes(before, after, now)
         return moves
 
-    async def _move_seller(
-        self, payment: PaymentRecord, dispute: DisputeRecord
-    ) -> list[OperationId]:
-        """Take the seller's share back, or send it again: each once, whatever is told how often."""
-        now = self._clock()
-        lost = dispute.status == "lost"
-        taken = dispute.amount_withdrawn > dispute.amount_reinstated
-        planned: list[OperationId | None] = []
-        if taken and (dispute.policy == "reverse" or lost):
-            share = seller_share(payment, dispute.amount_withdrawn)
-            if share > 0:
-                planned.append(
-                    await self._transfers.plan_reversal(payment.id, share, _cause(dispute), now)
-                )
-        if dispute.amount_reinstated > 0 and dispute.status in CLOSED:
-            planned.append(await self._give_back(dispute, now))
-        return [operation_id for operation_id in planned if operation_id is not None]
-
-    async def _give_back(self, dispute: DisputeRecord, now: datetime) -> OperationId | None:
-        """Send the seller what the bank gave back of their share, once it is certain what was taken."""
-        if await _under_way(dispute):
-            return None
-        taken = await _taken_back(dispute)
-        back = cumulative_share(taken, dispute.amount_reinstated, dispute.amount_withdrawn)
-        if dispute.amount_reinstated == dispute.amount_withdrawn:
-            # A debt that the dispute left behind is not owed any more either.
-            return await self._transfers.plan_transfer(
-                dispute.payment_id, back, _cause(dispute), now
-            )
-        return await plan_transfer(dispute.payment_id, back, _cause(dispute), now) if back else None
-
     async def _closed_when_settled(self, dispute: DisputeRecord) -> DisputeRecord:
         """Closed once Stripe says so and it is certain what was taken from the seller.
 
         Until then the sweep reads it again: a win that came while the reversal's answer was lost sends the
         money back when that is known.
         """
-        settled = dispute.status in CLOSED and not await _under_way(dispute)
+        settled = dispute.status in CLOSED and not await is_under_way(dispute)
         closed_at = (dispute.closed_at or self._clock()) if settled else None
         return msgspec.structs.replace(dispute, closed_at=closed_at)
 
@@ -126,24 +94,6 @@ class DisputeAbsorption:
             await self._announce(
                 DisputeClosed(**about, status=after.status)  # type: ignore[arg-type]
             )
-
-
-def seller_share(payment: PaymentRecord, amount: int) -> int:
-    """What the seller had of `amount` (minor units): it without the fee that the platform took of it.
-
-    By cumulative difference over what was refunded before, so that refund and dispute together take the
-    fee's share once.
-    """
-    captured = payment.amount_captured
-    before = payment.amount_refunded
-    until = min(before + amount, captured)
-    fee = payment.fee_captured
-    fee_part = cumulative_share(fee, until, captured) - cumulative_share(fee, before, captured)
-    return amount - fee_part
-
-
-def _cause(dispute: DisputeRecord) -> str:
-    return f"dispute:{dispute.id}"
 
 
 async def _payment(order_id: str, snapshot: DisputeSnapshot) -> PaymentRecord:
@@ -224,27 +174,6 @@ def _merged(known: DisputeRecord, snapshot: DisputeSnapshot, asked_at: datetime)
         evidence_submitted_at=submitted,
         checked_at=asked_at,
     )
-
-
-async def _taken_back(dispute: DisputeRecord) -> int:
-    """What was really taken back from the seller for this dispute. Minor units."""
-    found = await row(
-        "SELECT coalesce(sum(amount), 0)::bigint AS taken FROM transfer_movements "
-        "WHERE (cause = $1 OR cause LIKE $1 || '+%') AND kind = 'reversal' AND status = 'succeeded'",
-        _cause(dispute),
-    )
-    return found["taken"] if found else 0
-
-
-async def _under_way(dispute: DisputeRecord) -> bool:
-    """Whether a reversal's outcome is still open."""
-    found = await row(
-        "SELECT 1 FROM transfer_movements "
-        "WHERE (cause = $1 OR cause LIKE $1 || '+%') "
-        "AND kind = 'reversal' AND status = 'planned' LIMIT 1",
-        _cause(dispute),
-    )
-    return found is not None
 
 
 def _subject(payment: PaymentRecord) -> ledger.Subject:

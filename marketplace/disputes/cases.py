@@ -12,15 +12,19 @@ import msgspec
 from marketplace.disputes.evidence import EvidenceFacts, Happened, Said, build, merged
 from marketplace.messages import outbox
 from marketplace.orders import records, steps
+from marketplace.orders.fulfilment import is_session
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.oversight import audit
 from marketplace.paging import Page, PageRequest
+from marketplace.sellers.cancellation_windows import decoded
 from payments.database import execute, row, rows, transaction
 from payments.dispute_evidence import check_evidence
 from payments.dispute_records import ANSWERABLE, COLUMNS, DisputeRecord
 from payments.disputes import Disputes
 from payments.errors import DisputeNotFound, DisputeStepRefused
 
+PLATFORM_ONLY: Final = frozenset({"customer_email_address"})
+"""What the platform tells the bank and nobody else."""
 REMINDERS: Final = (("24h", timedelta(hours=24)), ("72h", timedelta(hours=72)))
 """How long before the deadline the seller is reminded, the nearest first."""
 
@@ -74,7 +78,7 @@ class DisputeCases:
         Raises DisputeNotFound.
         """
         dispute, order = await self._seen(dispute_id, actor)
-        return await self._pack(dispute, order)
+        return _for(actor, await self._pack(dispute, order))
 
     async def edit(
         self, dispute_id: str, actor: Actor, fields: dict[str, str], now: datetime
@@ -97,7 +101,7 @@ class DisputeCases:
                 actor.account_id,
                 now,
             )
-        return await self._pack(dispute, order)
+        return _for(actor, await self._pack(dispute, order))
 
     async def submit(self, dispute_id: str, actor: Actor, now: datetime) -> EvidencePack:
         """Send the pack to the bank: once, and for good.
@@ -121,7 +125,7 @@ class DisputeCases:
             )
             await self._note("dispute.evidence_submitted", dispute, actor, now)
         await self._disputes.carry_out(operation_id)
-        return await self._pack(await self._disputes.require(dispute.id), order)
+        return _for(actor, await self._pack(await self._disputes.require(dispute.id), order))
 
     async def accept(self, dispute_id: str, actor: Actor, now: datetime) -> DisputeRecord:
         """Give the dispute up: it is lost at once. Raises as `submit` does."""
@@ -167,6 +171,17 @@ class DisputeCases:
         return EvidencePack(
             dispute=dispute, built=built, edited=edited, fields=merged(built, edited)
         )
+
+
+def _for(actor: Actor, pack: EvidencePack) -> EvidencePack:
+    """The pack as this person may see it: the bank is told the buyer's address, the seller is not."""
+    if actor.is_admin:
+        return pack
+    return msgspec.structs.replace(pack, built=_without(pack.built), fields=_without(pack.fields))
+
+
+def _without(fields: dict[str, str]) -> dict[str, str]:
+    return {field: text for field, text in fields.items() if field not in PLATFORM_ONLY}
 
 
 def _require_answerable(dispute: DisputeRecord, now: datetime) -> None:
@@ -243,8 +258,26 @@ async def _facts(order: OrderRecord) -> EvidenceFacts:
         ],
         shipping_address=_address(order.shipping),
         session_at=order.session_at,
+        cancellation_terms=_terms(order),
         **known,
     )
+
+
+def _terms(order: OrderRecord) -> str | None:
+    """What the buyer of a session agreed to when they ordered it."""
+    if not is_session(order):
+        return None
+    told = [
+        f"canceled at least {window.hours_before} hours before the start: "
+        f"{_percent(window.refund_basis_points)} refunded"
+        for window in decoded(order.cancellation_windows)
+    ]
+    return "; ".join([*told, "after the start: nothing refunded"])
+
+
+def _percent(basis_points: int) -> str:
+    whole, rest = divmod(basis_points, 100)
+    return f"{whole}.{rest:02} %" if rest else f"{whole} %"
 
 
 def _address(shipping: str | None) -> str | None:

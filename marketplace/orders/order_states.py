@@ -115,7 +115,8 @@ _STAY: Final[dict[Step, tuple[Status, ...]]] = {
     "refund_failed": (*PAID_FOR, "canceled"),
     "disputed": (*PAID_FOR, "canceled"),
     "dispute_closed": (*PAID_FOR, "canceled"),
-    "fraud_warned": (*PAID_FOR, "canceled"),
+    # A bank may warn while it only holds the money, or after the hold has lapsed.
+    "fraud_warned": ("authorized", *PAID_FOR, "canceled", "expired"),
     # The money does not match the order: people must look before anything goes out.
     "fulfilment_held": ("authorized", "paid"),
     "fulfilment_released": ("authorized", "paid"),

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from payments.database import rows, transaction
-from payments.dispute_absorption import DisputeAbsorption, Policy, seller_share
+from payments.dispute_absorption import DisputeAbsorption, Policy
 from payments.dispute_gateway import (
     AcceptanceDraft,
     DisputeSnapshot,
     EvidenceDraft,
     FraudWarningSnapshot,
 )
+from payments.dispute_shares import seller_share
 from payments.disputes import Disputes
 from payments.errors import (
     DisputeStepRefused,
@@ -240,6 +241,44 @@ async def test_a_refund_before_the_dispute_lessens_what_is_taken(
     assert (await balances_of(order_id))["seller:sel_1"] == 0
     with pytest.raises(PaymentDisputed):
         await till.refund(order_id, 100)
+
+
+async def test_a_bank_takes_more_than_was_left_and_the_seller_gives_what_they_had(
+    bank: Bank, till: Till, order_id: str
+) -> None:
+    """Refunded in part, then disputed in full: the seller was debited beyond what they had."""
+    await till.paid(order_id)
+    await till.refund(order_id, 3000)
+    payment = await till.payments.find(order_id)
+    assert payment is not None
+    dispute = bank.stripe.open(payment, till.clock(), amount=6000, withdrawn=6000)
+    await bank.disputes.refresh(dispute.id)
+    held = await balances_of(order_id)
+    assert (held["seller:sel_1"], held["disputes"]) == (0, -6000)
+
+
+async def test_two_disputes_of_one_payment_take_the_share_once(
+    bank: Bank, till: Till, order_id: str
+) -> None:
+    payment = await till.paid(order_id, amount=1001, application_fee=333)
+    for amount in (500, 501):
+        dispute = bank.stripe.open(payment, till.clock(), amount=amount, withdrawn=amount)
+        await bank.disputes.refresh(dispute.id)
+    assert (await balances_of(order_id))["seller:sel_1"] == 0
+
+
+async def test_a_dispute_won_in_part_lessens_the_debt_it_left(
+    bank: Bank, till: Till, order_id: str
+) -> None:
+    payment = await till.paid(order_id)
+    till.stripe_transfers.reversals_refused = "insufficient_funds"
+    dispute = bank.stripe.open(payment, till.clock())
+    await bank.disputes.refresh(dispute.id)
+    assert (await balances_of(order_id))["seller:sel_1:debt"] == -5400
+    partly = bank.stripe.moves(dispute, status="lost", reinstated=3000)
+    for _ in range(3):
+        await bank.disputes.refresh(partly.id)
+    assert (await balances_of(order_id))["seller:sel_1:debt"] == -2700
 
 
 async def test_the_share_of_any_split_adds_up(till: Till, order_id: str) -> None:

@@ -59,7 +59,7 @@ def test_only_a_repair_moves_an_ended_order() -> None:
 
 def test_an_expired_order_has_no_money_to_speak_of() -> None:
     steps = {step for status, step in TRANSITIONS if status == "expired"}
-    assert steps == {*REPAIRS, "checkout_begun"}
+    assert steps == {*REPAIRS, "checkout_begun", "fraud_warned"}
 
 
 def test_nothing_is_shipped_that_was_not_captured() -> None:

@@ -64,6 +64,12 @@ async def test_a_dispute_is_won_by_its_evidence_and_the_coach_has_everything_aga
     evidence = await coach.get(f"{path}/evidence")
     assert "An hour with a coach" in evidence["fields"]["product_description"]
     assert "Thank you, that helped!" in evidence["fields"]["uncategorized_text"]
+    assert (
+        "24 hours before the start: 100 %" in evidence["fields"]["cancellation_policy_disclosure"]
+    )
+    # The bank is told where the buyer can be reached; the seller is not.
+    assert buyer.email not in str(evidence)
+    assert (await admin.get(f"{path}/evidence"))["fields"]["customer_email_address"] == buyer.email
     answer = await coach.call(
         "PUT", f"{path}/evidence", {"fields": {"uncategorized_text": "winning_evidence"}}
     )

@@ -39,7 +39,9 @@ class DisputeAnswer(msgspec.Struct, kw_only=True):
     @classmethod
     def of(cls, dispute: DisputeRecord) -> "DisputeAnswer":
         """As it stands."""
-        given: dict[str, Any] = {name: getattr(dispute, name, None) for name in cls.__struct_fields__}
+        given: dict[str, Any] = {
+            name: getattr(dispute, name, None) for name in cls.__struct_fields__
+        }
         return cls(**{**given, "needs_answer": dispute.status in ANSWERABLE})
 
 
