@@ -180,7 +180,7 @@ async def note_fee(
 ) -> FeeNoteAnswer:
     """What is written stays written."""
     written = await notes.note(
-        payment_id, text=data.text, author=principal.account_id, now=services.clock()
+        payment_id, text=data.note, author=principal.account_id, now=services.clock()
     )
     return FeeNoteAnswer.of(written)
 

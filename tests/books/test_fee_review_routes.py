@@ -30,7 +30,7 @@ async def test_an_admin_reviews_a_fee(market: Market) -> None:
     )
     assert after["data"] == []
     path = f"{FEES}/{fee['payment_id']}"
-    noted = await market.admin.post(f"{path}/notes", {"text": "Looks right"})
+    noted = await market.admin.post(f"{path}/notes", {"note": "Looks right"})
     assert noted.status_code == 201, noted.text
     assert (await shown(market.admin, f"{path}/notes"))["data"] == [noted.json()]
     reviewed = await market.admin.post(f"{path}/review")
@@ -125,6 +125,6 @@ async def test_the_review_is_for_admins(market: Market, standing: Deal, path: st
 @pytest.mark.parametrize("action", ["notes", "review"])
 async def test_only_admins_write(market: Market, standing: Deal, action: str) -> None:
     path = f"{FEES}/pay_x/{action}"
-    body = {"text": "Mine"} if action == "notes" else None
+    body = {"note": "Mine"} if action == "notes" else None
     assert (await standing.buyer.post(path, body)).status_code == 403
     assert (await market.admin.post(path, body)).status_code == 404

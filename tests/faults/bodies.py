@@ -123,6 +123,7 @@ BODIES: dict[tuple[str, str], Any] = {
         "amount": 500,
         "reason": "A mistake of ours",
     },
+    ("POST", "/v1/admin/fees/{payment_id}/notes"): lambda cast: {"note": "Looks right"},
     ("POST", "/v1/admin/events/replay"): lambda cast: {"state": "dead"},
     ("POST", "/v1/admin/switches"): lambda cast: {
         "operation": "refund",

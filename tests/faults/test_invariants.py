@@ -82,6 +82,9 @@ PLANTED = {
         "FROM orders WHERE status = 'paid' LIMIT 1"
     ),
     "S9": "UPDATE disputes SET amount_withdrawn = 0, amount_reinstated = 0",
+    # Fee review
+    "F1": "UPDATE fee_reviews SET refunded = refunded + 1",
+    "F2": "UPDATE fee_totals SET captured = captured + 1 WHERE grain = 'month'",
     # Fee credits
     "C1": (
         "INSERT INTO seller_fee_credits (id, seller_id, currency, amount, used, starts_at, reason, "
@@ -108,6 +111,10 @@ PLANTED = {
         "FROM sellers LIMIT 1"
     ),
     "L3:payouts": "DELETE FROM postings WHERE kind = 'payout'",
+    "L3:adjustments": (
+        "INSERT INTO postings SELECT (jsonb_populate_record(p, "
+        '\'{"id": "pst_x", "cause": "by hand", "kind": "adjustment"}\')).* FROM postings p LIMIT 1'
+    ),
     "L5": "UPDATE refunds SET status = 'planned'",
     "L1": "UPDATE postings SET target = 'nobody' WHERE kind = 'refund'",
     # Stock

@@ -98,12 +98,14 @@ async def of_the_platform(admin: Person, other: Person) -> dict[str, str]:
     (schedule,) = (await admin.get("/v1/admin/fee-schedules", limit=1))["data"]
     (event,) = (await admin.get("/v1/admin/events", limit=1))["data"]
     (operation,) = (await admin.get("/v1/admin/operations", limit=1))["data"]
+    (fee,) = (await admin.get("/v1/admin/fees", limit=1))["data"]
     replay = await admin.post("/v1/admin/fee-schedules/replays", {"schedule_id": schedule["id"]})
     return {
         "schedule_id": schedule["id"],
         "event_id": event["id"],
         "operation_id": operation["id"],
         "replay_id": replay["id"],
+        "payment_id": fee["payment_id"],
         "credit_id": await credit(admin, other),
         "switch_id": await switch(admin, "checkout", other),
     }
