@@ -1,15 +1,15 @@
 """Refunds by lines: how many of what, reserved on the order's lines so that nothing is refunded twice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from marketplace.orders import records
+from marketplace.orders import order_fees, records
 from marketplace.orders.errors import RefundLinesRefused
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.totals import Line
-from payments.database import execute, row
+from payments.database import execute, row, value
 
 LINES_LIMIT: Final = 50
 
@@ -31,9 +31,37 @@ def read(text: str) -> tuple[RefundLine, ...]:
     return msgspec.json.decode(text, type=tuple[RefundLine, ...])
 
 
-async def amount_of(order: OrderRecord, lines: Sequence[RefundLine]) -> int:
-    """What these lines were sold for, in minor units. Raises RefundLinesRefused."""
+async def reserve(order: OrderRecord, lines: Sequence[RefundLine]) -> int:
+    """Count the lines as refunded, under the order's lock; answers what the buyer paid for them.
+
+    Minor units, with their share of the service fee as a capture of them has it: by the difference to the
+    lines refunded before, so that all lines come to all that was captured. Raises RefundLinesRefused.
+    """
     sold = await _sold(order)
+    _check(lines, sold)
+    for line in lines:
+        left = _taken(sold[line.listing_id]) - sold[line.listing_id].quantity_refunded
+        if line.quantity > left:
+            raise RefundLinesRefused("too_many", listing_id=line.listing_id, refundable=left)
+    before = sum(line.unit_amount * line.quantity_refunded for line in sold.values())
+    these = sum(sold[line.listing_id].unit_amount * line.quantity for line in lines)
+    amount = order_fees.worth(order, before + these) - await _given_back(order.id)
+    await _count(order.id, [(line.listing_id, line.quantity) for line in lines])
+    return amount
+
+
+async def release(refund_id: str) -> None:
+    """The refund did not come about: its lines can be refunded again. In the transaction that learned it."""
+    found = await row("SELECT order_id, lines FROM refunds WHERE id = $1", refund_id)
+    if found is None or found["lines"] is None:
+        return
+    await _count(
+        found["order_id"], [(line.listing_id, -line.quantity) for line in read(found["lines"])]
+    )
+
+
+def _check(lines: Sequence[RefundLine], sold: Mapping[str, Line]) -> None:
+    """Raise RefundLinesRefused for what is no wish at all."""
     if not 0 < len(lines) <= LINES_LIMIT:
         raise RefundLinesRefused("count")
     seen: set[str] = set()
@@ -45,27 +73,16 @@ async def amount_of(order: OrderRecord, lines: Sequence[RefundLine]) -> int:
         if line.quantity < 1:
             raise RefundLinesRefused("quantity", listing_id=line.listing_id)
         seen.add(line.listing_id)
-    return sum(sold[line.listing_id].unit_amount * line.quantity for line in lines)
 
 
-async def reserve(order: OrderRecord, lines: Sequence[RefundLine]) -> None:
-    """Count the lines as refunded, under the order's lock. Raises RefundLinesRefused for too many."""
-    sold = await _sold(order)
-    for line in lines:
-        left = _taken(sold[line.listing_id]) - sold[line.listing_id].quantity_refunded
-        if line.quantity > left:
-            raise RefundLinesRefused("too_many", listing_id=line.listing_id, refundable=left)
-    await _count(order.id, [(line.listing_id, line.quantity) for line in lines])
-
-
-async def release(refund_id: str) -> None:
-    """The refund did not come about: its lines can be refunded again. In the transaction that learned it."""
-    found = await row("SELECT order_id, lines FROM refunds WHERE id = $1", refund_id)
-    if found is None or found["lines"] is None:
-        return
-    await _count(
-        found["order_id"], [(line.listing_id, -line.quantity) for line in read(found["lines"])]
+async def _given_back(order_id: str) -> int:
+    """What the refunds by lines that stand come to."""
+    found: int = await value(
+        "SELECT coalesce(sum(amount), 0)::bigint FROM refunds WHERE order_id = $1 "
+        "AND lines IS NOT NULL AND status NOT IN ('failed', 'canceled', 'refused')",
+        order_id,
     )
+    return found
 
 
 async def _sold(order: OrderRecord) -> dict[str, Line]:

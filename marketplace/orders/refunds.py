@@ -134,10 +134,9 @@ class OrderRefunds:
         if wish.lines is not None:
             if amount is not None:
                 raise RefundLinesRefused("with_amount")
-            amount = await refund_lines.amount_of(order, wish.lines)
             lines = refund_lines.written(wish.lines)
             if not await self._refunds.is_known(requested_by, key):
-                await refund_lines.reserve(order, wish.lines)
+                amount = await refund_lines.reserve(order, wish.lines)
         try:
             planned = await self._refunds.plan(
                 order.id,

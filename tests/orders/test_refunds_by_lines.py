@@ -1,10 +1,13 @@
 """Refunds by lines: what they were sold for, exactly, never more of a line than was captured."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+import pytest_asyncio
 
+from marketplace.fees.schedule import FeeRule
 from marketplace.orders import records
 from marketplace.orders.errors import (
     OrderNotFound,
@@ -16,10 +19,12 @@ from marketplace.orders.errors import (
 from marketplace.orders.records import Actor
 from marketplace.orders.refund_lines import RefundLine, read
 from marketplace.orders.refunds import RefundWish
+from marketplace.orders.totals import Wanted
 from payments.database import execute, row, transaction
 from payments.errors import PaymentDisputed, RefundExceedsCaptured, RequestReused, StripeRejected
 from payments.ids import new_id
 from payments.records import RefundRecord
+from tests.fees.publishing import publish
 from tests.orders.deals import ADMIN, Deal, a_paid_deal
 from tests.orders.shop import Shop, account, listing
 
@@ -75,6 +80,74 @@ async def test_lines_are_refunded_for_what_they_were_sold_for(shop: Shop) -> Non
     with pytest.raises(RefundLinesRefused) as refused:
         await refund(shop, deal, some(first, 1))
     assert (refused.value.why, refused.value.refundable) == ("too_many", 0)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def with_service_fee(shop: Shop) -> AsyncIterator[Shop]:
+    """Buyers pay 2 % and 0.50 on top; sellers a tenth."""
+    rule = FeeRule(
+        id="rest", basis_points=1_000, service_basis_points=200, service_fixed={"eur": 50}
+    )
+    schedule = await publish(shop.schedules, (rule,), shop.clock())
+    yield shop
+    await shop.schedules.retire(schedule.id, actor="acc", reason="Over", now=shop.clock())
+
+
+async def left_of(shop: Shop, deal: Deal) -> tuple[int, int]:
+    """What the buyer has paid and what the seller has, after all refunds."""
+    while await shop.operations.resume_due(shop.clock(), 50):
+        pass
+    await shop.hear(deal.id)
+    payment = await shop.payments.find_live(deal.id)
+    assert payment is not None
+    paid = payment.amount_captured - payment.amount_refunded
+    fee = payment.fee_captured - payment.fee_refunded
+    return paid, payment.amount_captured - payment.transfer_reversed - fee
+
+
+async def test_all_lines_in_any_order_are_all_that_was_captured(with_service_fee: Shop) -> None:
+    """By bare prices the buyer never had the service fee back, and the seller kept a part of it."""
+    shop = with_service_fee
+    for order_of_lines in ((0, 0, 0, 1), (1, 0, 0, 0), (0, 1, 0, 0)):
+        deal, *things = await a_cart(shop)
+        assert (await shop.see(deal.id)).order.total == 6_698 + 134 + 50
+        for one in order_of_lines:
+            await refund(shop, deal, some(things[one], 1))
+        assert await left_of(shop, deal) == (0, 0)
+
+
+async def test_all_lines_of_a_partial_capture_are_all_that_was_captured(
+    with_service_fee: Shop,
+) -> None:
+    shop = with_service_fee
+    owner, _ = await shop.a_seller()
+    mat, buyer = (await listing(owner, unit_amount=1_999)).id, await account()
+    deal = Deal(await shop.place(buyer, (mat, 3)), mat, buyer, owner)
+    await shop.pay(deal.id)
+    await shop.preparation.prepare(deal.id, deal.seller, shop.clock(), [Wanted(mat, 2)])
+    given = [(await refund(shop, deal, some(mat, 1))).amount for _ in range(2)]
+    # 2 % of 59.97 and 0.50 are 1.70, a third of which is 0.57 and two thirds 1.13.
+    assert given == [1_999 + 57, 1_999 + 56]
+    assert await left_of(shop, deal) == (0, 0)
+
+
+async def test_lines_refunded_again_after_a_failure_are_all_that_was_captured(
+    with_service_fee: Shop,
+) -> None:
+    shop = with_service_fee
+    deal, first, second = await a_cart(shop)
+    failing = await refund(shop, deal, some(second, 1))
+    await refund(shop, deal, some(first, 3))
+    assert failing.stripe_refund_id is not None
+    shop.stripe.fail_refund(failing.stripe_refund_id)
+    await shop.hear(deal.id)
+    while await shop.operations.resume_due(shop.clock(), 50):
+        pass
+    again = await refund(shop, deal, some(second, 1))
+    view = await shop.see(deal.id)
+    assert view.payment is not None
+    assert view.payment.amount_refunded == view.order.total
+    assert again.amount == failing.amount
 
 
 async def test_parallel_refunds_of_a_line_never_exceed_it(shop: Shop) -> None:
