@@ -23,6 +23,7 @@ from connect.stripe_accounts import StripeAccounts
 from connect.stripe_payout_schedules import StripePayoutSchedules
 from connect.stripe_payouts import StripePayouts
 from marketplace.api import idempotency
+from marketplace.books import chains
 from marketplace.books.adjustments import Adjustments
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
@@ -332,6 +333,8 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             every_seconds=300,
             limit=check.SHOWN,
         ),
+        Sweep(name="chains", run_once=chains.seal_due, every_seconds=5, limit=1000),
+        Sweep(name="chain_heads", run_once=chains.tell_heads, every_seconds=86_400, limit=1),
         Sweep(name="debts", run_once=services.debts.net_due, every_seconds=60, limit=50),
         Sweep(
             name="fee_review",

@@ -94,6 +94,8 @@ async def seal(book: Book, now: datetime, limit: int) -> int:
             book.table,
             head.position,
             now,
+            # Everything that was committed when we looked: what is sealed later was committed later.
+            len(sealed) < limit,
         )
         if book.sealed is not None:
             await book.sealed(sealed)
@@ -133,16 +135,16 @@ async def _last(book: Book) -> Head:
     return Head(**found)
 
 
-# A row that has its place already never gets a second one, whatever was done to the tables.
+# A row that has its place already never gets a second one, whatever was done to the tables. Row by row on
+# purpose (OFFSET 0): after a long standstill the planner knows nothing of what the last passes did.
 _WAITING = """
 SELECT t.* FROM chain_waiting w
 CROSS JOIN LATERAL (SELECT * FROM {table} WHERE id = w.row_id OFFSET 0) AS t
-WHERE w.book = $1 AND NOT EXISTS (SELECT FROM chain_links l WHERE l.row_id = w.row_id)
-ORDER BY w.row_id LIMIT $2
+LEFT JOIN LATERAL (SELECT l.row_id FROM chain_links l WHERE l.row_id = w.row_id OFFSET 0) AS s ON true
+WHERE w.book = $1 AND s.row_id IS NULL ORDER BY w.row_id LIMIT $2
 """
 _LINK = """
 INSERT INTO chain_links (row_id, book, position, hash, sealed_at, caught_up)
-SELECT n.row_id, $3::text, $4::bigint + n.place, n.hash, $5::timestamptz,
-       NOT EXISTS (SELECT FROM chain_waiting WHERE book = $3::text)
+SELECT n.row_id, $3::text, $4::bigint + n.place, n.hash, $5::timestamptz, $6::boolean
 FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS n (row_id, hash, place)
 """

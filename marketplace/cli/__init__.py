@@ -9,6 +9,7 @@ import click
 from marketplace.cli.books import check, reconcile
 from marketplace.cli.everything import run
 from marketplace.cli.fees import fees
+from marketplace.cli.ledger import verify
 from marketplace.cli.outcomes import EXIT_CODES
 from marketplace.cli.processes import sandbox, serve, work
 from marketplace.cli.upkeep import admin, demo, doctor, migrate
@@ -28,5 +29,18 @@ def commands() -> None:
     """
 
 
-for command in (run, serve, work, migrate, demo, doctor, reconcile, check, fees, admin, sandbox):
+for command in (
+    run,
+    serve,
+    work,
+    migrate,
+    demo,
+    doctor,
+    reconcile,
+    check,
+    verify,
+    fees,
+    admin,
+    sandbox,
+):
     commands.add_command(command)

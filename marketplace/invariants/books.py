@@ -79,6 +79,18 @@ BOOKS: Final = (
                 <> (p.status IN ('failed', 'canceled'))::int""",
     ),
     Rule(
+        code="L3:adjustments",
+        name="what was posted by hand is what two admins agreed on",
+        query="""
+        SELECT coalesce(t.id, a.id) FROM (SELECT * FROM postings WHERE kind = 'adjustment') AS t
+        FULL JOIN (SELECT id, facts::jsonb AS facts FROM approvals
+                   WHERE action = 'ledger.adjustment' AND state = 'approved') AS a
+        ON t.cause = a.id || ':adjustment'
+        WHERE $1::text IS NOT NULL AND (t.id IS NULL OR a.id IS NULL
+            OR (t.source, t.target, t.currency, t.amount::text) IS DISTINCT FROM
+               (a.facts ->> 'source', a.facts ->> 'target', a.facts ->> 'currency', a.facts ->> 'amount'))""",
+    ),
+    Rule(
         code="L5",
         name="every refund that succeeded is posted, and no other",
         query="""
