@@ -10,7 +10,7 @@ from connect.payout_gateway import PayoutGateway, PayoutSnapshot
 from connect.payouts import Payouts
 from payments.database import rows
 from payments.ids import ConnectedAccountId
-from payments.reconciliation_chain import State, Verdict
+from payments.reconciliation_chain import Verdict
 from payments.reconciliation_findings import Finding, Kind, Value
 
 
@@ -63,25 +63,19 @@ class PayoutReconciliation:
             if since <= one.created_at < until
         ]
         before = await _differences(account, seen, since, until)
-        if not before:
-            return len(seen), []
-        again = []
-        for one in seen:
-            if any(finding.stripe_id == one.id for finding in before):
-                await self._payouts.refresh(account, one.id)
-                again.append(await self._gateway.retrieve_payout(account, one.id))
-            else:
-                again.append(one)
-        left = {one.key: one for one in await _differences(account, again, since, until)}
         young = {one.id for one in seen if one.created_at >= settled_before}
+        odd = {one.stripe_id for one in before if one.stripe_id not in young}
+        again = [await self._again(account, one) if one.id in odd else one for one in seen]
+        left = before if not odd else await _differences(account, again, since, until)
+        keys = {one.key for one in left}
         return len(seen), [
-            *[Verdict(one, "healed") for one in before if one.key not in left],
-            *[Verdict(one, _stays(one, young)) for one in left.values()],
+            *[Verdict(one, "healed") for one in before if one.key not in keys],
+            *[Verdict(one, "timing" if one.stripe_id in young else "case") for one in left],
         ]
 
-
-def _stays(finding: Finding, young: set[str]) -> State:
-    return "timing" if finding.stripe_id in young else "case"
+    async def _again(self, account: ConnectedAccountId, one: PayoutSnapshot) -> PayoutSnapshot:
+        await self._payouts.refresh(account, one.id)
+        return await self._gateway.retrieve_payout(account, one.id)
 
 
 async def _differences(

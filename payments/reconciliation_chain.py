@@ -152,15 +152,16 @@ async def _judged(
     again: Callable[[Item], Awaitable[list[Finding]]],
     settled_before: datetime,
 ) -> Slice:
-    """Have what differs read again; what is gone then was healed, what is young is left for later."""
+    """Have what differs read again: what is gone then was healed. What is young is left for later."""
     verdicts: list[Verdict] = []
     for seen in page.data:
         before = found.get(seen.id, [])
-        if before:
+        if seen.created_at >= settled_before:
+            verdicts += [Verdict(one, "timing") for one in before]
+        elif before:
             left = {one.key: one for one in await again(seen)}
-            stays: State = "timing" if seen.created_at >= settled_before else "case"
             verdicts += [Verdict(one, "healed") for one in before if one.key not in left]
-            verdicts += [Verdict(one, stays) for one in left.values()]
+            verdicts += [Verdict(one, "case") for one in left.values()]
     return Slice(read=len(page.data), verdicts=verdicts, after=page.after)
 
 
