@@ -82,7 +82,7 @@ def explain(facts: PaymentFacts, schedule: Schedule | None) -> Explained:
             categories=by_category(spread_by),
             rules=by_rule(spread_by),
         )
-    except (msgspec.DecodeError, MalformedSchedule, KeyError):
+    except (msgspec.DecodeError, MalformedSchedule, KeyError, ValueError):
         # Not ours to stop at: the payment is shown, and flagged.
         return Explained(expected=None, categories=whole("unknown"), rules=whole("unknown"))
 
