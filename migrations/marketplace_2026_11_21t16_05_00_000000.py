@@ -117,6 +117,7 @@ INDEXES = [
     "CREATE INDEX disputes_of_seller ON disputes (seller_id, id)",
     "CREATE INDEX fraud_warnings_of_payment ON fraud_warnings (payment_id)",
     "CREATE INDEX debts_of_seller ON debts (seller_id, id)",
+    "CREATE INDEX debts_of_payment ON debts (payment_id)",
     "CREATE INDEX cards_of_buyer ON cards (buyer_id, id)",
     "CREATE INDEX card_setups_of_buyer ON card_setups (buyer_id, id)",
     "CREATE INDEX payouts_of_seller ON payouts (seller_id, created_at, id)",
@@ -136,12 +137,74 @@ INDEXES = [
     "CREATE INDEX approvals_by_state ON approvals (state, id)",
 ]
 
+# Refunds that were there before: all of ours took the seller's money and returned the fee with it.
+REFUNDS = [
+    "UPDATE refunds r SET transfer_amount = r.amount FROM postings t "
+    "WHERE t.cause = r.id || ':refunded' AND t.source LIKE 'seller:%'",
+    "UPDATE refunds SET transfer_amount = amount "
+    "WHERE requested_by IS NOT NULL AND status IN ('planned', 'pending', 'requires_action')",
+    "UPDATE refunds SET reverse_transfer = requested_by IS NOT NULL OR transfer_amount > 0, "
+    "return_fee = requested_by IS NOT NULL",
+    # What Stripe will return with those that it has not been asked for yet.
+    "UPDATE refunds r SET fee_amount = least(r.amount, p.fee_captured - p.fee_refunded, "
+    "  round(p.fee_captured::numeric * r.amount / p.amount_captured)) "
+    "FROM payments p WHERE p.id = r.payment_id AND r.status = 'planned'",
+    # What it has returned, which is one total: shared out by amount, so that nothing of it is left over.
+    # One made at Stripe has a part of it where more came back than ours account for.
+    """
+    UPDATE refunds r SET fee_amount = least(r.amount, s.upto - s.before),
+        return_fee = r.return_fee OR s.upto > s.before
+    FROM (
+        SELECT id, round(fee_refunded::numeric * running / total) AS upto,
+               round(fee_refunded::numeric * (running - amount) / total) AS before
+        FROM (
+            SELECT b.id, b.amount, p.fee_refunded,
+                   sum(b.amount) OVER (PARTITION BY b.payment_id ORDER BY b.id) AS running,
+                   sum(b.amount) OVER (PARTITION BY b.payment_id) AS total
+            FROM refunds b JOIN payments p ON p.id = b.payment_id
+            JOIN (SELECT payment_id, coalesce(sum(amount) FILTER (WHERE requested_by IS NOT NULL), 0) AS ours
+                  FROM refunds WHERE transfer_amount > 0 AND status NOT IN ('planned', 'refused')
+                  GROUP BY payment_id) AS o ON o.payment_id = b.payment_id
+            WHERE b.transfer_amount > 0 AND b.status NOT IN ('planned', 'refused')
+            AND (b.requested_by IS NOT NULL
+                 OR p.fee_refunded > round(p.fee_captured::numeric * o.ours / p.amount_captured))
+        ) AS each
+    ) AS s WHERE s.id = r.id
+    """,
+]
+
+# A refund that failed was booked as if the seller had their money again. It is the platform's until a
+# transfer brings it, which is put in line here: what was taken, less the fee that came back with it.
+_FAILED = (
+    "FROM refunds r JOIN payments p ON p.id = r.payment_id "
+    "JOIN postings t ON t.cause = r.id || ':failed' AND t.target LIKE 'seller:%'"
+)
+FAILED_REFUNDS = [
+    "INSERT INTO postings (id, cause, kind, source, target, amount, currency, order_id, payment_id, "
+    "seller_id, occurred_at, recorded_at) "
+    "SELECT 'pst_' || substr(r.id, 5), r.id || ':adjusted', 'adjustment', t.target, "
+    "'platform:recovered', t.amount, t.currency, t.order_id, t.payment_id, t.seller_id, now(), now() "
+    f"{_FAILED}",
+    "INSERT INTO transfer_movements (id, payment_id, order_id, seller_id, currency, kind, amount, cause, "
+    "status, created_at, updated_at) "
+    "SELECT 'mvt_' || substr(r.id, 5), p.id, p.order_id, p.seller_id, p.currency, 'transfer', "
+    f"r.amount - r.fee_amount, 'refund:' || r.id, 'planned', now(), now() {_FAILED} "
+    "WHERE r.amount > r.fee_amount",
+    "INSERT INTO operations (id, kind, subject, order_id, idempotency_key, parameters, state, attempts, "
+    "due_at, created_at) "
+    "SELECT 'op_' || substr(m.id, 5), 'transfer', m.id, m.order_id, m.cause || ':transfer', "
+    "json_build_object('operation_id', 'op_' || substr(m.id, 5), 'movement_id', m.id, "
+    "'payment_id', p.id, 'order_id', p.order_id, 'charge_id', p.charge_id, "
+    "'destination', p.destination, 'amount', m.amount, 'currency', m.currency)::text, "
+    "'planned', 0, now(), now() FROM transfer_movements m JOIN payments p ON p.id = m.payment_id",
+]
+
 # What holds for orders and sellers that were there before.
 BACKFILL = [
     "UPDATE orders SET expiry_due_at = checkout_expires_at WHERE status = 'checkout'",
     "UPDATE payments SET recheck_at = checked_at + interval '1 hour' WHERE status = 'succeeded'",
-    "UPDATE refunds r SET transfer_amount = r.amount FROM postings t "
-    "WHERE t.cause = r.id || ':refunded' AND t.source LIKE 'seller:%'",
+    *REFUNDS,
+    *FAILED_REFUNDS,
     "UPDATE payments p SET transfer_reversed = t.reversed FROM ("
     "  SELECT payment_id, sum(amount) AS reversed FROM postings "
     "  WHERE kind = 'refund' AND source LIKE 'seller:%' GROUP BY payment_id) AS t "
