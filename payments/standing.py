@@ -29,8 +29,8 @@ FROM (
 async def captured_payment(order_id: str) -> PaymentRecord:
     """The order's payment, locked, with money to refund.
 
-    Raises PaymentNotFound, PaymentStepRefused when nothing was captured, PaymentDisputed while a dispute
-    forbids refunds: the bank takes the money itself, and it would go back twice.
+    Raises PaymentNotFound, PaymentStepRefused when nothing was captured, PaymentDisputed where a dispute
+    forbids refunds, open or lost: the bank takes the money itself, and it would go back twice.
     """
     found = await row(
         f"SELECT {COLUMNS} FROM payments WHERE order_id = $1 AND live FOR UPDATE", order_id
@@ -41,7 +41,7 @@ async def captured_payment(order_id: str) -> PaymentRecord:
     if payment.amount_captured == 0:
         raise PaymentStepRefused("refund", payment_status=payment.status)
     dispute_id = await value(
-        "SELECT id FROM disputes WHERE payment_id = $1 AND closed_at IS NULL AND NOT refundable LIMIT 1",
+        "SELECT id FROM disputes WHERE payment_id = $1 AND NOT refundable LIMIT 1",
         payment.id,
     )
     if dispute_id is not None:

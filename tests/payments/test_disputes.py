@@ -215,6 +215,17 @@ async def test_a_reserve_is_only_in_the_books_until_the_dispute_is_lost(
     assert (held["seller:sel_1:reserve"], held["seller:sel_1"]) == (0, 0)
 
 
+async def test_a_lost_dispute_leaves_nothing_to_refund_and_nobody_is_promised_any(
+    bank: Bank, till: Till, order_id: str
+) -> None:
+    """Refused by Stripe only, the buyer was written that their refund could not be delivered."""
+    dispute = await bank.opens(order_id)
+    await bank.tells(dispute, status="lost", reinstated=2000)
+    with pytest.raises(PaymentDisputed):
+        await till.refund(order_id, 100)
+    assert "RefundFailed" not in till.heard()
+
+
 async def test_an_inquiry_takes_nothing_until_it_escalates(
     bank: Bank, till: Till, order_id: str
 ) -> None:

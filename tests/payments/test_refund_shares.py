@@ -185,6 +185,10 @@ async def test_what_a_dispute_took_for_good_is_not_refunded_too(till: Till, orde
     await execute(
         "UPDATE disputes SET status = 'lost', closed_at = now() WHERE id = $1", dispute_id
     )
+    with pytest.raises(PaymentDisputed):
+        await till.refund(order_id, 100)
+    # Should Stripe say that the rest may be refunded, it is the rest and no more.
+    await execute("UPDATE disputes SET refundable = true WHERE id = $1", dispute_id)
     with pytest.raises(RefundExceedsCaptured) as refused:
         await till.refund(order_id, 3501)
     assert refused.value.refundable == 3500
