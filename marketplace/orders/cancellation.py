@@ -13,7 +13,13 @@ import msgspec
 from marketplace.catalog import stock
 from marketplace.orders import records, steps
 from marketplace.orders.errors import PaidAlready
-from marketplace.orders.fulfilment import canceling, cancellation_key, is_session, require_party
+from marketplace.orders.fulfilment import (
+    GIVEN_BACK,
+    canceling,
+    cancellation_key,
+    is_session,
+    require_party,
+)
 from marketplace.orders.fulfilment_errors import ShippedAlready
 from marketplace.orders.order_states import PAID_FOR, after
 from marketplace.orders.reading import OrderView, view
@@ -222,7 +228,7 @@ async def _share(order: OrderRecord, actor: Actor, now: datetime) -> int:
 
 
 class _Money(msgspec.Struct, frozen=True, kw_only=True):
-    """What was taken, what went back or is on its way back, and whether any is held."""
+    """What was taken, what went back or is on its way back (lost disputes too), and what is held."""
 
     captured: int
     given_back: int
@@ -231,10 +237,7 @@ class _Money(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _money(order_id: str) -> _Money:
     found = await row(
-        "SELECT p.amount_captured AS captured, p.amount_capturable AS held, "
-        "greatest(p.amount_refunded, (SELECT coalesce(sum(r.amount), 0)::bigint FROM refunds r "
-        "  WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled', 'refused'))) "
-        "  AS given_back "
+        f"SELECT p.amount_captured AS captured, p.amount_capturable AS held, {GIVEN_BACK} AS given_back "
         "FROM payments p WHERE p.order_id = $1 AND p.live",
         order_id,
     )

@@ -10,6 +10,17 @@ from payments.database import rows, value
 
 _ON_ITS_WAY: Final = "('planned', 'pending', 'requires_action')"
 
+GIVEN_BACK: Final = """
+    greatest(p.amount_refunded, (SELECT coalesce(sum(r.amount), 0)::bigint FROM refunds r
+        WHERE r.payment_id = p.id AND r.status NOT IN ('failed', 'canceled', 'refused')))
+    + (SELECT coalesce(sum(d.amount_withdrawn - d.amount_reinstated), 0)::bigint FROM disputes d
+        WHERE d.payment_id = p.id AND d.closed_at IS NOT NULL)
+"""
+"""SQL of what of payment `p` is with the buyer again or on its way: refunds, and disputes that were lost.
+
+What a dispute took that is still open may come back: refunds wait for its end.
+"""
+
 
 def cancellation_key(order_id: str, number: int | str) -> str:
     """The idempotency key of the refund that a cancellation is; a new number after one that failed."""
@@ -71,12 +82,10 @@ async def canceling(order_ids: Sequence[str]) -> frozenset[str]:
 
 
 async def require_paid_for(order: OrderRecord) -> None:
-    """Raise NotPaidFor unless captured money is behind the order that is not being given back whole."""
+    """Raise NotPaidFor unless captured money is behind the order that was not given back whole."""
     left = await value(
-        "SELECT p.amount_captured - greatest(p.amount_refunded, coalesce((SELECT sum(r.amount) "
-        "FROM refunds r WHERE r.payment_id = p.id "
-        "AND r.status NOT IN ('failed', 'canceled', 'refused')), 0)) "
-        "FROM payments p WHERE p.order_id = $1 AND p.live",
+        f"SELECT p.amount_captured - ({GIVEN_BACK}) FROM payments p "
+        "WHERE p.order_id = $1 AND p.live",
         order.id,
     )
     if left is None or left <= 0:

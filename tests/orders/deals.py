@@ -1,6 +1,8 @@
 """Orders between two people, brought as far as a test needs."""
 
 from marketplace.orders.records import Actor
+from payments.database import execute
+from payments.ids import new_id
 from tests.orders.shop import Shop, account, listing
 
 ADMIN = Actor("acc_admin", is_admin=True)
@@ -30,3 +32,22 @@ async def a_paid_deal(shop: Shop) -> Deal:
     deal = await a_deal(shop, "session")
     await shop.pay(deal.id)
     return deal
+
+
+async def a_dispute(shop: Shop, deal: Deal, amount: int, *, lost: bool) -> None:
+    """The buyer's bank took so much of the order's money: for good where the dispute was lost."""
+    await execute(
+        "INSERT INTO disputes (id, stripe_dispute_id, payment_id, order_id, seller_id, currency, amount, "
+        "reason, status, inquiry, amount_withdrawn, amount_reinstated, cost, cost_returned, policy, "
+        "refundable, opened_at, closed_at, checked_at, updated_at) "
+        "SELECT $1, $1, id, order_id, seller_id, currency, $3, 'fraudulent', $4, false, "
+        "$3, 0, 0, 0, 'reverse', $5, $6::timestamptz, $7, $6, $6 "
+        "FROM payments WHERE order_id = $2 AND live",
+        new_id("dsp"),
+        deal.id,
+        amount,
+        "lost" if lost else "needs_response",
+        lost,
+        shop.clock(),
+        shop.clock() if lost else None,
+    )

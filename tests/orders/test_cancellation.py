@@ -15,9 +15,9 @@ from marketplace.orders.sessions import Appointment
 from marketplace.orders.shipping import Parcel
 from marketplace.orders.totals import Wanted
 from payments.database import execute, value
-from payments.errors import OutcomeUnknown
+from payments.errors import OutcomeUnknown, PaymentDisputed
 from payments.gateway import RefundDraft
-from tests.orders.deals import ADMIN, Deal, a_deal, a_held_deal, a_paid_deal
+from tests.orders.deals import ADMIN, Deal, a_deal, a_dispute, a_held_deal, a_paid_deal
 from tests.orders.shop import Shop, account, stock_of
 
 
@@ -111,6 +111,32 @@ async def test_what_was_refunded_before_is_not_given_twice(shop: Shop) -> None:
     assert terms.refund == 3_000
     view = await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
     assert (view.order.status, money(view)) == ("canceled", (5_000, 5_000))
+
+
+async def test_what_a_lost_dispute_took_is_not_given_twice(shop: Shop) -> None:
+    """Asked for all of it Stripe's rest was exceeded: the order could not be canceled at all."""
+    deal = await a_prepared_deal(shop)
+    await a_dispute(shop, deal, 2_000, lost=True)
+    assert (await shop.cancellation.terms(deal.id, deal.buyer, shop.clock())).refund == 3_000
+    view = await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    assert (view.order.status, money(view)) == ("canceled", (5_000, 3_000))
+
+
+async def test_an_order_lost_whole_to_a_dispute_is_canceled_at_once(shop: Shop) -> None:
+    deal = await a_prepared_deal(shop)
+    await a_dispute(shop, deal, 5_000, lost=True)
+    assert (await shop.cancellation.terms(deal.id, deal.seller, shop.clock())).refund == 0
+    view = await shop.cancellation.cancel(deal.id, deal.seller, shop.clock())
+    assert (view.order.status, money(view)) == ("canceled", (5_000, 0))
+
+
+async def test_an_order_that_is_disputed_waits_for_the_end_of_it(shop: Shop) -> None:
+    """Were it won, the buyer would have nothing and the seller the money of a canceled order."""
+    deal = await a_prepared_deal(shop)
+    await a_dispute(shop, deal, 5_000, lost=False)
+    with pytest.raises(PaymentDisputed):
+        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    assert await shop.status(deal.id) == "paid"
 
 
 async def test_an_order_refunded_whole_before_is_canceled_at_once(shop: Shop) -> None:

@@ -25,7 +25,7 @@ from payments.errors import PaymentDisputed, RefundExceedsCaptured, RequestReuse
 from payments.ids import new_id
 from payments.records import RefundRecord
 from tests.fees.publishing import publish
-from tests.orders.deals import ADMIN, Deal, a_paid_deal
+from tests.orders.deals import ADMIN, Deal, a_dispute, a_paid_deal
 from tests.orders.shop import Shop, account, listing
 
 
@@ -323,15 +323,7 @@ async def test_a_refund_can_be_part_of_another_use_case(shop: Shop) -> None:
 
 async def test_a_disputed_order_is_not_refunded(shop: Shop) -> None:
     deal = await a_paid_deal(shop)
-    await execute(
-        "INSERT INTO disputes (id, stripe_dispute_id, payment_id, order_id, seller_id, currency, amount, "
-        "reason, status, inquiry, amount_withdrawn, amount_reinstated, cost, cost_returned, policy, "
-        "refundable, opened_at, checked_at, updated_at) "
-        "SELECT $1, $1, id, order_id, seller_id, currency, amount, 'fraudulent', 'needs_response', false, "
-        "amount, 0, 0, 0, 'reverse', false, now(), now(), now() FROM payments WHERE order_id = $2",
-        new_id("dsp"),
-        deal.id,
-    )
+    await a_dispute(shop, deal, 5_000, lost=False)
     with pytest.raises(PaymentDisputed):
         await refund(shop, deal, RefundWish())
     assert "refund_asked" not in await shop.steps(deal.id)

@@ -21,7 +21,7 @@ from payments.errors import OutcomeUnknown
 from payments.gateway import Address
 from payments.gateway import Shipping as Recipient
 from payments.tracking import TrackingDraft
-from tests.orders.deals import ADMIN, Deal, a_deal, a_held_deal, a_paid_deal
+from tests.orders.deals import ADMIN, Deal, a_deal, a_dispute, a_held_deal, a_paid_deal
 from tests.orders.shop import Shop, account
 
 DHL = Parcel(carrier="DHL", tracking_number="00340434161094042557")
@@ -84,6 +84,13 @@ async def test_the_hold_lapsed_and_goods_were_shipped_unpaid(shop: Shop) -> None
     with pytest.raises(OrderStepRefused):
         await shop.shipping.ship(deal.id, deal.seller, DHL, shop.clock())
     assert await value("SELECT count(*) FROM shipments WHERE order_id = $1", deal.id) == 0
+
+
+async def test_what_was_lost_whole_to_a_dispute_stays_in_the_shop(shop: Shop) -> None:
+    deal = await to_ship(shop)
+    await a_dispute(shop, deal, 5_000, lost=True)
+    with pytest.raises(NotPaidFor):
+        await shop.shipping.ship(deal.id, deal.seller, DHL, shop.clock())
 
 
 async def test_what_was_refunded_whole_stays_in_the_shop(shop: Shop) -> None:
