@@ -61,6 +61,7 @@ PURE = (
     "marketplace/messages/signing.py",
     "marketplace/messages/templates.py",
     "marketplace/messages/texts.py",
+    "marketplace/orders/hold_stages.py",
     "marketplace/orders/order_states.py",
     "marketplace/orders/totals.py",
     "marketplace/orders/trail_claims.py",

@@ -13,6 +13,7 @@ import structlog
 from marketplace.catalog import stock
 from marketplace.orders import records, steps
 from marketplace.orders.errors import OrderError
+from marketplace.orders.hold_stages import moments, stage_of
 from marketplace.orders.order_states import Step
 from marketplace.orders.preparation import Preparation, capture_under_way
 from marketplace.orders.records import OrderRecord
@@ -38,14 +39,6 @@ _NOT_CAPTURED: Final = (
     StripeRejected,
     PaymentRefused,
 )
-REMINDED: Final = timedelta(hours=48)
-REMINDED_AGAIN: Final = timedelta(hours=24)
-ESCALATED: Final = timedelta(hours=12)
-ENDED: Final = timedelta(hours=2)
-"""Before the bank's hold ends, so that an answer of Stripe's may get lost and still be found."""
-ENDED_PART: Final = 4
-"""Of a hold of a few hours the last quarter is ours."""
-
 _STAGES: Final[tuple[tuple[Step, str], ...]] = (
     ("deadline_reminded", "48h"),
     ("deadline_reminded", "24h"),
@@ -58,17 +51,6 @@ _IN_TIME: Final = "nobody prepared the order in time"
 _BY_POLICY: Final = "captured by the seller's choice"
 
 _log = structlog.get_logger("marketplace.orders.deadlines")
-
-
-def moments(held_at: datetime, capture_before: datetime) -> tuple[datetime, ...]:
-    """When each stage begins, of a hold from `held_at` to `capture_before`. Pure."""
-    ended = min(ENDED, (capture_before - held_at) / ENDED_PART)
-    return tuple(capture_before - ahead for ahead in (REMINDED, REMINDED_AGAIN, ESCALATED, ended))
-
-
-def stage_of(stages: tuple[datetime, ...], now: datetime) -> int:
-    """How many stages have begun. Pure."""
-    return sum(moment <= now for moment in stages)
 
 
 async def begin(order_id: str, capture_before: datetime | None, now: datetime) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from marketplace.orders import deadlines
-from marketplace.orders.deadlines import ENDED, moments, stage_of
+from marketplace.orders.hold_stages import ENDED, moments, stage_of
 from marketplace.orders.reactions import react
 from payments.database import execute, transaction, value
 from payments.errors import OutcomeUnknown

@@ -11,7 +11,7 @@ from marketplace.api.schemas.checkout import PendingChangeAnswer, ShippingSchema
 from marketplace.api.schemas.fulfilment import SessionAnswer, ShipmentAnswer
 from marketplace.api.schemas.refunds import RefundAnswer
 from marketplace.api.schemas.wanted import LISTING_ID, ORDER_ID, WantedLine, told
-from marketplace.orders import deadlines
+from marketplace.orders import hold_stages
 from marketplace.orders.order_states import Status
 from marketplace.orders.reading import OrderView
 from marketplace.orders.records import Actor, OrderRecord
@@ -298,7 +298,7 @@ def _prepare_by(view: OrderView) -> datetime | None:
     before = view.payment.capture_before if view.payment else None
     if before is None or view.order.status != "authorized":
         return None
-    return deadlines.moments(view.order.created_at, before)[-1]
+    return hold_stages.moments(view.order.created_at, before)[-1]
 
 
 def _shipping(order: OrderRecord, actor: Actor) -> ShippingSchema | None:
