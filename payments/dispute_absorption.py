@@ -207,31 +207,37 @@ def _entries(
         for word, kind, source, target, total in moves
         if getattr(after, total) > (getattr(before, total) if before else 0)
     ]
-    return [*entries, *_reserve(after, now)]
+    return [*entries, *_reserve(before, after, now)]
 
 
-def _reserve(dispute: DisputeRecord, now: datetime) -> list[ledger.Entry]:
+def _reserve(
+    before: DisputeRecord | None, after: DisputeRecord, now: datetime
+) -> list[ledger.Entry]:
     """Under the policy `reserve` the seller keeps the money until the bank decides; the books set it aside.
 
-    Posted again and again under the same causes, so it is in the books once.
+    What more was taken is set aside too, and what was set aside is released when it is decided.
     """
-    if dispute.policy != "reserve" or dispute.amount_withdrawn == 0:
+    if after.policy != "reserve":
         return []
-    seller = ledger.seller_account(dispute.seller_id)
-    aside = ledger.reserve_account(dispute.seller_id)
-    moves = [("reserved", "reserve", seller, aside)]
-    if dispute.status in CLOSED:
-        moves.append(("released", "reserve_released", aside, seller))
+    seller = ledger.seller_account(after.seller_id)
+    aside = ledger.reserve_account(after.seller_id)
+    total = after.amount_withdrawn
+    reserved = before.amount_withdrawn if before else 0
+    released = reserved if before and before.status in CLOSED else 0
+    moves = [("reserved", "reserve", seller, aside, total - reserved)]
+    if after.status in CLOSED:
+        moves.append(("released", "reserve_released", aside, seller, total - released))
     return [
         ledger.Entry(
-            cause=f"{dispute.id}:{word}",
+            cause=f"{after.id}:{word}:{total}",
             kind=kind,
             source=source,
             target=target,
-            amount=dispute.amount_withdrawn,
+            amount=amount,
             occurred_at=now,
         )
-        for word, kind, source, target in moves
+        for word, kind, source, target, amount in moves
+        if amount > 0
     ]
 
 

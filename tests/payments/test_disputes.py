@@ -206,7 +206,9 @@ async def test_a_reserve_is_only_in_the_books_until_the_dispute_is_lost(
     till: Till, order_id: str
 ) -> None:
     bank = Bank(till, policy="reserve")
-    dispute = await bank.opens(order_id)
+    dispute = await bank.opens(order_id, withdrawn=4000)
+    assert (await balances_of(order_id))["seller:sel_1:reserve"] == 4000
+    dispute = await bank.tells(dispute, withdrawn=6000)
     held = await balances_of(order_id)
     assert held["seller:sel_1:reserve"] == 6000
     assert till.stripe_transfers.seller_has(dispute.intent_id or "") == 5400
