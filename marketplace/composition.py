@@ -175,7 +175,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         StripeDisputes(stripe),
         gateway,
         operations,
-        DisputeAbsorption(transfers, react, clock),
+        DisputeAbsorption(transfers, react, clock, policy=settings.dispute_policy),
         clock,
     )
     inbox.register("charge.dispute.", disputes.take_notices)

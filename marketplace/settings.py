@@ -79,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_directory: Path = _CHECKOUT / ".data"
     # What an admin refunds alone: minor units by currency. Others have a limit of their own.
     refund_approvals: Mapping[str, int] = MappingProxyType({})
+    # What becomes of the seller's share while a dispute is open: taken back, or set aside in the books.
+    dispute_policy: Literal["reverse", "reserve"] = "reverse"
 
     @property
     def live(self) -> bool:
@@ -164,6 +166,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
             ),
             refund_approvals=reading.amounts("MARKETPLACE_REFUND_APPROVALS"),
+            dispute_policy=reading.choice(
+                "MARKETPLACE_DISPUTE_POLICY", "reverse", ("reverse", "reserve")
+            ),
             data_directory=Path(
                 reading.text("MARKETPLACE_DATA_DIR", str(_default_data_directory(reading.env)))
             ).expanduser(),
