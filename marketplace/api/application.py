@@ -19,6 +19,7 @@ from litestar.types import ControllerRouterHandler
 from marketplace.api import audit as audit_routes
 from marketplace.api import documentation, health, landing
 from marketplace.api import people as people_routes
+from marketplace.api.cursors import require_cursor
 from marketplace.api.doorkeeper import Doorkeeper
 from marketplace.api.guard import BODY_LIMIT, Guard, StrictRequest, prepare
 from marketplace.api.idempotency import Idempotency, idempotency_key_of
@@ -108,6 +109,7 @@ def _idempotency_key(request: Request[Any, Any, Any]) -> str | None:
 
 
 def _page(
+    request: Request[Any, Any, Any],
     limit: Annotated[
         int, QueryParameter(ge=1, le=PAGE_LIMIT, description="How many items at most.")
     ] = PAGE_DEFAULT,
@@ -116,6 +118,7 @@ def _page(
         QueryParameter(max_length=64, description="The id of the last item you have."),
     ] = None,
 ) -> PageRequest:
+    require_cursor(str(request.scope["path_template"]), starting_after)
     return PageRequest(limit=limit, starting_after=starting_after)
 
 

@@ -14,6 +14,7 @@ import pytest_asyncio
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from marketplace.api.cursors import FORMS
 from marketplace.api.policies import Audience, Policy, handlers_of, policy_of
 from marketplace.app import app_of
 from marketplace.composition import compose
@@ -211,6 +212,31 @@ async def test_every_query_parameter_may_be_nonsense(world: World) -> None:
                 assert answer.status_code < 500, (door, parameter["name"], value, answer.text)
 
 
+async def test_every_list_refuses_to_start_after_what_is_none_of_its_items(world: World) -> None:
+    """An empty page, or the first once more, would end or repeat a program's walk through a list."""
+    document = (await client_of(world.app).get("/openapi.json")).json()
+    lists = {
+        door.path
+        for door in world.doors
+        for each in document["paths"].get(door.path, {}).get("get", {}).get("parameters", [])
+        if each["name"] == "starting_after"
+    }
+    assert lists == set(FORMS)
+    for path in lists:
+        for value in ("", "garbage", "acc_00000000000000000000000000", "ord_0", "ord_1'--"):
+            answer = await world.admin.http.get(
+                filled(path, "unknown"),
+                params={"starting_after": value, **REQUIRED.get(path, {})},
+            )
+            assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter"), path
+            assert [each["field"] for each in answer.json()["errors"]] == ["starting_after"], path
+
+
+REQUIRED = {
+    "/v1/admin/fees/summary": {"group_by": "seller"},
+    "/v1/admin/fee-schedules/replays/{replay_id}/figures": {"by": "seller"},
+    "/v1/admin/ledger/accounts/{account}/postings": {"currency": "eur"},
+}
 _KEYS: dict[tuple[str, ...], str] = {}
 
 
