@@ -23,7 +23,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             "A payout to a seller failed: {amount}",
             (
                 "The bank of seller {seller_id} did not take {amount} (payout {payout_id}).",
-                "{explanation}",
+                "The bank says: {failure_code}.",
             ),
             "The seller was told what to do.",
             "/v1/sellers/{seller_id}",
@@ -39,7 +39,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             (
                 "{shop} cannot be paid, so nothing was captured for {items}.",
                 "The reason: {reason}.",
-                "The hold of {total} ends at {capture_before}.",
+                "If it is not solved by {prepare_by}, the order of {total} is canceled.",
             ),
             None,
             "/v1/admin/orders/{order_id}",
@@ -48,7 +48,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             "An order is about to lapse: {order_id}",
             (
                 "{shop} has not prepared {items} for {buyer}.",
-                "The hold of {total} ends at {capture_before}.",
+                "{total} are held. At {prepare_by} it is canceled, or captured if the seller chose so.",
             ),
             "Reach the seller, or cancel the order.",
             "/v1/admin/orders/{order_id}",

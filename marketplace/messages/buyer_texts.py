@@ -30,7 +30,8 @@ BUYER: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Your order from {shop} was prepared",
             (
                 "{shop} has your order ready: {items}.",
-                "Of {total} that your bank held, {captured_amount} were taken; the rest is released.",
+                "{captured_amount} were taken.",
+                "The rest of what your bank held is released: {released_amount}.",
             ),
             None,
             _ORDER,

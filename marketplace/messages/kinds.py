@@ -43,6 +43,8 @@ Kind = Literal[
     "disputed",
     "dispute_evidence_due",
     "dispute_closed",
+    "inquiry_opened",
+    "inquiry_closed",
     "fraud_warned",
     # To a seller, about money and programs
     "debt_opened",

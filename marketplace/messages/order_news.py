@@ -98,6 +98,11 @@ NEWS: Final[Mapping[str, News]] = MappingProxyType(
     }
 )
 
+INQUIRY: Final[Mapping[Kind, Kind]] = MappingProxyType(
+    {"disputed": "inquiry_opened", "dispute_closed": "inquiry_closed"}
+)
+"""What is told instead while the bank only asks: nothing was taken, and a refund is possible."""
+
 
 def news_of(step: str, from_status: str) -> News:
     """What `step` is to people, taken in `from_status`. Raises KeyError for a step not in the table."""

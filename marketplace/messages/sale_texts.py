@@ -16,7 +16,7 @@ SALE: Final[Mapping[Kind, Text]] = MappingProxyType(
             (
                 "{buyer} has ordered: {items}.",
                 "{total} are held on their card.",
-                "Prepare it before {capture_before}, or the hold ends and the sale is lost.",
+                "Prepare it before {prepare_by}: then it is canceled, or captured if you chose so.",
             ),
             "Prepare the order when you have it ready: the money is taken then.",
             _ORDER,
@@ -32,7 +32,7 @@ SALE: Final[Mapping[Kind, Text]] = MappingProxyType(
             (
                 "Nothing was captured for {items}: you cannot be paid at the moment.",
                 "The reason: {reason}.",
-                "The hold of {total} ends at {capture_before}.",
+                "If it is not solved by {prepare_by}, the order of {total} is canceled.",
             ),
             "See what is missing on your account, solve it, and prepare the order again.",
             _ORDER,
@@ -41,13 +41,13 @@ SALE: Final[Mapping[Kind, Text]] = MappingProxyType(
             "An order waits to be prepared: {total}",
             (
                 "{buyer} waits for {items}.",
-                "The hold of {total} ends at {capture_before}.",
+                "At {prepare_by} it is canceled, or captured if you chose so.",
             ),
             "Prepare the order, or cancel it if you cannot.",
             _ORDER,
         ),
         "fulfilment_held": Text(
-            "Do not send order {order_id}",
+            "Do not fulfil order {order_id}",
             (
                 "The money of this order does not match what was ordered: {items}.",
                 "What we see: {reason}.",
@@ -75,7 +75,7 @@ SALE: Final[Mapping[Kind, Text]] = MappingProxyType(
         "sale_canceled": Text(
             "An order was canceled: {total}",
             ("This order was canceled: {items}.", "The reason: {reason}."),
-            "If you have not sent it yet, do not send it.",
+            "If you have not fulfilled it yet, do not.",
             _ORDER,
         ),
         "sale_lapsed": Text(
@@ -131,13 +131,33 @@ SALE: Final[Mapping[Kind, Text]] = MappingProxyType(
             None,
             _ORDER,
         ),
+        "inquiry_opened": Text(
+            "A buyer's bank asks about order {order_id}",
+            (
+                "The buyer's bank inquires about {amount} of {total}: {items}.",
+                "The bank's reason: {dispute_reason}.",
+                "Nothing is taken, and the order can still be refunded.",
+                "Answer by {evidence_due_by}, or it may become a dispute.",
+            ),
+            "Say what you know, or refund the order: then the inquiry ends.",
+            _ORDER,
+        ),
+        "inquiry_closed": Text(
+            "A bank's inquiry has ended: order {order_id}",
+            (
+                "The buyer's bank asks no more about {amount} of this order: {items}.",
+                "It did not become a dispute, and nothing was taken for it.",
+            ),
+            None,
+            _ORDER,
+        ),
         "fraud_warned": Text(
             "A payment may be fraud: order {order_id}",
             (
                 "The bank thinks that {total} for {items} were not paid by the card's owner.",
                 "What it suspects: {fraud_type}.",
             ),
-            "Do not send it before you are sure. Refunding it now avoids a dispute.",
+            "Do not fulfil it before you are sure. Refunding it now avoids a dispute.",
             _ORDER,
         ),
     }

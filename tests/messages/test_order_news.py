@@ -1,21 +1,26 @@
 """An order's steps are told to whom they concern, once, with what there is to know."""
 
 import json
+from datetime import datetime
 from typing import Any
 
+from marketplace.messages.kinds import Kind
 from marketplace.messages.order_news import NEWS, news_of
+from marketplace.messages.texts import letter
 from marketplace.orders import records, steps
+from marketplace.orders.hold_stages import ENDED
 from marketplace.orders.order_states import STEPS, TRANSITIONS
 from marketplace.orders.refunds import RefundWish
+from marketplace.orders.shipping import Parcel
 from marketplace.orders.steps import STRIPE
 from marketplace.orders.totals import Wanted
-from payments.database import execute, row, rows, transaction
+from payments.database import execute, row, rows, transaction, value
 from payments.ids import new_id
-from tests.orders.deals import ADMIN, a_deal, a_held_deal, a_paid_deal
+from tests.orders.deals import ADMIN, a_deal, a_dispute, a_held_deal, a_paid_deal
 from tests.orders.shop import Shop, account
 
 
-async def heard(account_id: str) -> list[tuple[str, dict[str, Any]]]:
+async def heard(account_id: str) -> list[tuple[Kind, dict[str, Any]]]:
     found = await rows(
         "SELECT kind, facts FROM messages WHERE account_id = $1 ORDER BY id", account_id
     )
@@ -59,15 +64,58 @@ async def test_a_hold_is_an_order_to_prepare_and_a_capture_its_payment(shop: Sho
     assert kind == "order_to_prepare"
     assert facts["total"] == 5_000
     assert facts["items"] == "2 x A yoga mat"
-    assert facts["capture_before"]
+    before, prepare_by = (
+        datetime.fromisoformat(facts[at]) for at in ("capture_before", "prepare_by")
+    )
+    assert before - prepare_by == ENDED, "when it is canceled, not when the bank lets go"
+    whole = " ".join(letter("order_to_prepare", facts, "").paragraphs)
+    assert f"{prepare_by:%H:%M} UTC" in whole
+    assert f"{before:%H:%M} UTC" not in whole
     await shop.preparation.prepare(deal.id, deal.seller, shop.clock())
     ((kind, facts),) = await heard(deal.buyer.account_id)
     assert (kind, facts["captured_amount"]) == ("order_prepared", 5_000)
-    assert [type for type, *_ in await events_of(deal.id)] == ["order.authorized", "order.paid"]
-    _, subject, data = (await events_of(deal.id))[-1]
+    assert len(letter("order_prepared", facts, "").paragraphs) == 2, "nothing is released"
+    (first, _, told), (last, subject, data) = await events_of(deal.id)
+    assert (first, last) == ("order.authorized", "order.paid")
+    assert datetime.fromisoformat(told["prepare_by"]) == prepare_by
     assert subject == deal.id
     assert (data["status"], data["captured_amount"]) == ("paid", 5_000)
-    assert "buyer" not in data
+    for over in ("buyer", "capture_before", "prepare_by", "released_amount"):
+        assert over not in data
+
+
+async def test_a_parcel_is_told_by_its_own_words_and_not_as_a_reason(shop: Shop) -> None:
+    deal = await a_held_deal(shop)
+    await shop.preparation.prepare(deal.id, deal.seller, shop.clock())
+    parcel = Parcel(carrier="DHL", tracking_number="123456")
+    await shop.shipping.ship(deal.id, deal.seller, parcel, shop.clock())
+    type, _, data = (await events_of(deal.id))[-1]
+    assert (type, data["carrier"], data["tracking_number"]) == ("order.shipped", "DHL", "123456")
+    assert not {"reason", "capture_before"} & set(data)
+
+
+async def test_a_bank_that_only_asks_is_not_told_as_a_dispute(shop: Shop) -> None:
+    deal = await a_paid_deal(shop)
+    await a_dispute(shop, deal, 5_000, lost=False)
+    await execute(
+        "UPDATE disputes SET inquiry = true, status = 'warning_needs_response' WHERE order_id = $1",
+        deal.id,
+    )
+    dispute_id = await value("SELECT id FROM disputes WHERE order_id = $1", deal.id)
+    for step in ("disputed", "dispute_closed"):
+        async with transaction():
+            order = await records.lock(deal.id)
+            await steps.take(order, step, actor=STRIPE, now=shop.clock(), reason=dispute_id)
+        await execute("UPDATE disputes SET status = 'warning_closed' WHERE id = $1", dispute_id)
+    assert await kinds(deal.seller.account_id) == ["inquiry_closed", "inquiry_opened", "order_paid"]
+    for kind, facts in (await heard(deal.seller.account_id))[1:]:
+        whole = " ".join(letter(kind, facts, "").paragraphs)
+        assert "cannot be refunded" not in whole
+        assert "warning" not in whole
+    assert [type for type, *_ in await events_of(deal.id)][1:] == [
+        "dispute.opened",
+        "dispute.closed",
+    ]
 
 
 async def test_what_was_left_out_is_told_to_nobody_as_theirs(shop: Shop) -> None:
@@ -75,6 +123,9 @@ async def test_what_was_left_out_is_told_to_nobody_as_theirs(shop: Shop) -> None
     await shop.preparation.prepare(deal.id, deal.seller, shop.clock(), [Wanted(deal.thing, 1)])
     ((_, facts),) = await heard(deal.buyer.account_id)
     assert facts["items"] == "1 x A yoga mat"
+    assert "The rest of what your bank held is released: 25.00 EUR." in " ".join(
+        letter("order_prepared", facts, "").paragraphs
+    )
     _, _, data = (await events_of(deal.id))[-1]
     captured = await row("SELECT * FROM payments WHERE order_id = $1", deal.id)
     assert captured is not None

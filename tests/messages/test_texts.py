@@ -108,8 +108,22 @@ def test_a_line_whose_fact_is_not_known_is_left_out() -> None:
     assert "on your Stripe balance" in whole
 
 
+def test_admins_are_told_a_banks_word_and_not_what_the_seller_must_do() -> None:
+    facts = {"amount": 100, "currency": "eur", "seller_id": "sel_1", "payout_id": "po_1"}
+    facts |= {"failure_code": "account_closed", "explanation": "Your bank account has been closed."}
+    whole = " ".join(letter("seller_payout_failed", facts, URL).paragraphs)
+    assert "The bank says: account closed." in whole
+    assert "our bank account" not in whole
+
+
+def test_what_may_be_a_session_is_not_sent() -> None:
+    for kind in ("sale_canceled", "fraud_warned", "fulfilment_held"):
+        told = letter(kind, facts_of(kind), URL)
+        assert not re.search(r"\bsen[dt]\b", " ".join((told.subject, *told.paragraphs))), kind
+
+
 def test_times_are_told_in_one_clock() -> None:
-    facts = facts_of("order_to_prepare") | {"capture_before": "2026-11-28T18:05:00+01:00"}
+    facts = facts_of("order_to_prepare") | {"prepare_by": "2026-11-28T18:05:00+01:00"}
     assert "28 November 2026, 17:05 UTC" in " ".join(
         letter("order_to_prepare", facts, URL).paragraphs
     )
