@@ -12,6 +12,7 @@ import msgspec
 
 from marketplace.catalog import stock
 from marketplace.orders import records, steps
+from marketplace.orders.endings import canceled_by_somebody
 from marketplace.orders.errors import PaidAlready
 from marketplace.orders.fulfilment import (
     GIVEN_BACK,
@@ -83,10 +84,11 @@ class Cancellation:
         """Cancel an order as its buyer, its seller or an admin.
 
         Asked again while the money is on its way back it is the same cancellation. Raises OrderNotFound,
-        OrderStepRefused, ShippedAlready, PaidAlready when the money was taken while this was asked (asked
-        again, it is given back), and what payments raises: PaymentStepRefused while its PaymentIntent is
-        being made, SwitchedOff (refunds), RefundNeedsApproval, PaymentDisputed, StripeRejected, NotSent,
-        OutcomeUnknown. After the last two the cancellation stands and is carried out later.
+        OrderStepRefused, ShippedAlready, and what payments raises: PaymentStepRefused while its
+        PaymentIntent is being made or a debit is on its way (should that money come, it goes back by itself),
+        SwitchedOff (refunds), RefundNeedsApproval, PaymentDisputed, StripeRejected, NotSent, OutcomeUnknown.
+        After the last two the cancellation stands and is carried out later. PaidAlready where the money was
+        taken while this was asked and did not go back (asked again, it is tried again).
         """
         async with transaction():
             order = await records.lock(order_id)
@@ -156,7 +158,7 @@ class Cancellation:
         if operation_id is None:
             await stock.release(order.id)
             await steps.take(order, "canceled", actor=actor.account_id, now=now, reason=reason)
-        elif await steps.latest(order.id, ["cancellation_asked"]) is None:
+        elif await canceled_by_somebody(order.id) is None:
             await steps.take(
                 order, "cancellation_asked", actor=actor.account_id, now=now, reason=reason
             )
@@ -168,6 +170,8 @@ class Cancellation:
         except PaymentStepRefused:
             # Stripe's truth is absorbed by now: say what became of the order instead.
             order = await records.require(order_id, actor)
+            if order.status == "canceled" or await canceling([order_id]):
+                return  # the money was faster, and is on its way back already
             if order.status in PAID_FOR:
                 raise PaidAlready(order_id) from None
             after(order.status, "cancellation_asked")

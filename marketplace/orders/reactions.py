@@ -25,7 +25,7 @@ from marketplace.orders import (
     refund_lines,
     steps,
 )
-from marketplace.orders.endings import asked_to_end
+from marketplace.orders.endings import asked_to_end, canceled_by_somebody
 from marketplace.orders.order_states import ENDED, PAID_FOR, Step
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.steps import STRIPE, StepRecord
@@ -120,7 +120,9 @@ async def _captured(order: OrderRecord, event: PaymentCaptured, give_back: GiveB
     if order.status in PAID_FOR:
         return
     step, actor = await _how_captured(order)
-    if order.status in ENDED:
+    late = order.status in ENDED
+    unwanted = None if late else await canceled_by_somebody(order.id)
+    if late:
         _alarm(order, event)
     short = await prepared.settle(order, event.amount, event.occurred_at)
     partly = f"captured {event.amount} of {order.total}" if event.amount != order.total else None
@@ -129,8 +131,9 @@ async def _captured(order: OrderRecord, event: PaymentCaptured, give_back: GiveB
     # A hold may be captured in part on purpose.
     if order.capture_method == "automatic" or event.amount > order.total:
         await _compare(order, event)
-    if short and give_back is not None:
-        await give_back(order, _shortage(short) or "", event.occurred_at)
+    why = _shortage(short) or _unwanted(unwanted)
+    if why is not None and give_back is not None:
+        await give_back(order, why, event.occurred_at)
 
 
 async def _compare(order: OrderRecord, event: PaymentAuthorized | PaymentCaptured) -> None:
@@ -251,6 +254,13 @@ async def _hold_again(order: OrderRecord, event: PaymentAuthorized) -> tuple[str
 
 def _shortage(listing_ids: tuple[str, ...]) -> str | None:
     return f"out of stock: {', '.join(listing_ids)}" if listing_ids else None
+
+
+def _unwanted(asked: StepRecord | None) -> str | None:
+    """The money was faster than the cancellation, whose answer may have got lost besides."""
+    if asked is None:
+        return None
+    return ": ".join(filter(None, ("canceled before the money came", asked.reason)))
 
 
 def _alarm(order: OrderRecord, event: PaymentAuthorized | PaymentCaptured) -> None:

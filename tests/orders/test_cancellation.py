@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from marketplace.orders.errors import OrderNotFound, OrderStepRefused, PaidAlready
+from marketplace.orders.errors import OrderNotFound, OrderStepRefused
 from marketplace.orders.fulfilment import cancellation_key
 from marketplace.orders.fulfilment_errors import ShippedAlready
 from marketplace.orders.reading import OrderView
@@ -15,8 +15,10 @@ from marketplace.orders.sessions import Appointment
 from marketplace.orders.shipping import Parcel
 from marketplace.orders.totals import Wanted
 from payments.database import execute, value
-from payments.errors import OutcomeUnknown, PaymentDisputed
+from payments.errors import OutcomeUnknown, PaymentDisputed, PaymentStepRefused
 from payments.gateway import RefundDraft
+from tests.fakes import DEBIT
+from tests.orders.carts import a_basket
 from tests.orders.deals import ADMIN, Deal, a_deal, a_dispute, a_held_deal, a_paid_deal
 from tests.orders.shop import Shop, account, stock_of
 
@@ -319,12 +321,74 @@ async def test_shipping_and_canceling_at_once_end_in_one_story(shop: Shop) -> No
             assert (money(view), await stock_of(deal.thing)) == ((5_000, 5_000), (10, 0))
 
 
-async def test_a_cancellation_that_lost_the_race_is_asked_again_and_refunds(shop: Shop) -> None:
+async def test_a_cancellation_that_lost_the_race_gives_the_money_back(shop: Shop) -> None:
     deal = await a_deal(shop, "session")
     shop.stripe.pay((await shop.begin(deal.id)).intent_id)
-    with pytest.raises(PaidAlready):
-        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
     view = await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    assert (view.order.status, view.canceling) == ("paid", True)
+    await shop.resume()
+    view = await shop.see(deal.id)
+    assert (view.order.status, money(view)) == ("canceled", (5_000, 5_000))
+
+
+async def test_a_cancellation_whose_answer_got_lost_gives_back_what_came_meanwhile(
+    shop: Shop,
+) -> None:
+    """It stood in the history of an order that was paid, and nobody did anything about it."""
+    deal = await a_deal(shop, "session")
+    intent = await shop.begin(deal.id)
+    shop.stripe.lose_answer_before()
+    with pytest.raises(OutcomeUnknown):
+        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock(), "changed my mind")
+    shop.stripe.pay(intent.intent_id)
+    await shop.resume()
+    view = await shop.see(deal.id)
+    assert (view.order.status, money(view)) == ("canceled", (5_000, 5_000))
+    last = (await shop.orders.history(deal.id, ADMIN))[-1]
+    assert last.reason == "canceled before the money came: changed my mind"
+
+
+async def test_a_debit_that_comes_after_its_order_was_canceled_goes_back(shop: Shop) -> None:
+    deal = await a_deal(shop, "session")
+    intent = await shop.begin(deal.id)
+    shop.stripe.pay(intent.intent_id, DEBIT)
+    await shop.hear(deal.id)
+    with pytest.raises(PaymentStepRefused):
+        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    shop.stripe.settle_debit(intent.intent_id, succeeds=True)
+    await shop.hear(deal.id)
+    await shop.resume()
+    view = await shop.see(deal.id)
+    assert (view.order.status, money(view)) == ("canceled", (5_000, 5_000))
+
+
+async def test_what_is_confirmed_again_after_a_cancellation_that_came_to_nothing_is_bought(
+    shop: Shop,
+) -> None:
+    basket = await a_basket(shop, "session")
+    intent = await basket.confirm()
+    shop.stripe.pay(intent.intent_id, DEBIT)
+    await shop.hear(basket.id)
+    buyer = Actor(basket.buyer.account_id)
+    with pytest.raises(PaymentStepRefused):
+        await shop.cancellation.cancel(basket.id, buyer, shop.clock())
+    shop.stripe.settle_debit(intent.intent_id, succeeds=False)
+    await shop.hear(basket.id)
+    await basket.confirm(card_id=await basket.card())
+    view = await shop.see(basket.id)
+    assert (view.order.status, view.canceling) == ("paid", False)
+
+
+async def test_a_hold_captured_elsewhere_while_its_order_was_canceled_goes_back(
+    shop: Shop,
+) -> None:
+    deal = await a_held_deal(shop)
+    shop.stripe.lose_answer_before()
+    with pytest.raises(OutcomeUnknown):
+        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    shop.stripe.capture(await shop.intent_of(deal.id), 5_000, 530)
+    await shop.resume()
+    view = await shop.see(deal.id)
     assert (view.order.status, money(view)) == ("canceled", (5_000, 5_000))
 
 

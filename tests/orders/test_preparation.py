@@ -9,7 +9,6 @@ from marketplace.orders.errors import (
     HoldLapsing,
     OrderNotFound,
     OrderStepRefused,
-    PaidAlready,
     SellerOnly,
 )
 from marketplace.orders.preparation import HOLD_MARGIN
@@ -147,15 +146,6 @@ async def test_an_order_without_a_payment_is_canceled_at_once(shop: Shop) -> Non
         await shop.begin(deal.id)
     with pytest.raises(OrderStepRefused):
         await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
-
-
-async def test_a_cancellation_that_lost_the_race_says_the_order_is_paid(shop: Shop) -> None:
-    deal = await a_deal(shop, "session")
-    intent = await shop.begin(deal.id)
-    shop.stripe.pay(intent.intent_id)
-    with pytest.raises(PaidAlready):
-        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
-    assert await shop.status(deal.id) == "paid"
 
 
 async def test_a_cancellation_without_an_answer_is_carried_out_later(shop: Shop) -> None:
