@@ -1,15 +1,17 @@
-"""Keeping the card of a payment that is open: the buyer ticked the box after checkout had begun."""
+"""Keeping the card of a payment that is open, or not: the buyer changed the box after checkout had begun."""
 
 from datetime import datetime
 
+import msgspec
+
 from payments import reading, states
 from payments.absorption import Absorption
-from payments.database import require_transaction
+from payments.database import require_transaction, rows, value
 from payments.errors import StripeRejected
 from payments.gateway import IntentSnapshot, KeepCardDraft, PaymentGateway
 from payments.ids import IdempotencyKey, IntentId, OperationId, OrderId, PaymentId, new_id
 from payments.operations import Operation, Operations
-from payments.under_way import KEEP_CARD
+from payments.under_way import CREATE, KEEP_CARD
 
 
 class CardKeeping:
@@ -18,29 +20,68 @@ class CardKeeping:
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
 
-    async def plan(self, order_id: str, now: datetime) -> OperationId | None:
-        """Write the wish down, once for each PaymentIntent; see `Payments.plan_keeping_card`."""
+    async def plan(self, order_id: str, keep: bool, now: datetime) -> OperationId | None:
+        """Write the wish down where it differs from the last one; see `Payments.plan_keeping_card`."""
         require_transaction()
         payment = await reading.find_live(order_id)
         if payment is None or payment.intent_id is None or payment.customer_id is None:
             return None
         if payment.status not in states.AMENDABLE:
             return None
+        wishes = await _wishes_of(payment.id)
+        if wishes and wishes[-1].is_open:
+            return wishes[-1].id
+        granted = [wish.keep for wish in wishes if not wish.is_refused]
+        if keep == (granted[-1] if granted else await _kept_from_the_start(payment.id)):
+            return None
         operation_id = OperationId(new_id("op"))
         return await self._operations.plan(
             kind=KEEP_CARD,
             subject=payment.id,
             order_id=order_id,
-            key=reading.key_of(order_id, payment.generation, "pi:keep_card"),
+            key=reading.key_of(order_id, payment.generation, f"pi:keep_card:{len(wishes) + 1}"),
             draft=KeepCardDraft(
                 operation_id=operation_id,
                 payment_id=PaymentId(payment.id),
                 order_id=OrderId(order_id),
                 intent_id=IntentId(payment.intent_id),
+                keep=keep,
             ),
             operation_id=operation_id,
             now=now,
         )
+
+
+class _Wish(msgspec.Struct, frozen=True):
+    """What was asked about keeping the card, and what came of it."""
+
+    id: OperationId
+    keep: bool
+    is_open: bool
+    is_refused: bool
+
+
+async def _wishes_of(payment_id: str) -> list[_Wish]:
+    """All that was asked, in the order of its numbers; one under way is always the last."""
+    found = await rows(
+        "SELECT id, coalesce((parameters::jsonb ->> 'keep')::bool, true) AS keep, "
+        "concluded_at IS NULL AS is_open, state = 'rejected' AS is_refused FROM operations "
+        "WHERE subject = $1 AND kind = $2 ORDER BY length(idempotency_key), idempotency_key",
+        payment_id,
+        KEEP_CARD,
+    )
+    return [_Wish(**record) for record in found]
+
+
+async def _kept_from_the_start(payment_id: str) -> bool:
+    return bool(
+        await value(
+            "SELECT (parameters::jsonb ->> 'save_card')::bool FROM operations "
+            "WHERE subject = $1 AND kind = $2 AND state = 'succeeded'",
+            payment_id,
+            CREATE,
+        )
+    )
 
 
 class KeepCard:

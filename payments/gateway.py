@@ -86,12 +86,13 @@ class UpdateDraft(Draft, frozen=True, kw_only=True):
 
 
 class KeepCardDraft(Draft, frozen=True, kw_only=True):
-    """Whatever card pays this PaymentIntent is kept for its buyer."""
+    """Whatever card pays this PaymentIntent is kept for its buyer, or is not (`keep` false)."""
 
     operation_id: OperationId
     payment_id: PaymentId
     order_id: OrderId
     intent_id: IntentId
+    keep: bool = True
 
 
 class ConfirmDraft(Draft, frozen=True, kw_only=True):

@@ -165,12 +165,15 @@ class Payments:
         """
         return await self._refreshing.intent_for_buyer(order_id)
 
-    async def plan_keeping_card(self, order_id: str, now: datetime) -> OperationId | None:
-        """Write down that the card which pays the open PaymentIntent is to be kept, once for each.
+    async def plan_keeping_card(
+        self, order_id: str, keep: bool, now: datetime
+    ) -> OperationId | None:
+        """Write down whether the card which pays the open PaymentIntent is to be kept.
 
-        The caller holds the order's lock. None when there is none that could still keep it.
+        The caller holds the order's lock. Answers what to carry out first: an earlier wish that is under
+        way still, else this one; None when it is so already, or no PaymentIntent could still do it.
         """
-        return await self._card_keeping.plan(order_id, now)
+        return await self._card_keeping.plan(order_id, keep, now)
 
     async def plan_amendment(
         self,

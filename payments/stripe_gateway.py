@@ -70,8 +70,9 @@ class StripePaymentGateway:
         return _shown(answer)
 
     async def keep_card(self, draft: KeepCardDraft, key: IdempotencyKey) -> IntentSnapshot:
-        """Have the card that pays kept for the buyer's later payments."""
-        params = {"setup_future_usage": KEPT_FOR, "expand": SHOWN_WHOLE}
+        """Have the card that pays kept for the buyer's later payments, or not after all."""
+        usage = KEPT_FOR if draft.keep else ""  # the empty string takes it away
+        params = {"setup_future_usage": usage, "expand": SHOWN_WHOLE}
         answer = await self._api.request("post", _path(draft.intent_id), params, key=key)
         return _shown(answer)
 

@@ -50,7 +50,7 @@ class FakeGateway(FakeRefunds):
         # How many of the next reads are answered with a definite no.
         self.reads_refused = 0
         # PaymentIntents whose card will be kept.
-        self.keeping: set[str] = set()
+        self.keepings_refused = 0
         self._operations: dict[str, str] = {}
 
     # ------------------------------------------------------------------ what tests make it do
@@ -123,10 +123,12 @@ class FakeGateway(FakeRefunds):
 
     def _keep_card(self, draft: KeepCardDraft) -> IntentSnapshot:
         intent = self._require(draft.intent_id)
+        if self.keepings_refused:
+            self.keepings_refused -= 1
+            raise StripeRejected("parameter_invalid")
         if intent.status not in _PAYABLE:
             raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)
-        self.keeping.add(intent.id)
-        return intent
+        return self._keep(msgspec.structs.replace(intent, saves_card=draft.keep))
 
     def _create(self, draft: IntentDraft) -> IntentSnapshot:
         if draft.destination in self.closed_destinations:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
+import structlog
 
 from marketplace.catalog import stock
 from marketplace.catalog.catalog import Catalog
@@ -28,7 +29,7 @@ from marketplace.orders.totals import Line
 from marketplace.oversight.switches import require_on
 from marketplace.sellers.vouching import Vouching
 from payments.database import execute, transaction
-from payments.errors import PaymentNotFound, SellerCannotReceive
+from payments.errors import PaymentError, PaymentNotFound, SellerCannotReceive
 from payments.gateway import Shipping
 from payments.ids import OperationId
 from payments.lifecycle import DestinationCharge, IntentForBuyer, Payments
@@ -43,13 +44,18 @@ class Buyer(msgspec.Struct, frozen=True):
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
-    """What a buyer may ask for beside paying: the same again though just bought, and the card kept."""
+    """What a buyer may ask for beside paying: the same again though just bought, and the card kept.
+
+    `save_card` None leaves that as it is, at first: not kept.
+    """
 
     again: bool = False
-    save_card: bool = False
+    save_card: bool | None = None
 
 
 NO_WISHES = Wishes()
+
+_log = structlog.get_logger("marketplace.orders.checkout")
 
 
 class Customers(Protocol):
@@ -119,17 +125,31 @@ class Checkout:
             raise
         if intent.status == CANCELED:
             return None
-        if wishes.save_card and begun == operation_id:
-            await self._keep_card(order_id, now)
+        if wishes.save_card is not None and begun == operation_id:
+            await self._keep_card(order_id, wishes.save_card, now)
         return intent
 
-    async def _keep_card(self, order_id: str, now: datetime) -> None:
-        """The buyer wants their card kept now, and the PaymentIntent was made before."""
-        async with transaction():
-            await records.lock(order_id)
-            operation_id = await self._payments.plan_keeping_card(order_id, now)
-        if operation_id is not None:
-            await self._payments.carry_out(operation_id)
+    async def _keep_card(self, order_id: str, keep: bool, now: datetime) -> None:
+        """The buyer says whether to keep their card, and the PaymentIntent was made before.
+
+        Whatever comes of it, they can pay.
+        """
+        try:
+            # Twice: what they had said before may be under way still.
+            for _ in range(2):
+                async with transaction():
+                    await records.lock(order_id)
+                    operation_id = await self._payments.plan_keeping_card(order_id, keep, now)
+                if operation_id is None:
+                    return
+                await self._payments.carry_out(operation_id)
+        except PaymentError as error:
+            _log.warning(
+                "whether a card is kept could not be changed",
+                order_id=order_id,
+                keep=keep,
+                outcome=type(error).__name__,
+            )
 
     async def _plan(
         self, order_id: str, buyer: Buyer, customer_id: str, now: datetime, wishes: Wishes
@@ -163,7 +183,7 @@ class Checkout:
                 receipt_email=buyer.email,
                 description=f"Order {order.id}",
                 customer_id=customer_id,
-                save_card=wishes.save_card,
+                save_card=bool(wishes.save_card),
                 shipping=_shipping(order),
             ),
             now,

@@ -39,12 +39,13 @@ def update_draft(intent: IntentSnapshot, amount: int, fee: int, version: int = 2
     )
 
 
-def keep_draft(intent: IntentSnapshot) -> KeepCardDraft:
+def keep_draft(intent: IntentSnapshot, *, keep: bool = True) -> KeepCardDraft:
     return KeepCardDraft(
         operation_id=operation(),
         payment_id=PaymentId(intent.payment_id or ""),
         order_id=OrderId(intent.order_id or ""),
         intent_id=intent.id,
+        keep=keep,
     )
 
 
@@ -109,6 +110,9 @@ class TestAmending:
         draft = keep_draft(intent)
         kept = await world.gateway.keep_card(draft, key())
         assert (kept.id, kept.amount, kept.status) == (intent.id, intent.amount, intent.status)
+        assert kept.saves_card
+        after_all_not = await world.gateway.keep_card(keep_draft(intent, keep=False), key())
+        assert not after_all_not.saves_card
         await world.pay(kept)
         with pytest.raises(StripeRejected) as refusal:
             await world.gateway.keep_card(draft, key())

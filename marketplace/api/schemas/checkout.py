@@ -62,14 +62,17 @@ class OrderChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 _Again = Annotated[
     bool, Meta(description="You know that you just bought the same, and want it once more.")
 ]
-_SaveCard = Annotated[bool, Meta(description="Keep the card for the next time.")]
+_SaveCard = Annotated[
+    bool,
+    Meta(description="Whether to keep the card for the next time. Absent: as you said before."),
+]
 
 
 class CheckoutRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Nothing has to be said to pay."""
 
     again: _Again = False
-    save_card: _SaveCard = False
+    save_card: _SaveCard | None = None
 
     def wishes(self) -> Wishes:
         """In the words of orders."""
@@ -85,7 +88,7 @@ class ConfirmationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tr
         Annotated[str, Meta(max_length=64, examples=["crd_01k9zc3v5m8q2r4t6w8y0abcde"])] | None
     ) = None
     again: _Again = False
-    save_card: _SaveCard = False
+    save_card: _SaveCard | None = None
 
     def wishes(self) -> Wishes:
         """In the words of orders."""
