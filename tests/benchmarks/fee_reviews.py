@@ -212,7 +212,9 @@ async def _file(review: FeeReview) -> None:
 
 async def _recount() -> int:
     began = time.perf_counter()
-    found = await broken(NOW, rules=FEE_REVIEW)
+    async with engine().transaction():
+        await execute("SET LOCAL statement_timeout = 0")
+        found = await broken(NOW, rules=FEE_REVIEW)
     seconds = time.perf_counter() - began
     _say(f"recounted in {seconds:.1f} s: {'DRIFTED ' + str(found) if found else 'the same'}")
     return 1 if found else 0
@@ -224,12 +226,15 @@ async def _folds(review: FeeReview, schedules: Schedules) -> None:
     line = PricedLine(listing_id="lst_1", category="coaching", kind="session", amount=6_000)
     fee = quote(schedule, FeeInputs(seller_id="sel_1", currency="eur", lines=(line,)))
     async with engine().transaction():
+        await execute("SET LOCAL statement_timeout = 0")
         await execute("SET LOCAL session_replication_role = replica")
         working = msgspec.json.encode(fee).decode()
         await execute(_ORDERS, working, fee.fee, schedule.id, NOW)
         await execute(_PAYMENTS)
     began = time.perf_counter()
-    await execute(_POST, NOW)
+    async with engine().transaction():
+        await execute("SET LOCAL statement_timeout = 0")
+        await execute(_POST, NOW)
     _say(f"{3 * FOLDED:,} postings in {time.perf_counter() - began:.1f} s, with their notes")
     wanted, page = SummaryFilter(since=date(2026, 1, 1)), PageRequest(limit=PAGE_LIMIT)
     await _told(

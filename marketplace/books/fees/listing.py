@@ -14,7 +14,7 @@ from marketplace.books.errors import FeeFilterRefused, FeeReviewNotFound
 from marketplace.books.fees.assessing import CODES
 from marketplace.books.fees.figures import FeeFigures
 from marketplace.paging import Page, PageRequest
-from payments.database import row, rows
+from payments.database import row, rows, value
 
 SortBy = Literal["time", "fee", "rate", "margin"]
 Direction = Literal["desc", "asc"]
@@ -22,6 +22,7 @@ Captured = Literal["whole", "part"]
 Returned = Literal["none", "part", "whole"]
 
 _PIECE: Final = 1000
+_FEW: Final = 20_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _BIGGEST: Final = 2**62
@@ -180,15 +181,40 @@ async def _read(
     column, descending = _SORTS[sort.by], sort.direction == "desc"
     if after is not None:
         kind = "timestamptz" if sort.by == "time" else "bigint"
-        value, payment_id = given.bind(after[0]), given.bind(after[1])
+        sorted_value, payment_id = given.bind(after[0]), given.bind(after[1])
         sign = "<" if descending else ">"
-        given.add_text(f"({column}, payment_id) {sign} ({value}::{kind}, {payment_id})")
+        given.add_text(f"({column}, payment_id) {sign} ({sorted_value}::{kind}, {payment_id})")
+    fitting = f"SELECT * FROM fee_reviews WHERE {given.sql}"
+    if await _are_few(wanted):
+        fitting = f"WITH few AS MATERIALIZED ({fitting}) SELECT * FROM few"
     found = await rows(
-        f"SELECT {_COLUMNS} FROM fee_reviews WHERE {given.sql} "
+        f"SELECT {_COLUMNS} FROM ({fitting}) AS fitting "
         f"ORDER BY {column} {sort.direction}, payment_id {sort.direction} LIMIT {limit}",
         *given.arguments,
     )
     return [ReviewedFee(**record) for record in found]
+
+
+async def _are_few(wanted: FeeFilter) -> bool:
+    """Whether so few payments have the category or the rule that all of them are looked up and then sorted,
+    instead of walking along the sort until a page is full."""
+    named = [
+        (dimension, key)
+        for dimension, key in (("category", wanted.category), ("rule", wanted.rule_id))
+        if key is not None
+    ]
+    if not named:
+        return False
+    least: int | None = await value(
+        "SELECT min(n.payments) FROM ("
+        "  SELECT coalesce(sum(t.payments), 0)::bigint AS payments"
+        "  FROM unnest($1::text[], $2::text[]) AS k (dimension, key) LEFT JOIN fee_totals t"
+        "  ON t.dimension = k.dimension AND t.grain = 'month' AND t.key = k.key"
+        "  GROUP BY k.dimension, k.key) AS n",
+        [dimension for dimension, _ in named],
+        [key for _, key in named],
+    )
+    return (least or 0) < _FEW
 
 
 def _conditions(wanted: FeeFilter) -> _Conditions:
