@@ -1,8 +1,11 @@
 """The operator compares our books with Stripe's: what got lost is healed, the rest becomes a case."""
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ import pytest_asyncio
 from marketplace.oversight import reconciliation_runs
 from payments.database import execute, rows, value
 from stripe_sandbox import balances
-from tests.stories.town import Person, Town
+from tests.stories.town import SECRET_KEY, SECRETS, Person, Town
 
 RUNS, CASES = "/v1/admin/reconciliation-runs", "/v1/admin/cases"
 
@@ -302,3 +305,41 @@ async def test_a_payout_that_is_not_the_sum_of_what_it_carried_is_a_case(
         assert await _found(admin, run) == [("amount", "payout.carried", "case")]
     [case] = (await admin.get(CASES, stripe_id=payout["id"]))["data"]
     assert case["ours"] - case["theirs"] == 9
+
+
+async def _at_the_terminal(town: Town, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of the command, as the machine's shell sees them."""
+    settings = town.composition.services.settings
+    env = os.environ | {
+        "DATABASE_URL": settings.database_url,
+        "STRIPE_SECRET_KEY": SECRET_KEY,
+        "STRIPE_API_BASE": town.sandbox.base_url,
+        **{f"STRIPE_WEBHOOK_SECRETS_{k.upper()}": v for k, v in SECRETS.items()},
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "marketplace", "reconcile", *arguments),
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_the_terminal_heals_and_tells_what_stays(town: Town) -> None:
+    """`marketplace reconcile --heal` is a run too; it ends with 1 when a case is left."""
+    code, output = await _at_the_terminal(town, "--days", "2", "--heal")
+    assert (code, " 0 cases." in output) == (0, True), output
+    world = town.sandbox.sandbox.world
+    # The terminal has the wall's clock; the town's is days ahead.
+    now = datetime.now(UTC) - timedelta(seconds=5)
+    one = balances.book(world, "tax", 5, "eur", "", category="tax")
+    one |= {"source": None, "created": int(now.timestamp())}
+    code, output = await _at_the_terminal(town, "--days", "2", "--heal")
+    assert (code, " 1 cases." in output) == (1, True), output
+    assert "/v1/admin/cases?run_id=rec_" in output
+    latest = await value("SELECT asked_by FROM reconciliation_runs ORDER BY id DESC LIMIT 1")
+    assert latest == "operator"
+    await town.settle()
