@@ -52,7 +52,7 @@ def _movement_line(movement: Movement, balance: int) -> str:
             movement.recorded_at.isoformat(),
             movement.occurred_at.isoformat(),
             movement.kind,
-            words_for(movement.kind),
+            words_for(movement.kind, movement.because),
             movement.order_id or "",
             movement.reference,
             movement.id,

@@ -30,6 +30,8 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
     order_id: str | None
     occurred_at: datetime
     recorded_at: datetime
+    # What a transfer's own movement is because of: `refund:...`, `dispute:...`, `debt:...`.
+    because: str | None = None
 
 
 class KindSum(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +154,9 @@ async def movements(
     """The month's movements in the order in which they were written down."""
     found = await rows(
         f"SELECT id, kind, {_LEG} AS amount, currency, split_part(cause, ':', 1) AS reference, "
-        f"order_id, occurred_at, recorded_at FROM postings WHERE {_MINE} "
+        "order_id, occurred_at, recorded_at, (SELECT m.cause FROM transfer_movements m "
+        "WHERE m.id = split_part(postings.cause, ':', 1)) AS because "
+        f"FROM postings WHERE {_MINE} "
         "AND recorded_at >= $3 AND recorded_at < $4 AND ($5::text IS NULL OR currency = $5) "
         f"AND ($6::text IS NULL OR ({_PLACE}) > (SELECT {_PLACE} FROM postings WHERE id = $6)) "
         f"ORDER BY {_PLACE} LIMIT {page.fetched}",

@@ -23,12 +23,28 @@ _WORDS: Final = {
     "payout_failure": "Payout that came back",
 }
 
+_TAKEN_BACK: Final = {
+    "refund": "Taken back for a refund",
+    "dispute": "Taken back for a disputed payment",
+    "debt": "Taken back for a debt",
+}
+_SENT_AGAIN: Final = {
+    "refund": "Returned: a refund did not reach the buyer",
+    "dispute": "Returned from a disputed payment",
+}
+_BY_CAUSE: Final = {"transfer_reversal": _TAKEN_BACK, "transfer": _SENT_AGAIN}
+
 
 def place_of(kind: str) -> int:
     """Where the kind stands on a statement: sales first, payouts last."""
     return list(_WORDS).index(kind) if kind in _WORDS else len(_WORDS)
 
 
-def words_for(kind: str) -> str:
-    """The kind in plain words; a kind without words of its own is told by its name."""
-    return _WORDS.get(kind, kind.replace("_", " ").capitalize())
+def words_for(kind: str, because: str | None = None) -> str:
+    """The kind in plain words; a kind without words of its own is told by its name.
+
+    `because` is the cause of a transfer's movement (`refund:...`, `dispute:...`, `debt:...`): what it is
+    of, where that is known.
+    """
+    known = _BY_CAUSE.get(kind, {}).get((because or "").partition(":")[0])
+    return known or _WORDS.get(kind, kind.replace("_", " ").capitalize())

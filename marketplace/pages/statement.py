@@ -119,7 +119,7 @@ def _row(movement: Movement, held: int) -> str:
     )
     return (
         f'<tr><td class="day">{_day(movement.recorded_at)}</td>'
-        f'<td>{escape(words_for(movement.kind))}{late}<div class="ids">{named}</div></td>'
+        f'<td>{escape(words_for(movement.kind, movement.because))}{late}<div class="ids">{named}</div></td>'
         f'<td class="sum">{in_decimals(movement.amount, movement.currency)}</td>'
         f'<td class="sum">{in_decimals(held, movement.currency)}</td></tr>\n'
     )

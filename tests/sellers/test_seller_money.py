@@ -29,6 +29,11 @@ from tests.connect.payout_fakes import FakePayoutGateway
 from tests.orders.shop import account, place_bare
 
 NOVEMBER = datetime(2026, 11, 20, 12, tzinfo=UTC)
+WORDS = (
+    "Taken back for a refund",
+    "Taken back for a disputed payment",
+    "Taken back for a debt",
+)
 
 
 @dataclass
@@ -109,6 +114,8 @@ class Sale:
         amount: int,
         at: datetime,
         recorded_at: datetime | None = None,
+        *,
+        of: str | None = None,
     ) -> None:
         subject = ledger.Subject(
             payment_id=self.payment_id,
@@ -117,7 +124,7 @@ class Sale:
             currency="eur",
         )
         entry = ledger.Entry(
-            cause=f"{self.payment_id}:{new_id('cause')}",
+            cause=f"{of or self.payment_id}:{new_id('cause')}",
             kind=kind,
             source=source,
             target=target,
@@ -126,6 +133,25 @@ class Sale:
         )
         async with transaction():
             await ledger.post(subject, [entry], recorded_at or at)
+
+    async def taken_back(self, amount: int, because: str) -> None:
+        movement_id = new_id("mvt")
+        await execute(
+            "INSERT INTO transfer_movements (id, payment_id, order_id, seller_id, currency, kind, "
+            "amount, cause, status, created_at, updated_at) "
+            "VALUES ($1, $2, $3, $4, 'eur', 'reversal', $5, $6, 'succeeded', $7, $7)",
+            movement_id,
+            self.payment_id,
+            self.order_id,
+            self.seller.id,
+            amount,
+            because,
+            NOVEMBER,
+        )
+        own = ledger.seller_account(self.seller.id)
+        await self.book(
+            "transfer_reversal", own, ledger.RECOVERED, amount, NOVEMBER, of=movement_id
+        )
 
     async def refund(self, amount: int, fee: int, at: datetime = NOVEMBER) -> None:
         own = ledger.seller_account(self.seller.id)
@@ -387,3 +413,21 @@ async def test_money_is_shown_to_its_seller_and_to_admins_only(
     assert (await seller.ask(path, by=office.admin)).status_code == 200
     stranger = await office.browsers()
     assert code(await seller.ask(path, by=stranger)) == (404, "seller_not_found")
+
+
+async def test_a_statement_says_what_money_was_taken_back_for(seller: Seller) -> None:
+    sale = await seller.sale(6_000, 900)
+    await sale.taken_back(1_000, f"refund:{new_id('rfd')}")
+    await sale.taken_back(2_000, f"dispute:{new_id('dsp')}")
+    await sale.taken_back(300, f"debt:{new_id('dbt')}:{sale.payment_id}")
+    path = "statements/2026-11"
+    told = [
+        one["description"]
+        for one in (await seller.read(f"{path}/movements"))["data"]
+        if one["kind"] == "transfer_reversal"
+    ]
+    assert sorted(told) == sorted(WORDS)
+    file = list(csv.DictReader(io.StringIO((await seller.ask(f"{path}/csv")).text)))
+    assert set(WORDS) < {one["description"] for one in file}
+    page = (await seller.ask(f"{path}/print")).text
+    assert all(words in page for words in WORDS)

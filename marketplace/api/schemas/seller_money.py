@@ -293,6 +293,12 @@ class MovementAnswer(msgspec.Struct, kw_only=True):
     occurred_at: datetime
     recorded_at: Annotated[datetime, Meta(description="Which month it belongs to.")]
 
+    @classmethod
+    def of(cls, one: Movement) -> "MovementAnswer":
+        """As the books have it, with words for what it is of."""
+        facts = msgspec.structs.asdict(one)
+        return cls(description=words_for(one.kind, facts.pop("because")), **facts)
+
 
 class MovementList(msgspec.Struct, kw_only=True):
     """A month's movements, the first one first."""
@@ -304,10 +310,7 @@ class MovementList(msgspec.Struct, kw_only=True):
     def of(cls, page: Page[Movement]) -> "MovementList":
         """A page as the books have it."""
         return cls(
-            data=[
-                MovementAnswer(description=words_for(one.kind), **msgspec.structs.asdict(one))
-                for one in page.data
-            ],
+            data=[MovementAnswer.of(one) for one in page.data],
             has_more=page.has_more,
         )
 
