@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import marketplace.orders.trail_words as words
 from marketplace.orders.trail_entries import EVERYBODY, SELLER, Material, Part, Row, TrailEntry
@@ -18,7 +19,7 @@ def dispute_parts(material: Material) -> Iterator[Part]:
                 0,
             ),
             (row["evidence_submitted_at"], "dispute.answered", "Evidence was submitted", 50),
-            (row["closed_at"], "dispute.closed", f"The dispute was decided: {row['status']}", 60),
+            (row["closed_at"], "dispute.closed", _closed(row), 60),
         ]
         for at, event, summary, turn in moments:
             if at is not None:
@@ -45,14 +46,24 @@ def _dispute(
         turn=turn,
         seen_by=SELLER if event == "dispute.answered" else EVERYBODY,
         private={
-            "status": row["status"],
             "policy": row["policy"],
             "evidence_due_by": row["evidence_due_by"],
             "amount_withdrawn": row["amount_withdrawn"],
-            "amount_reinstated": row["amount_reinstated"],
             "cost": row["cost"],
+            **({} if event != "dispute.closed" else _outcome(row)),
         },
     )
+
+
+def _closed(row: Row) -> str:
+    if row["status"] == "warning_closed":
+        return "The bank's inquiry ended without a dispute"
+    return f"The dispute was decided: {row['status']}"
+
+
+def _outcome(row: Row) -> dict[str, Any]:
+    """What nobody knew before it was decided."""
+    return {"status": row["status"], "amount_reinstated": row["amount_reinstated"]}
 
 
 def debt_parts(material: Material) -> Iterator[Part]:

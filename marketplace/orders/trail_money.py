@@ -22,6 +22,7 @@ def posting_parts(material: Material, audience: Audience) -> Iterator[Part]:
     transfers: dict[str, dict[str, str]] = {
         row["id"]: {"transfer": row["transfer_id"]} for row in material.payments
     }
+    because = {row["id"]: row["cause"] for row in material.movements}
     own = f"seller:{material.order['seller_id']}"
     for row in material.postings:
         sides = (row["source"], row["target"])
@@ -29,12 +30,13 @@ def posting_parts(material: Material, audience: Audience) -> Iterator[Part]:
         # Between two of the seller's accounts, the one they are paid out from counts.
         counts = own if own in sides else row["source"]
         outgoing = mine and row["source"] == counts and f"{counts}:".startswith(f"{own}:")
+        cause = because.get(row["cause"].partition(":")[0])
         signed = -row["amount"] if outgoing and audience is Audience.SELLER else row["amount"]
         yield Part(
             entry=TrailEntry(
                 at=row["occurred_at"],
                 event=f"books.{row['kind']}",
-                summary=_posted(row["kind"], audience),
+                summary=_posted(row["kind"], cause, audience),
                 amount=signed,
                 currency=row["currency"],
                 ids={"posting": row["id"], "payment": row["payment_id"]},
@@ -63,10 +65,10 @@ def _placed_at(row: Row) -> datetime:
     return known_at if known_at - happened_at <= SAME_MOMENT else happened_at
 
 
-def _posted(kind: str, audience: Audience) -> str:
+def _posted(kind: str, because: str | None, audience: Audience) -> str:
     if kind == "capture" and audience is Audience.BUYER:
         return "You paid"
-    return words_for(kind)
+    return words_for(kind, because)
 
 
 def _readers_of(kind: str, mine: bool) -> frozenset[Audience]:
@@ -112,6 +114,7 @@ _REFUNDED = {
 def _refund(
     row: Row, material: Material, *, at: datetime, event: str, summary: str, turn: int
 ) -> Part:
+    ended = event != "refund.asked"
     return Part(
         entry=TrailEntry(
             at=at,
@@ -122,14 +125,17 @@ def _refund(
             currency=row["currency"],
             ids={"refund": row["id"]},
             stripe_ids={"refund": row["stripe_refund_id"]},
-            facts={"reason": row["reason"], "failure_reason": row["failure_reason"]},
+            facts={
+                "reason": row["reason"],
+                "failure_reason": row["failure_reason"] if ended else None,
+            },
         ),
         chapter=words.GIVEN_BACK,
         placed_at=material.learned(at, words.GIVING_BACK) if row["requested_by"] is None else at,
         turn=turn,
         seen_by=EVERYBODY,
         private={
-            "status": row["status"],
+            "status": row["status"] if ended else None,
             "requested_by": row["requested_by"],
             "reverse_transfer": row["reverse_transfer"],
             "return_fee": row["return_fee"],
@@ -226,7 +232,7 @@ def _payout(row: Row, at: datetime, event: str, summary: str, turn: int) -> Part
             facts={
                 "payout_amount": row["amount"],
                 "arrival_at": row["arrival_at"],
-                "failure_code": row["failure_code"],
+                "failure_code": row["failure_code"] if event != "payout.made" else None,
             },
         ),
         chapter=words.PAID_OUT,

@@ -124,6 +124,35 @@ PAYOUT = {
     "updated_at": at(200_000),
 }
 
+A_DISPUTE = {
+    "id": "dsp_1",
+    "stripe_dispute_id": "du_1",
+    "amount": 6000,
+    "currency": "eur",
+    "reason": "fraudulent",
+    "status": "lost",
+    "inquiry": False,
+    "policy": "reverse",
+    "evidence_due_by": at(900_000),
+    "evidence_submitted_at": at(80),
+    "amount_withdrawn": 6000,
+    "amount_reinstated": 0,
+    "cost": 1500,
+    "opened_at": of_stripe(73),
+    "closed_at": at(90),
+}
+A_MOVEMENT = {
+    "id": "mvt_1",
+    "kind": "reversal",
+    "amount": 3400,
+    "currency": "eur",
+    "cause": "dispute:dsp_1",
+    "status": "succeeded",
+    "stripe_id": "trr_1",
+    "failure_code": None,
+    "updated_at": at(70),
+}
+
 
 def an_attempt(outcome: str, seconds: float, reason: str | None = None) -> dict[str, Any]:
     return {
@@ -314,40 +343,12 @@ def test_a_reserve_is_taken_from_the_sellers_main_account() -> None:
 
 def test_a_dispute_is_opened_before_what_it_takes() -> None:
     """Stripe's clock goes seconds before ours, and the reversal is a movement like any other."""
-    dispute = {
-        "id": "dsp_1",
-        "stripe_dispute_id": "du_1",
-        "amount": 6000,
-        "currency": "eur",
-        "reason": "fraudulent",
-        "status": "lost",
-        "inquiry": False,
-        "policy": "reverse",
-        "evidence_due_by": at(900_000),
-        "evidence_submitted_at": at(80),
-        "amount_withdrawn": 6000,
-        "amount_reinstated": 0,
-        "cost": 1500,
-        "opened_at": of_stripe(73),
-        "closed_at": at(90),
-    }
-    movement = {
-        "id": "mvt_1",
-        "kind": "reversal",
-        "amount": 3400,
-        "currency": "eur",
-        "cause": "dispute:dsp_1",
-        "status": "succeeded",
-        "stripe_id": "trr_1",
-        "failure_code": None,
-        "updated_at": at(70),
-    }
     taken = a_posting("transfer_reversal", OWN, "platform:recovered", 3400, 70)
     life = msgspec.structs.replace(
         a_life(),
         steps=[*a_life().steps, a_step(5, "disputed", 70, "stripe")],
-        disputes=[dispute],
-        movements=[movement],
+        disputes=[A_DISPUTE],
+        movements=[A_MOVEMENT],
         operations=[an_operation("reverse_transfer", 70) | {"subject": "mvt_1"}],
         postings=[taken | {"cause": "mvt_1:moved"}],
         payouts=[],
@@ -378,6 +379,49 @@ def test_a_dispute_is_opened_before_what_it_takes() -> None:
     bought = events_of(story(life, Audience.BUYER))
     assert bought[-2:] == ["dispute.opened", "dispute.closed"]
     assert "dispute.answered" in events_of(story(life, Audience.SELLER))
+
+
+def test_an_entry_knows_nothing_of_what_came_after_it() -> None:
+    failed = REFUND | {"status": "failed", "failure_reason": "lost_or_stolen_card"}
+    back = PAYOUT | {"status": "failed", "failure_code": "account_closed"}
+    life = msgspec.structs.replace(
+        a_life(), refunds=[failed], payouts=[back], disputes=[A_DISPUTE], attempts=[]
+    )
+    for audience in Audience:
+        facts = {one.event: one.facts for one in story(life, audience)}
+        assert "failure_reason" not in facts["refund.asked"]
+        assert facts["refund.failed"]["failure_reason"] == "lost_or_stolen_card"
+        assert "status" not in facts["refund.asked"]
+        assert not {"status", "amount_reinstated"} & set(facts["dispute.opened"])
+    assert facts["dispute.closed"]["status"] == "lost"
+    assert "failure_code" not in facts["payout.made"]
+    assert facts["payout.failed"]["failure_code"] == "account_closed"
+
+
+def test_what_was_taken_back_says_what_for() -> None:
+    for cause, words in (
+        ("refund:rfd_1", "Taken back for a refund"),
+        ("dispute:dsp_1+1", "Taken back for a disputed payment"),
+        ("debt:dbt_1:pay_1", "Taken back for a debt"),
+        ("made at Stripe", "Taken back from a transfer"),
+    ):
+        taken = a_posting("transfer_reversal", OWN, "platform:recovered", 3400, 70)
+        life = msgspec.structs.replace(
+            a_life(),
+            movements=[A_MOVEMENT | {"cause": cause}],
+            postings=[taken | {"cause": "mvt_1:moved"}],
+        )
+        [told] = [one for one in story(life, Audience.SELLER) if one.event.startswith("books.")]
+        assert told.summary == words
+
+
+def test_an_inquiry_ends_in_plain_words() -> None:
+    asked = A_DISPUTE | {"status": "warning_closed", "inquiry": True}
+    told = story(msgspec.structs.replace(a_life(), disputes=[asked]), Audience.BUYER)
+    assert [one.summary for one in told if one.event.startswith("dispute.")] == [
+        "The buyer's bank inquires",
+        "The bank's inquiry ended without a dispute",
+    ]
 
 
 def test_prices_are_told_with_the_cart_they_were_of() -> None:
