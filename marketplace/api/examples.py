@@ -117,7 +117,7 @@ _PROBLEM_CODES = {
     "402": "insufficient_funds",
     "403": "scope_missing",
     "404": "order_not_found",
-    "409": "seller_not_payable",
+    "409": "order_step_refused",
     "413": "body_too_large",
     "415": "media_type_unsupported",
     "422": "amount_invalid",
@@ -129,7 +129,7 @@ _PROBLEM_DATA: dict[str, dict[str, Any]] = {
     "400": {"errors": [{"field": "lines[0].quantity", "message": "Expected `int`, got `float`"}]},
     "401": {"why": "missing"},
     "403": {"scope": "orders:write"},
-    "409": {"reasons": ["transfers_inactive", "not_approved"]},
+    "409": {"order_status": "expired", "step": "preparation_asked"},
     "422": {"why": "too_small", "amount": 10, "currency": "eur", "limit": 50},
     "429": {"retry_after_seconds": 30},
 }

@@ -16,6 +16,7 @@ from marketplace.api.schemas.orders import (
     OrderList,
     StepList,
 )
+from marketplace.orders.reading import require_payer
 from marketplace.paging import PageRequest
 from marketplace.services import Services
 
@@ -88,9 +89,9 @@ async def list_attempts(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> AttemptList:
-    """What banks said each time, in our stable codes."""
-    view = await services.orders.find(order_id, reading(principal))
-    return AttemptList.of(await services.payments.attempts(view.order.id))
+    """For its buyer: what banks said each time, in our stable codes."""
+    order = await require_payer(order_id, reading(principal))
+    return AttemptList.of(await services.payments.attempts(order.id))
 
 
 @get("/v1/orders/{order_id:str}/history", **signed_in("orders:read"), summary="What happened")

@@ -12,7 +12,8 @@ class Answer(msgspec.Struct, frozen=True):
     """How an error is told.
 
     `code` is stable: programs may depend on it. `fields` are the error's attributes that the caller may
-    see; `detail` may name them in braces.
+    see; `detail` may name them in braces. `own_fields` are for admins and for the account that the error
+    names in `account_id`: it is about them.
     """
 
     status: int
@@ -21,6 +22,7 @@ class Answer(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] = ()
     detail: str = ""
     retry_after_seconds: int | None = None
+    own_fields: tuple[str, ...] = ()
 
 
 Entry = Answer | Callable[[Any], Answer | None]

@@ -86,12 +86,12 @@ SELLERS: Table = {
         "One to five, from the longest notice to the shortest, none of which refunds more than the one "
         "before it.",
     ),
-    # What is missing on the account is the seller's business, not the buyer's.
+    # Why is the seller's business, not the buyer's.
     sellers.SellerNotPayable: Answer(
         409,
         "seller_not_payable",
         "The seller cannot be paid now: nothing was charged",
-        ("reasons",),
+        own_fields=("reasons",),
     ),
 }
 

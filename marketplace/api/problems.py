@@ -14,10 +14,13 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 
+from marketplace.api.actors import reading
+from marketplace.api.principal import Principal
 from marketplace.api.problem_answers import Answer
 from marketplace.api.problem_table import INTERNAL, answer_to
 from marketplace.api.refusals import REFUSALS, RequestRefused
 from marketplace.api.requests_log import PROBLEM_CODE, log_failure
+from marketplace.orders.records import Actor
 from marketplace.oversight.request_id import REQUEST_ID
 
 MEDIA_TYPE = "application/problem+json"
@@ -68,20 +71,20 @@ def answer_with_problem(request: Request[Any, Any, Any], error: Exception) -> Re
     if isinstance(error, ValidationException):
         problem = _of_parameters(error, request.route_handler)
     else:
-        problem = problem_of(error)
+        problem = problem_of(error, request.scope.get("user"))
     if problem.status >= 500:
         log_failure(error, expected=problem.code != INTERNAL.code)
     request.scope["state"][PROBLEM_CODE] = problem.code
     return problem.as_response()
 
 
-def problem_of(error: BaseException) -> Problem:
-    """The problem document that tells `error`."""
+def problem_of(error: BaseException, reader: Principal | None = None) -> Problem:
+    """The problem document that tells `error` to `reader`."""
     if isinstance(error, RequestRefused):
         return _of_refusal(error)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _of_status(error)
-    return _of_answer(error, answer_to(error) or INTERNAL)
+    return _of_answer(error, answer_to(error) or INTERNAL, reader)
 
 
 def _of_refusal(error: RequestRefused) -> Problem:
@@ -95,8 +98,11 @@ def _of_refusal(error: RequestRefused) -> Problem:
     )
 
 
-def _of_answer(error: BaseException, answer: Answer) -> Problem:
-    data = {name: _shown(getattr(error, name)) for name in answer.fields}
+def _of_answer(error: BaseException, answer: Answer, reader: Principal | None) -> Problem:
+    fields = answer.fields
+    if answer.own_fields and reader is not None and _concerns(error, reading(reader)):
+        fields += answer.own_fields
+    data = {name: _shown(getattr(error, name)) for name in fields}
     asked: int | None = getattr(error, "retry_after_seconds", answer.retry_after_seconds)
     return Problem(
         status=answer.status,
@@ -106,6 +112,10 @@ def _of_answer(error: BaseException, answer: Answer) -> Problem:
         data=data,
         headers=_headers(answer.status, asked),
     )
+
+
+def _concerns(error: Any, reader: Actor) -> bool:
+    return reader.is_admin or bool(reader.account_id == error.account_id)
 
 
 def _of_parameters(error: ValidationException, handler: BaseRouteHandler) -> Problem:

@@ -4,9 +4,11 @@ from datetime import datetime
 
 import msgspec
 
+from marketplace.orders import records
+from marketplace.orders.errors import OrderNotFound
 from marketplace.orders.fulfilment import canceling
 from marketplace.orders.order_states import Status
-from marketplace.orders.records import SELECT, OrderRecord, lines_of
+from marketplace.orders.records import SELECT, Actor, OrderRecord, lines_of
 from marketplace.orders.shipments import Shipment, shipments_of
 from marketplace.orders.totals import Line
 from marketplace.paging import Page, PageRequest
@@ -61,6 +63,17 @@ class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
 async def view(order: OrderRecord) -> OrderView:
     """One order with its lines and payment."""
     return (await _views([order]))[0]
+
+
+async def require_payer(order_id: str, actor: Actor) -> OrderRecord:
+    """The order, for who pays it and for admins: what a bank says of a buyer is not its seller's.
+
+    Raises OrderNotFound, for its seller too.
+    """
+    order = await records.require(order_id, actor)
+    if not actor.is_admin and actor.account_id != order.buyer_id:
+        raise OrderNotFound(order_id)
+    return order
 
 
 async def views_of_groups(group_ids: list[str]) -> dict[str, tuple[OrderView, ...]]:

@@ -89,10 +89,15 @@ class CancellationWindowsRefused(SellerError):
 
 
 class SellerNotPayable(SellerError):
-    """The seller cannot be paid now: stable codes, and for the seller what is missing."""
+    """The seller, whose account is `account_id`, cannot be paid now: stable codes, and what is missing."""
 
     def __init__(
-        self, seller_id: str, reasons: tuple[Reason, ...], missing: tuple[Requirement, ...]
+        self,
+        seller_id: str,
+        account_id: str,
+        reasons: tuple[Reason, ...],
+        missing: tuple[Requirement, ...],
     ) -> None:
-        self.seller_id, self.reasons, self.missing = seller_id, reasons, missing
+        self.seller_id, self.account_id = seller_id, account_id
+        self.reasons, self.missing = reasons, missing
         super().__init__(seller_id, reasons)

@@ -26,7 +26,8 @@ class Vouched(msgspec.Struct, frozen=True, kw_only=True):
     def require_payable(self) -> ConnectedAccountId:
         """Where to send the money. Raises SellerNotPayable with every reason against it."""
         if not self.verdict.payable or self.verdict.account_id is None:
-            raise SellerNotPayable(self.seller.id, self.verdict.reasons, self.verdict.missing)
+            seller, verdict = self.seller, self.verdict
+            raise SellerNotPayable(seller.id, seller.account_id, verdict.reasons, verdict.missing)
         return self.verdict.account_id
 
 

@@ -7,6 +7,7 @@ import structlog
 from litestar import Litestar
 
 from connect import errors as connect_errors
+from marketplace.api.problem_answers import Answer, Entry
 from marketplace.api.problem_table import TABLE, answer_to, known_codes
 from marketplace.api.problems import problem_of
 from marketplace.api.refusals import REFUSALS
@@ -74,16 +75,20 @@ def test_a_code_means_one_status() -> None:
             assert REFUSALS[code][0] == answer.status
 
 
+def shown_of(entry: Entry) -> tuple[str, ...]:
+    return entry.fields + entry.own_fields if isinstance(entry, Answer) else ()
+
+
 def test_every_shown_field_exists_on_its_error() -> None:
     for kind, entry in TABLE.items():
-        for field in getattr(entry, "fields", ()):
+        for field in shown_of(entry):
             made = kind.__init__.__code__
             assert field in made.co_varnames + made.co_names, (kind, field)
 
 
 def test_no_shown_field_takes_the_place_of_a_standard_member() -> None:
     standard = {"type", "title", "status", "detail", "instance", "code", "request_id"}
-    shown = [field for entry in TABLE.values() for field in getattr(entry, "fields", ())]
+    shown = [field for entry in TABLE.values() for field in shown_of(entry)]
     assert standard & set(shown) == set()
 
 

@@ -129,14 +129,33 @@ async def test_a_product_from_checkout_to_refund(market: Market) -> None:
     ]
 
 
-async def test_a_seller_who_cannot_be_paid_is_refused_with_reasons(market: Market) -> None:
+async def test_what_banks_say_of_a_buyer_is_not_the_sellers_to_read(market: Market) -> None:
     deal = await market.deal()
-    await execute("UPDATE sellers SET approval = 'pending' WHERE id = $1", deal.seller_id)
+    market.shop.stripe.pay((await deal.buyer.post(deal.path("checkout"))).json()["payment_intent"])
+    await deal.buyer.post(deal.path("refresh"))
+    for browser in (deal.buyer, market.admin):
+        [attempt] = (await shown(browser, deal.path("attempts")))["data"]
+        assert attempt["outcome"] == "authorized"
+    answer = await deal.seller.get(deal.path("attempts"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "order_not_found")
+
+
+async def test_why_a_seller_cannot_be_paid_is_theirs_and_the_admins_to_know(
+    market: Market,
+) -> None:
+    deal, held = await market.deal(), await market.deal()
+    market.shop.stripe.pay((await held.buyer.post(held.path("checkout"))).json()["payment_intent"])
+    await held.buyer.post(held.path("refresh"))
+    for each in (deal, held):
+        await execute("UPDATE sellers SET approval = 'pending' WHERE id = $1", each.seller_id)
     asked = len(market.shop.stripe.asked)
     answer = await deal.buyer.post(deal.path("checkout"))
-    assert answer.status_code == 409
-    assert answer.json()["code"] == "seller_not_payable"
-    assert answer.json()["reasons"] == ["not_approved"]
+    assert (answer.status_code, answer.json()["code"]) == (409, "seller_not_payable")
+    assert "reasons" not in answer.json()
+    for browser in (held.seller, market.admin):
+        answer = await browser.post(held.path("preparation"))
+        assert (answer.status_code, answer.json()["code"]) == (409, "seller_not_payable")
+        assert answer.json()["reasons"] == ["not_approved"]
     assert len(market.shop.stripe.asked) == asked
 
 

@@ -58,7 +58,7 @@ async def test_a_seller_who_cannot_be_paid_is_refused_before_stripe_is_asked(
     answer = await buyer.call("POST", f"/v1/orders/{order['id']}/checkout", key="once")
     assert answer.status_code == 409
     assert answer.json()["code"] == "seller_not_payable"
-    assert answer.json()["reasons"] == ["suspended"]
+    assert "suspended" not in answer.text, "why is the seller's business"
     assert len(await town.asked("POST", "/v1/payment_intents")) == before
     assert (await buyer.get(f"/v1/orders/{order['id']}"))["status"] == "checkout"
 

@@ -123,7 +123,7 @@ async def test_a_sellers_money_is_frozen_by_one_admin_and_moves_again_by_two(
     )
     answer = await buyer.call("POST", f"/v1/orders/{order['id']}/checkout", key="k2")
     assert (answer.status_code, answer.json()["code"]) == (409, "seller_not_payable")
-    assert answer.json()["reasons"] == ["frozen"]
+    assert "frozen" not in answer.text, "why is not the buyer's to know"
     assert await coach.refused("POST", f"/v1/orders/{held}/preparation") == (
         409,
         "seller_not_payable",
