@@ -12,6 +12,7 @@ DRAFT = {
 }
 QUERIES: dict[tuple[str, str], dict[str, str]] = {
     ("GET", "/v1/admin/fees/summary"): {"group_by": "day"},
+    ("GET", "/v1/admin/ledger/accounts/{account}/postings"): {"currency": "eur"},
     ("DELETE", "/v1/admin/fee-schedules/drafts/{draft_id}"): {"revision": "1"},
     ("DELETE", "/v1/admin/switches/{switch_id}"): {"reason": "it was a false alarm"},
     ("DELETE", "/v1/admin/sellers/{seller_id}/suspension"): {"reason": "it was a false alarm"},
@@ -124,6 +125,13 @@ BODIES: dict[tuple[str, str], Any] = {
         "reason": "A mistake of ours",
     },
     ("POST", "/v1/admin/fees/{payment_id}/notes"): lambda cast: {"note": "Looks right"},
+    ("POST", "/v1/admin/adjustments"): lambda cast: {
+        "source_account": "platform:fees",
+        "target_account": f"seller:{cast.seller.seller_id}",
+        "amount": 100,
+        "currency": "eur",
+        "reason": "Promised on the telephone",
+    },
     ("POST", "/v1/admin/events/replay"): lambda cast: {"state": "dead"},
     ("POST", "/v1/admin/switches"): lambda cast: {
         "operation": "refund",

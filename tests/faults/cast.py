@@ -205,6 +205,7 @@ async def assembled(town: Town) -> Cast:
         "api_key_id": api_key_id,
         "payout_id": await things.payout(town, seller),
         "month": f"{town.clock():%Y-%m}",
+        "account": "platform:fees",
         "name": "docs.js",
         "code": "not_found",
         "dispute_id": await cast.dispute(),
