@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from payments import reading, states
-from payments.absorption import UNEXPECTED_STATE, Absorption
+from payments.absorption import UNEXPECTED_STATE
 from payments.card_records import require_card_of_customer
 from payments.charges import IntentForBuyer
 from payments.database import require_transaction, row, value
@@ -22,10 +22,10 @@ from payments.errors import (
     RequestReused,
     StripeRejected,
 )
-from payments.events import Clock
-from payments.gateway import ConfirmDraft, IntentSnapshot, PaymentGateway
+from payments.events import ConfirmationRefused
+from payments.gateway import ConfirmDraft, IntentSnapshot
 from payments.ids import IdempotencyKey, IntentId, OperationId, OrderId, PaymentId, new_id
-from payments.intent_operations import OnIntent
+from payments.intent_operations import ToldWhenRefused
 from payments.operations import NO_EFFECT, Operations
 from payments.records import PaymentRecord
 from payments.refreshing import Refreshing
@@ -182,14 +182,11 @@ async def _as_it_was(operation_id: OperationId) -> CardDeclined | None:
     )
 
 
-class ConfirmIntent(OnIntent):
+class ConfirmIntent(ToldWhenRefused):
     """Performs one attempt: the bank's yes, its no, or its wish to see the buyer."""
 
     draft_type = ConfirmDraft
-
-    def __init__(self, gateway: PaymentGateway, absorption: Absorption, clock: Clock) -> None:
-        super().__init__(gateway, absorption)
-        self._clock = clock
+    refused = ConfirmationRefused
 
     async def send(self, draft: ConfirmDraft, key: IdempotencyKey) -> IntentSnapshot:
         if self._clock() - draft.asked_at < PATIENCE:

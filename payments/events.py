@@ -67,6 +67,20 @@ class AmendmentRefused(PaymentFact, frozen=True, kw_only=True):
     code: str
 
 
+class CaptureRefused(PaymentFact, frozen=True, kw_only=True):
+    """Stripe will not take the money that is held; `code` is Stripe's. The hold stands as it was."""
+
+    code: str
+    seller_cannot_receive: bool
+
+
+class ConfirmationRefused(PaymentFact, frozen=True, kw_only=True):
+    """Stripe itself, not the bank, refused an attempt with a saved card; `code` is Stripe's."""
+
+    code: str
+    seller_cannot_receive: bool
+
+
 class AmountMismatched(PaymentFact, frozen=True, kw_only=True):
     """Stripe holds or took `received` where the order asks for `expected`. Minor units."""
 
@@ -142,6 +156,8 @@ PaymentEvent = (
     | PaymentProcessing
     | PaymentAmended
     | AmendmentRefused
+    | CaptureRefused
+    | ConfirmationRefused
     | AmountMismatched
     | RefundSucceeded
     | RefundFailed

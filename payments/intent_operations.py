@@ -8,13 +8,19 @@ cases that plan them are in `lifecycle.py`; updating and confirming are with the
 from typing import Any
 
 from payments import states
-from payments.absorption import Absorption
-from payments.database import execute, lock_order
-from payments.errors import StripeRejected
-from payments.events import Announce, Clock, PaymentNotCreated
+from payments.absorption import MOVED_ON, Absorption
+from payments.database import execute, lock_order, value
+from payments.errors import CardDeclined, SellerCannotReceive, StripeRejected
+from payments.events import (
+    Announce,
+    CaptureRefused,
+    Clock,
+    ConfirmationRefused,
+    PaymentNotCreated,
+)
 from payments.gateway import CancelDraft, CaptureDraft, IntentDraft, IntentSnapshot, PaymentGateway
 from payments.ids import IdempotencyKey
-from payments.operations import Operation
+from payments.operations import NO_EFFECT, Operation
 from payments.under_way import CANCEL, CAPTURE, CONFIRM, CREATE, UPDATE
 
 __all__ = ["CANCEL", "CAPTURE", "CONFIRM", "CREATE", "UPDATE"]
@@ -81,10 +87,44 @@ class OnIntent:
             await self._absorption.absorb(operation.order_id or "", rejection.snapshot)
 
 
-class CaptureIntent(OnIntent):
+class ToldWhenRefused(OnIntent):
+    """What somebody waits for: Stripe's own no is announced, once, whoever heard it.
+
+    Not where the PaymentIntent only moved on without us, and not the bank's no: absorbed, those are facts
+    of their own.
+    """
+
+    refused: type[CaptureRefused | ConfirmationRefused]
+
+    def __init__(
+        self, gateway: PaymentGateway, absorption: Absorption, announce: Announce, clock: Clock
+    ) -> None:
+        super().__init__(gateway, absorption)
+        self._announce, self._clock = announce, clock
+
+    async def rejected(self, operation: Operation, draft: Any, rejection: StripeRejected) -> None:
+        order_id = operation.order_id or ""
+        await lock_order(order_id)
+        await super().rejected(operation, draft, rejection)
+        told_otherwise = rejection.code in MOVED_ON or isinstance(rejection, CardDeclined)
+        if told_otherwise or rejection.code == NO_EFFECT or not await _is_open(operation):
+            return
+        await self._announce(
+            self.refused(
+                order_id=order_id,
+                payment_id=operation.subject,
+                occurred_at=self._clock(),
+                code=rejection.code,
+                seller_cannot_receive=isinstance(rejection, SellerCannotReceive),
+            )
+        )
+
+
+class CaptureIntent(ToldWhenRefused):
     """Performs the one final capture."""
 
     draft_type = CaptureDraft
+    refused = CaptureRefused
 
     async def send(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
         return await self._gateway.capture_intent(draft, key)
@@ -105,3 +145,10 @@ class CancelIntent(OnIntent):
     async def find(self, draft: CancelDraft) -> IntentSnapshot | None:
         snapshot = await self._gateway.retrieve_intent(draft.intent_id)
         return snapshot if snapshot.status == states.CANCELED else None
+
+
+async def _is_open(operation: Operation) -> bool:
+    """Whether nobody else has concluded it."""
+    return bool(
+        await value("SELECT concluded_at IS NULL FROM operations WHERE id = $1", operation.id)
+    )

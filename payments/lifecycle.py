@@ -70,8 +70,10 @@ class Payments:
         operations.register(CREATE, CreateIntent(gateway, absorption, announce, clock))
         operations.register(UPDATE, UpdateIntent(gateway, absorption, announce, clock))
         operations.register(KEEP_CARD, KeepCard(gateway, absorption))
-        operations.register(CONFIRM, ConfirmIntent(gateway, absorption, clock))
-        operations.register(CAPTURE, CaptureIntent(gateway, absorption), standing=True)
+        operations.register(CONFIRM, ConfirmIntent(gateway, absorption, announce, clock))
+        operations.register(
+            CAPTURE, CaptureIntent(gateway, absorption, announce, clock), standing=True
+        )
         operations.register(CANCEL, CancelIntent(gateway, absorption), standing=True)
 
     async def plan_intent(self, charge: DestinationCharge, now: datetime) -> OperationId:

@@ -49,6 +49,8 @@ class FakeGateway(FakeRefunds):
         self.saved: dict[str, str] = {}
         # How many of the next reads are answered with a definite no.
         self.reads_refused = 0
+        # How many of the next cancellations are.
+        self.cancels_refused = 0
         # PaymentIntents whose card will be kept.
         self.keepings_refused = 0
         self._operations: dict[str, str] = {}
@@ -182,6 +184,8 @@ class FakeGateway(FakeRefunds):
             raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)
         if draft.amount != intent.amount:
             raise StripeRejected("invalid_request_error")
+        if intent.destination in self.closed_destinations:
+            raise SellerCannotReceive("insufficient_capabilities_for_transfer", snapshot=intent)
         tried = self._keep(
             msgspec.structs.replace(
                 self._paid(intent, draft.payment_method_id), request_id=self._id("req")
@@ -225,6 +229,9 @@ class FakeGateway(FakeRefunds):
 
     def _cancel(self, draft: CancelDraft) -> IntentSnapshot:
         intent = self._require(draft.intent_id)
+        if self.cancels_refused > 0:
+            self.cancels_refused -= 1
+            raise StripeRejected("account_invalid")
         stoppable = intent.status != "processing" or self.cancels_debits
         if not stoppable or intent.status in ("succeeded", "canceled"):
             raise StripeRejected("payment_intent_unexpected_state", snapshot=intent)

@@ -20,12 +20,7 @@ from marketplace.orders.records import Actor, OrderRecord
 from marketplace.sellers.vouching import Vouching
 from payments.card_records import CardRecord, find_card
 from payments.database import transaction
-from payments.errors import (
-    CardDeclined,
-    PaymentNotFound,
-    SellerCannotReceive,
-    StripeRejected,
-)
+from payments.errors import PaymentNotFound
 from payments.ids import OperationId
 from payments.lifecycle import IntentForBuyer, Payments
 from payments.records import PaymentRecord
@@ -89,7 +84,9 @@ class Confirmation:
             raise ConfirmationUnderWay(order_id, intent.status)
         async with transaction():
             operation_id = await self._plan(order_id, shown, card, now)
-        return intent if operation_id is None else await self._carry_out(operation_id, order, now)
+        if operation_id is None:
+            return intent
+        return await self._payments.carry_out_confirmation(operation_id)
 
     async def _plan(
         self, order_id: str, shown: Shown, card: CardRecord | None, now: datetime
@@ -105,24 +102,6 @@ class Confirmation:
         return await self._payments.plan_confirmation(
             order_id, card.payment_method_id, None, now, return_url=self._return_url
         )
-
-    async def _carry_out(
-        self, operation_id: OperationId, order: OrderRecord, now: datetime
-    ) -> IntentForBuyer:
-        try:
-            return await self._payments.carry_out_confirmation(operation_id)
-        except CardDeclined:
-            raise  # absorbed, and the cart has thawed with it
-        except StripeRejected as no:
-            if isinstance(no, SellerCannotReceive):
-                live = await self._payments.find_live(order.id)
-                if live is not None:
-                    await self._vouching.doubt(live.destination)
-            async with transaction():
-                refused = await records.lock(order.id)
-                if refused.status == "checkout":
-                    await freezing.thaw(refused, actor=order.buyer_id, now=now, reason="refused")
-            raise
 
     async def end(self, order_id: str, buyer_id: str, now: datetime) -> OrderView:
         """The buyer goes back to the cart: Stripe is asked whether anything is under way.

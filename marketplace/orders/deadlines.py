@@ -157,7 +157,7 @@ class Deadlines:
             )
             # Still due: should Stripe refuse, the hold is released at once.
             await _set(order_id, _LAST_STAGE, now)
-        await self._preparation.carry_out(order_id, operation_id, PLATFORM, now)
+        await self._preparation.carry_out(operation_id)
 
     async def _release(self, order_id: str, now: datetime, why: str) -> None:
         async with transaction():

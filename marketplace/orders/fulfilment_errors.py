@@ -53,7 +53,7 @@ class PreparationUnderWay(OrderError):
 
 
 class CancellationUnderWay(OrderError):
-    """The order is being canceled: the buyer's money is on its way back."""
+    """Somebody canceled the order: the buyer's money is on its way back, or should be."""
 
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id

@@ -10,10 +10,15 @@ from typing import Final
 
 from marketplace.fees.rules import FeeQuote, PricedLine
 from marketplace.fees.schedules import Schedules
-from marketplace.orders import order_fees, prepared, records, steps
+from marketplace.orders import order_fees, prepared, records, refusals, steps
+from marketplace.orders.endings import canceled_by_somebody
 from marketplace.orders.errors import HoldLapsing
 from marketplace.orders.fulfilment import require_not_held, require_seller
-from marketplace.orders.fulfilment_errors import NothingPrepared, PreparationUnderWay
+from marketplace.orders.fulfilment_errors import (
+    CancellationUnderWay,
+    NothingPrepared,
+    PreparationUnderWay,
+)
 from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
@@ -23,7 +28,7 @@ from marketplace.sellers.errors import SellerNotPayable
 from marketplace.sellers.vouching import Vouching
 from payments.currencies import check_chargeable
 from payments.database import transaction, value
-from payments.errors import PaymentNotFound, SellerCannotReceive, StripeRejected
+from payments.errors import PaymentNotFound
 from payments.ids import OperationId
 from payments.intent_operations import CAPTURE
 from payments.lifecycle import Payments
@@ -49,8 +54,8 @@ class Preparation:
         Asked again for the same lines while a capture is under way it is the same capture. Raises
         OrderNotFound, SellerOnly, OrderStepRefused, FulfilmentHeld, HoldLapsing, SwitchedOff,
         SellerNotPayable, LineUnknown, ListingRepeated, PreparedTooMany, NothingPrepared, PreparationUnderWay,
-        AmountNotChargeable, and what payments raises: PaymentStepRefused when the hold is gone,
-        StripeRejected, NotSent, OutcomeUnknown.
+        CancellationUnderWay, AmountNotChargeable, and what payments raises: PaymentStepRefused when the hold
+        is gone, StripeRejected, NotSent, OutcomeUnknown.
         """
         order = await records.require(order_id, actor)
         _require_preparable(order, actor)
@@ -63,7 +68,7 @@ class Preparation:
         except SellerNotPayable as refusal:
             await self._note_refusal(order_id, actor.account_id, ", ".join(refusal.reasons), now)
             raise
-        await self.carry_out(order_id, operation_id, actor.account_id, now)
+        await self.carry_out(operation_id)
         return await view(await records.require(order_id, actor))
 
     async def plan_within(
@@ -89,6 +94,9 @@ class Preparation:
         joined = await capture_under_way(order.id)
         if joined and prepared.marked(lines) != quantities:
             raise PreparationUnderWay(order.id)
+        # Stripe may have refused to release the hold: the wish stands all the same.
+        if not joined and await canceled_by_somebody(order.id) is not None:
+            raise CancellationUnderWay(order.id)
         operation_id = await self._payments.plan_capture(
             order.id, amount=amount, application_fee=fee.fee, now=now
         )
@@ -99,20 +107,12 @@ class Preparation:
             await steps.take(order, "preparation_asked", actor=actor_id, now=now, reason=why)
         return operation_id
 
-    async def carry_out(
-        self, order_id: str, operation_id: OperationId, actor_id: str, now: datetime
-    ) -> None:
+    async def carry_out(self, operation_id: OperationId) -> None:
         """Capture as planned, outside any transaction; a definite no is told to everybody concerned.
 
         Raises PaymentStepRefused, StripeRejected and its kinds, NotSent, OutcomeUnknown.
         """
-        try:
-            await self._payments.carry_out(operation_id)
-        except StripeRejected as no:
-            if isinstance(no, SellerCannotReceive):
-                await self._doubt(order_id)
-            await self._note_refusal(order_id, actor_id, no.code, now)
-            raise
+        await self._payments.carry_out(operation_id)
 
     async def _require_hold(self, order: OrderRecord, now: datetime) -> PaymentRecord:
         payment = await self._payments.find_live(order.id)
@@ -133,24 +133,11 @@ class Preparation:
         check_chargeable(fee.total, order.currency)
         return fee
 
-    async def _doubt(self, order_id: str) -> None:
-        """Stripe knows better than our snapshot of the seller's account: it is read before the next try."""
-        payment = await self._payments.find_live(order_id)
-        if payment is not None:
-            await self._vouching.doubt(payment.destination)
-
     async def _note_refusal(self, order_id: str, actor_id: str, reason: str, now: datetime) -> None:
-        """Nothing was captured: told once for each reason, however often the seller tries."""
         async with transaction():
             order = await records.lock(order_id)
-            if order.status != "authorized" or await capture_under_way(order_id):
-                return
-            await prepared.forget(order_id)
-            last = await steps.latest(order_id, ["preparation_asked", "preparation_refused"])
-            if last is None or (last.step, last.reason) != ("preparation_refused", reason):
-                await steps.take(
-                    order, "preparation_refused", actor=actor_id, now=now, reason=reason
-                )
+            if not await capture_under_way(order_id):
+                await refusals.note_preparation(order, reason, actor=actor_id, now=now)
 
 
 async def capture_under_way(order_id: str) -> bool:

@@ -23,6 +23,7 @@ from marketplace.orders import (
     prepared,
     records,
     refund_lines,
+    refusals,
     steps,
 )
 from marketplace.orders.endings import asked_to_end, canceled_by_somebody
@@ -33,6 +34,8 @@ from marketplace.sellers import debts
 from payments.events import (
     AmendmentRefused,
     AmountMismatched,
+    CaptureRefused,
+    ConfirmationRefused,
     DebtOpened,
     DebtSettled,
     DisputeClosed,
@@ -84,6 +87,8 @@ async def react(event: PaymentEvent, give_back: GiveBack | None = None) -> None:
             await _processing(order, event)
         case PaymentAmended() | AmendmentRefused():
             await changes.conclude(order, event)
+        case CaptureRefused() | ConfirmationRefused():
+            await refusals.take_in(order, event)
         case AmountMismatched():
             await _mismatched(order, event)
         case DisputeOpened() | DisputeClosed() | FraudWarned():

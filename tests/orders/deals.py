@@ -1,7 +1,7 @@
 """Orders between two people, brought as far as a test needs."""
 
 from marketplace.orders.records import Actor
-from payments.database import execute
+from payments.database import execute, value
 from payments.ids import new_id
 from tests.orders.shop import Shop, account, listing
 
@@ -32,6 +32,14 @@ async def a_paid_deal(shop: Shop) -> Deal:
     deal = await a_deal(shop, "session")
     await shop.pay(deal.id)
     return deal
+
+
+async def doubts(destination: str) -> int:
+    """How often somebody noted that the connected account may have changed, unread so far."""
+    found: int = await value(
+        "SELECT nudges FROM connected_accounts WHERE account_id = $1", destination
+    )
+    return found
 
 
 async def a_dispute(shop: Shop, deal: Deal, amount: int, *, lost: bool) -> None:

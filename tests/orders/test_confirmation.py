@@ -31,7 +31,7 @@ from payments.errors import (
 from payments.events import PaymentCaptured
 from tests.fakes import CHALLENGED, DEBIT
 from tests.orders.carts import Basket, a_basket
-from tests.orders.deals import ADMIN
+from tests.orders.deals import ADMIN, doubts
 from tests.orders.shop import FakeCards, Shop, account, stock_of
 
 INSUFFICIENT = "pm_card_visa_chargeDeclinedInsufficientFunds"
@@ -139,6 +139,22 @@ async def test_a_confirmation_without_an_answer_is_the_same_attempt_when_asked_a
     await shop.operations.resume_due(shop.clock.move(minutes=1))
     assert await shop.status(basket.id) == "paid"
     assert len({one.key for one in shop.stripe.asked if one.method == "confirm_intent"}) == 1
+
+
+async def test_an_attempt_that_only_the_sweep_heard_refused_frees_the_cart(shop: Shop) -> None:
+    basket = await a_basket(shop, "session")
+    card = await basket.card()
+    await basket.begin()
+    payment = await shop.payments.find_live(basket.id)
+    assert payment is not None
+    shop.stripe.lose_answer_before()
+    with pytest.raises(OutcomeUnknown):
+        await basket.confirm(card_id=card)
+    shop.stripe.closed_destinations.add(payment.destination)
+    await shop.resume()
+    assert (await shop.status(basket.id), await frozen(basket)) == ("checkout", None)
+    assert await doubts(payment.destination) == 1
+    await basket.change((basket.thing, 1))
 
 
 async def test_two_clicks_are_one_attempt(shop: Shop) -> None:

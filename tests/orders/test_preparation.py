@@ -11,12 +11,19 @@ from marketplace.orders.errors import (
     OrderStepRefused,
     SellerOnly,
 )
+from marketplace.orders.fulfilment_errors import CancellationUnderWay
 from marketplace.orders.preparation import HOLD_MARGIN
 from marketplace.orders.records import Actor
+from marketplace.orders.totals import Wanted
 from marketplace.sellers.errors import SellerNotPayable
 from payments.database import execute
-from payments.errors import OutcomeUnknown, PaymentStepRefused
-from tests.orders.deals import ADMIN, a_deal, a_held_deal, a_paid_deal
+from payments.errors import (
+    OutcomeUnknown,
+    PaymentStepRefused,
+    SellerCannotReceive,
+    StripeRejected,
+)
+from tests.orders.deals import ADMIN, a_deal, a_held_deal, a_paid_deal, doubts
 from tests.orders.shop import Shop, account, stock_of
 
 
@@ -176,11 +183,62 @@ async def test_money_that_is_being_released_is_not_captured_meanwhile(shop: Shop
     shop.stripe.lose_answer_before()
     with pytest.raises(OutcomeUnknown):
         await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
-    with pytest.raises(PaymentStepRefused):
+    with pytest.raises(CancellationUnderWay):
         await shop.preparation.prepare(deal.id, deal.seller, shop.clock())
     assert shop.asked("capture_intent") == 0
     await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
     assert await shop.status(deal.id) == "canceled"
+
+
+async def test_a_cancellation_that_stripe_refuses_still_keeps_the_money_from_being_taken(
+    shop: Shop,
+) -> None:
+    """The seller could prepare over it, and the buyer paid for what they had canceled."""
+    deal = await a_held_deal(shop)
+    shop.stripe.cancels_refused = 1
+    with pytest.raises(StripeRejected):
+        await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    with pytest.raises(CancellationUnderWay):
+        await shop.preparation.prepare(deal.id, deal.seller, shop.clock())
+    assert shop.asked("capture_intent") == 0
+    await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
+    assert await shop.status(deal.id) == "canceled"
+
+
+async def test_a_capture_that_only_the_sweep_heard_refused_is_told_to_everybody(
+    shop: Shop,
+) -> None:
+    """Its answer was lost, and Stripe's no was the last that anybody heard of it."""
+    deal = await a_held_deal(shop)
+    payment = await shop.payments.find_live(deal.id)
+    assert payment is not None
+    shop.stripe.lose_answer_before()
+    with pytest.raises(OutcomeUnknown):
+        await shop.preparation.prepare(deal.id, deal.seller, shop.clock(), [Wanted(deal.thing, 1)])
+    shop.stripe.closed_destinations.add(payment.destination)
+    await shop.resume()
+    last = (await shop.orders.history(deal.id, ADMIN))[-1]
+    assert (last.step, last.actor, last.reason) == (
+        "preparation_refused",
+        deal.seller.account_id,
+        "insufficient_capabilities_for_transfer",
+    )
+    assert [line.quantity_prepared for line in (await shop.see(deal.id)).lines] == [None]
+    assert await doubts(payment.destination) == 1
+    shop.stripe.closed_destinations.clear()
+    view = await shop.preparation.prepare(deal.id, deal.seller, shop.clock())
+    assert view.order.status == "paid"
+
+
+async def test_a_refused_capture_is_told_once(shop: Shop) -> None:
+    deal = await a_held_deal(shop)
+    payment = await shop.payments.find_live(deal.id)
+    assert payment is not None
+    shop.stripe.closed_destinations.add(payment.destination)
+    with pytest.raises(SellerCannotReceive):
+        await shop.preparation.prepare(deal.id, deal.seller, shop.clock())
+    assert (await shop.steps(deal.id)).count("preparation_refused") == 1
+    assert await doubts(payment.destination) == 1
 
 
 async def test_a_stranger_cancels_nothing(shop: Shop) -> None:
