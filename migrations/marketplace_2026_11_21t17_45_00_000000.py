@@ -28,6 +28,12 @@ INDEXES = [
     "CREATE INDEX fee_reviews_by_schedule ON fee_reviews (schedule_version, captured_at, payment_id)",
     "CREATE INDEX fee_reviews_flagged ON fee_reviews (captured_at, payment_id) "
     "WHERE anomalies <> '{}'",
+    "CREATE INDEX fee_reviews_marked ON fee_reviews (captured_at, payment_id) "
+    "WHERE reviewed_at IS NOT NULL",
+    "CREATE INDEX fee_reviews_in_part ON fee_reviews (captured_at, payment_id) "
+    "WHERE captured < gross",
+    "CREATE INDEX fee_reviews_returned ON fee_reviews (captured_at, payment_id) "
+    "WHERE fee_returned > 0",
     "CREATE INDEX fee_reviews_of_category ON fee_reviews USING gin (categories)",
     "CREATE INDEX fee_reviews_of_rule ON fee_reviews USING gin (rule_ids)",
     "CREATE INDEX fee_movements_of_payment ON fee_movements (payment_id)",
@@ -38,6 +44,7 @@ INDEXES = [
     "CREATE INDEX balance_transactions_of_charge ON balance_transactions (charge_id) "
     "WHERE charge_id IS NOT NULL",
     "CREATE INDEX balance_transactions_by_time ON balance_transactions (created_at, id)",
+    "CREATE INDEX payments_by_making ON payments (created_at, id)",
     "CREATE INDEX postings_by_recording ON postings (recorded_at, id)",
     "CREATE INDEX reconciliation_runs_due ON reconciliation_runs (leased_until) "
     "WHERE concluded_at IS NULL",

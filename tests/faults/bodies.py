@@ -132,6 +132,14 @@ BODIES: dict[tuple[str, str], Any] = {
         "currency": "eur",
         "reason": "Promised on the telephone",
     },
+    ("POST", "/v1/admin/reconciliation-runs"): lambda cast: {
+        "since": (cast.town.clock() - timedelta(days=2)).isoformat()
+    },
+    ("POST", "/v1/admin/cases/{case_id}/assignment"): lambda cast: {"owner": cast.admin.account_id},
+    ("POST", "/v1/admin/cases/{case_id}/notes"): lambda cast: {"text": "Asked Stripe's support"},
+    ("POST", "/v1/admin/cases/{case_id}/resolution"): lambda cast: {
+        "resolution": "The transfer was made by hand"
+    },
     ("POST", "/v1/admin/events/replay"): lambda cast: {"state": "dead"},
     ("POST", "/v1/admin/switches"): lambda cast: {
         "operation": "refund",

@@ -1,6 +1,6 @@
 """What people and the platform have, made as it comes about; or written down, where that takes weeks."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from payments import ledger
 from payments.database import execute, row, transaction, value
@@ -93,6 +93,20 @@ async def switch(admin: Person, operation: str, seller: Person) -> str:
     return str(answer["id"])
 
 
+async def case(run_id: str, now: datetime) -> str:
+    """A difference that nobody could heal; answers its id."""
+    case_id = new_id("cas")
+    await execute(
+        "INSERT INTO cases (id, key, kind, what, ours, theirs, state, times_found, reopened, found_at, "
+        "last_found_at, last_run_id) "
+        "VALUES ($1, $1, 'unknown_type', 'movement', 'null', '100', 'open', 1, 0, $2, $2, $3)",
+        case_id,
+        now,
+        run_id,
+    )
+    return case_id
+
+
 async def of_the_platform(admin: Person, other: Person) -> dict[str, str]:
     """The ids of what only admins see; `other` is the seller whose checkouts are switched off."""
     (schedule,) = (await admin.get("/v1/admin/fee-schedules", limit=1))["data"]
@@ -100,12 +114,18 @@ async def of_the_platform(admin: Person, other: Person) -> dict[str, str]:
     (operation,) = (await admin.get("/v1/admin/operations", limit=1))["data"]
     (fee,) = (await admin.get("/v1/admin/fees", limit=1))["data"]
     replay = await admin.post("/v1/admin/fee-schedules/replays", {"schedule_id": schedule["id"]})
+    now = admin.town.clock()
+    run = await admin.post(
+        "/v1/admin/reconciliation-runs", {"since": (now - timedelta(days=1)).isoformat()}
+    )
     return {
         "schedule_id": schedule["id"],
         "event_id": event["id"],
         "operation_id": operation["id"],
         "replay_id": replay["id"],
         "payment_id": fee["payment_id"],
+        "run_id": run["id"],
+        "case_id": await case(run["id"], now),
         "credit_id": await credit(admin, other),
         "switch_id": await switch(admin, "checkout", other),
     }
