@@ -85,7 +85,8 @@ INDEXES = [
     "CREATE INDEX connected_accounts_payouts_due ON connected_accounts (payouts_due_at)",
     "CREATE INDEX payouts_to_refresh ON payouts (refresh_at) WHERE refresh_at IS NOT NULL",
     "CREATE INDEX messages_due ON messages (due_at) WHERE due_at IS NOT NULL",
-    "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due_at) WHERE due_at IS NOT NULL",
+    "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, due_at, id) "
+    "WHERE due_at IS NOT NULL",
     "CREATE INDEX chain_waiting_of_book ON chain_waiting (book, row_id)",
     "CREATE INDEX event_feeds_due ON event_feeds (due_at)",
     "CREATE INDEX fee_replays_due ON fee_replays (leased_until) WHERE concluded_at IS NULL",
@@ -111,6 +112,8 @@ INDEXES = [
     "CREATE INDEX order_changes_of_order ON order_changes (order_id, id)",
     "CREATE INDEX order_messages_of_order ON order_messages (order_id, id)",
     "CREATE INDEX transfer_movements_of_payment ON transfer_movements (payment_id)",
+    "CREATE INDEX transfer_movements_netting ON transfer_movements (seller_id) "
+    "WHERE cause LIKE 'debt:%'",
     "CREATE INDEX fee_returns_of_payment ON fee_returns (payment_id)",
     "CREATE INDEX disputes_of_order ON disputes (order_id)",
     "CREATE INDEX disputes_of_payment ON disputes (payment_id)",

@@ -83,12 +83,13 @@ async def lock_debt(debt_id: str) -> DebtRecord | None:
     return None if found is None else DebtRecord(**found)
 
 
-async def lock_debts_of(cause: str) -> list[DebtRecord]:
-    """The debts behind which `cause` is: what was never there to take, and what Stripe refused to."""
+async def lock_debts_of(payment_id: str, cause: str) -> list[DebtRecord]:
+    """The payment's debts because of `cause`: what was never there to take, and what Stripe refused to."""
     require_transaction()
     found = await rows(
-        f"SELECT {COLUMNS} FROM debts WHERE cause = $1 OR cause LIKE $1 || ':%' OR cause LIKE $1 || '+%' "
-        "ORDER BY id FOR UPDATE",
+        f"SELECT {COLUMNS} FROM debts WHERE payment_id = $1 "
+        "AND (cause = $2 OR cause LIKE $2 || ':%' OR cause LIKE $2 || '+%') ORDER BY id FOR UPDATE",
+        payment_id,
         cause,
     )
     return [DebtRecord(**record) for record in found]

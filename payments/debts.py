@@ -96,9 +96,10 @@ class Debts:
             payment.currency,
             payment_id,
         )
+        netted = await _being_netted(payment.seller_id)
         planned = []
         for debt in [DebtRecord(**record) for record in found]:
-            part = min(most, debt.left - await _being_netted(debt.id))
+            part = min(most, debt.left - netted.get(debt.id, 0))
             if part > 0:
                 cause = f"{DEBT_CAUSE}{debt.id}:{payment_id}"
                 operation_id = await plan_reversal(payment_id, part, cause, self._announce, now)
@@ -114,7 +115,8 @@ class Debts:
         debt = await lock_debt(debt_id)
         if debt is None:
             raise DebtNotFound(debt_id)
-        given_up = min(amount, debt.left - await _being_netted(debt_id))
+        netted = await _being_netted(debt.seller_id)
+        given_up = min(amount, debt.left - netted.get(debt_id, 0))
         if given_up <= 0:
             raise DebtClosed(debt_id)
         await write_off(debt, given_up, cause, now)
@@ -149,11 +151,12 @@ def _totals(debts: Sequence[DebtRecord], now: datetime) -> list[DebtTotal]:
     return list(totals.values())
 
 
-async def _being_netted(debt_id: str) -> int:
-    """What reversals under way will settle of the debt. Minor units."""
-    found = await row(
-        "SELECT coalesce(sum(amount), 0)::bigint AS amount FROM transfer_movements "
-        "WHERE kind = 'reversal' AND status = 'planned' AND cause LIKE 'debt:' || $1 || ':%'",
-        debt_id,
+async def _being_netted(seller_id: str) -> dict[str, int]:
+    """What reversals under way will settle of the seller's debts, by debt. Minor units."""
+    found = await rows(
+        "SELECT split_part(cause, ':', 2) AS debt_id, sum(amount)::bigint AS amount "
+        "FROM transfer_movements WHERE seller_id = $1 AND cause LIKE 'debt:%' "
+        "AND kind = 'reversal' AND status = 'planned' GROUP BY 1",
+        seller_id,
     )
-    return found["amount"] if found else 0
+    return {record["debt_id"]: record["amount"] for record in found}

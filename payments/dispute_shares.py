@@ -56,7 +56,7 @@ class DisputeShares:
         self, dispute: DisputeRecord, taken: int, now: datetime
     ) -> OperationId | None:
         """The part that the bank gave back lessens what the seller still owes, and is sent beyond that."""
-        debts = await lock_debts_of(_cause(dispute))
+        debts = await lock_debts_of(dispute.payment_id, _cause(dispute))
         share = cumulative_share(
             taken + sum(debt.amount for debt in debts),
             dispute.amount_reinstated,

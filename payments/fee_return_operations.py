@@ -8,8 +8,9 @@ from payments.errors import OutcomeUnknown, StripeRejected
 from payments.events import Announce, Clock
 from payments.gateway import IntentSnapshot, PaymentGateway
 from payments.ids import IdempotencyKey
+from payments.movements import refund_of
 from payments.operations import Operation
-from payments.restoration import refund_of, restore_after_failure
+from payments.restoration import restore_after_failure
 from payments.transfer_gateway import FeeReturnDraft, Moved, TransferGateway
 
 _log = structlog.get_logger("payments.transfers")
@@ -76,8 +77,8 @@ class ReturnFee:
         if await self._conclude(draft, "refused", failure_code=rejection.code[:80]):
             await execute(
                 "UPDATE refunds SET fee_amount = greatest(fee_amount - $2, 0), updated_at = $3 "
-                "WHERE 'refund:' || id = (SELECT cause FROM fee_returns WHERE id = $1)",
-                draft.fee_return_id,
+                "WHERE id = $1",
+                await _refund_behind(draft),
                 draft.amount,
                 self._clock(),
             )
@@ -103,7 +104,12 @@ class ReturnFee:
         return concluded == 1
 
     async def _look_back(self, draft: FeeReturnDraft) -> None:
-        cause = await value("SELECT cause FROM fee_returns WHERE id = $1", draft.fee_return_id)
-        refund_id = refund_of(cause)
+        refund_id = await _refund_behind(draft)
         if refund_id is not None:
             await restore_after_failure(refund_id, self._announce, self._clock())
+
+
+async def _refund_behind(draft: FeeReturnDraft) -> str | None:
+    return refund_of(
+        await value("SELECT cause FROM fee_returns WHERE id = $1", draft.fee_return_id)
+    )

@@ -101,15 +101,21 @@ SELECT coalesce((SELECT sum(transfer_amount) FROM refunds WHERE payment_id = $1 
 
 
 _TAKEN = """
-SELECT coalesce((SELECT sum(amount) FROM transfer_movements WHERE kind = 'reversal'
-                 AND status <> 'refused' AND (cause = $1 OR cause LIKE $1 || '+%')), 0)
-     + coalesce((SELECT transfer_amount FROM refunds WHERE 'refund:' || id = $1), 0)
+SELECT coalesce((SELECT sum(amount) FROM transfer_movements WHERE payment_id = $1 AND kind = 'reversal'
+                 AND status <> 'refused' AND (cause = $2 OR cause LIKE $2 || '+%')), 0)
+     + coalesce((SELECT transfer_amount FROM refunds WHERE id = $3), 0)
 """
 
 
-async def taken_for(cause: str) -> int:
-    """What was or is being taken back from the seller because of `cause`, in minor units."""
-    return int(await value(_TAKEN, cause))
+async def taken_for(payment_id: str, cause: str) -> int:
+    """What was or is being taken back of the payment because of `cause`, in minor units."""
+    return int(await value(_TAKEN, payment_id, cause, refund_of(cause)))
+
+
+def refund_of(cause: str) -> str | None:
+    """The refund that a cause names: `refund:rfd_...`, with `+1` for a second part."""
+    kind, _, id = cause.partition(":")
+    return id.partition("+")[0] if kind == "refund" else None
 
 
 async def sources(payment_id: str) -> list[Source]:
@@ -160,7 +166,7 @@ async def plan_transfer(
     if earlier is not None:
         return earlier
     payment = await require_payment(payment_id)
-    sent = min(amount, await taken_for(cause), int(await value(_SENDABLE, payment_id)))
+    sent = min(amount, await taken_for(payment_id, cause), int(await value(_SENDABLE, payment_id)))
     if sent <= 0:
         return None
     movement_id = await _insert(payment, "transfer", sent, cause, None, now)

@@ -7,7 +7,7 @@ import msgspec
 import structlog
 
 from payments import ledger
-from payments.database import execute, row, rows
+from payments.database import execute_many, row, rows
 from payments.events import Announce, RefundFailed, RefundSucceeded
 from payments.gateway import ChargeSnapshot, RefundSnapshot
 from payments.ids import RefundId, new_id
@@ -151,9 +151,9 @@ async def _known(payment: PaymentRecord) -> dict[str, _KnownRefund]:
 
 
 async def _keep(payment: PaymentRecord, changed: Sequence[_Refunding], now: datetime) -> None:
-    for one in changed:
-        if one.before is not None:
-            await _update(one, now)
+    known = [one for one in changed if one.before is not None]
+    if known:
+        await _update(known, now)
     imported = sorted(
         (one for one in changed if one.before is None), key=lambda one: one.seen.created_at
     )
@@ -162,6 +162,7 @@ async def _keep(payment: PaymentRecord, changed: Sequence[_Refunding], now: date
     # Whose fee was returned at Stripe is not told by the refund, only by the fee's total.
     unexplained = await unexplained_fee(payment)
     bearing = [one.refund_id for one in imported if one.taken]
+    imports = []
     for one in imported:
         fee = 0
         if one.taken:
@@ -173,20 +174,26 @@ async def _keep(payment: PaymentRecord, changed: Sequence[_Refunding], now: date
             )
             fee = min(unexplained if last else min(share, unexplained), one.seen.amount)
         unexplained -= fee
-        await _import(one, payment, fee, now)
+        imports.append(_imported(one, payment, fee, now))
+    await execute_many(_IMPORT, imports)
 
 
-async def _update(one: _Refunding, now: datetime) -> None:
-    await execute(
+async def _update(known: Sequence[_Refunding], now: datetime) -> None:
+    await execute_many(
         "UPDATE refunds SET status = $2, stripe_refund_id = $3, failure_reason = $4, "
         "pending_reason = $5, transfer_amount = $6, updated_at = $7 WHERE id = $1",
-        one.refund_id,
-        one.seen.status,
-        one.seen.id,
-        one.seen.failure_reason,
-        one.seen.pending_reason,
-        one.taken,
-        now,
+        [
+            (
+                one.refund_id,
+                one.seen.status,
+                one.seen.id,
+                one.seen.failure_reason,
+                one.seen.pending_reason,
+                one.taken,
+                now,
+            )
+            for one in known
+        ],
     )
 
 
@@ -218,14 +225,20 @@ async def _announce(
         )
 
 
-async def _import(one: _Refunding, payment: PaymentRecord, fee_amount: int, now: datetime) -> None:
+_IMPORT = """
+INSERT INTO refunds (id, payment_id, order_id, currency, amount, reason, status, stripe_refund_id,
+                     failure_reason, pending_reason, reverse_transfer, return_fee, transfer_amount,
+                     fee_amount, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+"""
+
+
+def _imported(
+    one: _Refunding, payment: PaymentRecord, fee_amount: int, now: datetime
+) -> tuple[object, ...]:
     """A refund we did not ask for exists all the same: the books must know it, and who bore it."""
     seen = one.seen
-    await execute(
-        "INSERT INTO refunds (id, payment_id, order_id, currency, amount, reason, status, "
-        "stripe_refund_id, failure_reason, pending_reason, reverse_transfer, return_fee, "
-        "transfer_amount, fee_amount, created_at, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+    return (
         one.refund_id,
         payment.id,
         payment.order_id,

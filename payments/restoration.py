@@ -12,13 +12,14 @@ from payments.database import row, rows, value
 from payments.debt_book import DebtRecord, lock_debts_of, open_debt, settle
 from payments.events import Announce
 from payments.ids import OperationId
-from payments.movements import plan_transfer, taken_for
+from payments.movements import plan_transfer, refund_of, taken_for
 
 _STANDS = """
 SELECT r.payment_id, r.order_id, r.currency, p.seller_id,
        CASE WHEN f.id IS NOT NULL THEN (CASE WHEN f.status = 'refused' THEN 0 ELSE f.amount END)
             WHEN r.transfer_amount > 0 THEN r.fee_amount ELSE 0 END AS fee_returned,
-       EXISTS (SELECT FROM transfer_movements m WHERE m.kind = 'reversal' AND m.status = 'planned'
+       EXISTS (SELECT FROM transfer_movements m WHERE m.payment_id = r.payment_id
+               AND m.kind = 'reversal' AND m.status = 'planned'
                AND (m.cause = 'refund:' || r.id OR m.cause LIKE 'refund:' || r.id || '+%'))
            OR coalesce(f.status = 'planned', false) AS under_way
 FROM refunds r JOIN payments p ON p.id = r.payment_id
@@ -37,8 +38,8 @@ async def restore_after_failure(refund_id: str, announce: Announce, now: datetim
     if found is None or found["under_way"]:
         return
     cause = f"refund:{refund_id}"
-    await forgive_debts_of(cause, announce, now)
-    owed = await taken_for(cause) - found["fee_returned"]
+    await forgive_debts_of(found["payment_id"], cause, announce, now)
+    owed = await taken_for(found["payment_id"], cause) - found["fee_returned"]
     if owed > 0:
         await plan_transfer(found["payment_id"], owed, cause, now)
     elif owed < 0:
@@ -58,7 +59,7 @@ async def restore(
     """Undo what `cause` took from the seller, up to `amount`: debts of it are no longer owed, and what was
     taken is sent again. Answers the transfer's operation, if there is one.
     """
-    await forgive_debts_of(cause, announce, now)
+    await forgive_debts_of(payment_id, cause, announce, now)
     return await plan_transfer(payment_id, amount, cause, now)
 
 
@@ -66,20 +67,21 @@ async def is_void(cause: str) -> bool:
     """Whether the refund behind a cause did not come about, so that nothing is owed for it."""
     return bool(
         await value(
-            "SELECT EXISTS (SELECT FROM refunds WHERE $1 LIKE 'refund:' || id || '%' "
-            "AND status IN ('failed', 'canceled'))",
-            cause,
+            "SELECT EXISTS (SELECT FROM refunds WHERE id = $1 AND status IN ('failed', 'canceled'))",
+            refund_of(cause),
         )
     )
 
 
-async def forgive_debts_of(cause: str, announce: Announce, now: datetime) -> None:
+async def forgive_debts_of(payment_id: str, cause: str, announce: Announce, now: datetime) -> None:
     """Close the debts behind which `cause` was, and send back what was netted for them meanwhile."""
-    for debt in await lock_debts_of(cause):
+    for debt in await lock_debts_of(payment_id, cause):
         nettings = await rows(
             "SELECT payment_id, cause, amount, status FROM transfer_movements "
-            "WHERE kind = 'reversal' AND status <> 'refused' AND cause LIKE 'debt:' || $1 || ':%'",
+            "WHERE seller_id = $2 AND cause LIKE 'debt:%' AND cause LIKE 'debt:' || $1 || ':%' "
+            "AND kind = 'reversal' AND status <> 'refused'",
             debt.id,
+            debt.seller_id,
         )
         under_way = sum(one["amount"] for one in nettings if one["status"] == "planned")
         if debt.left - under_way > 0:
@@ -96,9 +98,3 @@ def _subject(debt: DebtRecord) -> ledger.Subject:
         seller_id=debt.seller_id,
         currency=debt.currency,
     )
-
-
-def refund_of(cause: str) -> str | None:
-    """The refund that a cause names: `refund:rfd_...`, with `+1` for a second part."""
-    kind, _, id = cause.partition(":")
-    return id.partition("+")[0] if kind == "refund" else None

@@ -104,6 +104,8 @@ class SellerDebts:
                     payment_id=record["id"],
                     outcome=type(error).__name__,
                 )
+            except Exception:  # noqa: BLE001 - what one order cannot take in must not stop the others
+                _log.exception("a debt could not be netted", payment_id=record["id"], alarm=True)
         return len(due)
 
     async def ask_write_off(
@@ -206,7 +208,7 @@ AND NOT EXISTS (SELECT FROM disputes d WHERE d.payment_id = p.id AND d.closed_at
 AND NOT EXISTS (SELECT FROM transfer_movements m WHERE m.payment_id = p.id AND m.kind = 'reversal'
                 AND m.cause LIKE 'debt:%')
 AND o.amount - o.amount_settled - o.amount_written_off > coalesce((
-    SELECT sum(m.amount) FROM transfer_movements m WHERE m.kind = 'reversal' AND m.status = 'planned'
-    AND m.cause LIKE 'debt:' || o.id || ':%'), 0)
+    SELECT sum(m.amount) FROM transfer_movements m WHERE m.seller_id = o.seller_id AND m.cause LIKE 'debt:%'
+    AND m.kind = 'reversal' AND m.status = 'planned' AND m.cause LIKE 'debt:' || o.id || ':%'), 0)
 ORDER BY p.id LIMIT $1
 """

@@ -1,8 +1,9 @@
 """What sellers owe: netted from next orders as they agreed, never twice, and given up by two admins only."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -22,7 +23,7 @@ from payments import ledger
 from payments.database import lock_order, row, rows, transaction, value
 from payments.debts import DebtFilter, Debts, age_of
 from payments.errors import DebtClosed, DebtNotFound
-from payments.ids import new_id
+from payments.ids import OperationId, new_id
 from tests.clocks import MovedClock
 from tests.orders.deals import ADMIN
 from tests.orders.shop import NOON, Shop, account, assembled, database, listing
@@ -324,3 +325,25 @@ async def test_what_does_not_exist_is_neither_written_off_nor_approved(owing: Ow
         await owing.approvals.approve("apv_no", by="acc_1", reason="why", now=now)
     page = await owing.approvals.page("asked", PageRequest())
     assert all(one.state == "asked" for one in page.data)
+
+
+class _OneBreaks(Debts):
+    """Netting from one payment raises what nobody foresaw."""
+
+    broken = ""
+
+    async def net(self, payment_id: str, most: int, now: datetime) -> Sequence[OperationId]:
+        if payment_id == self.broken:
+            raise LookupError(payment_id)
+        return await super().net(payment_id, most, now)
+
+
+async def test_one_payment_that_cannot_be_netted_does_not_stop_the_others(owing: Owing) -> None:
+    await owing.agrees(2_500)
+    first = await owing.sells()
+    await owing.sells()
+    debts = _OneBreaks(react)
+    debts.broken = await value("SELECT id FROM payments WHERE order_id = $1", first)
+    owing.debts = SellerDebts(debts, owing.shop.transfers, Approvals())
+    await owing.sweep()
+    assert await owing.owes() == 5_000 - 2_125
