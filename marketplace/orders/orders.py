@@ -9,9 +9,11 @@ from marketplace.fees.rules import FeeQuote
 from marketplace.orders import order_fees, placing, reading, records, steps
 from marketplace.orders.carts import Pricing
 from marketplace.orders.errors import OrderKeyReused
+from marketplace.orders.order_states import Status
 from marketplace.orders.reading import OrderFilter, OrderView
 from marketplace.orders.records import Actor
 from marketplace.orders.totals import Wanted, check_wanted
+from marketplace.orders.trail_steps import audience_of, readable
 from marketplace.paging import Page, PageRequest
 from payments.database import row
 
@@ -55,23 +57,32 @@ class Orders:
         return await reading.view(await records.require(order_id, actor))
 
     async def history(self, order_id: str, actor: Actor) -> list[steps.StepRecord]:
-        """Everything that happened to the order. Raises OrderNotFound."""
-        return await steps.history((await records.require(order_id, actor)).id)
+        """What happened to the order, as far as this person may know it. Raises OrderNotFound."""
+        order = await records.require(order_id, actor)
+        return readable(order, await steps.history(order.id), audience_of(order, actor))
 
     async def fee_quote(self, order_id: str, actor: Actor) -> FeeQuote:
         """How the order's fee came about, as kept when its cart was last priced. Raises OrderNotFound."""
         order = await records.require(order_id, actor)
         return await order_fees.kept(order.id)
 
-    async def list_for_buyer(self, buyer_id: str, page: PageRequest) -> Page[OrderView]:
+    async def list_for_buyer(
+        self, buyer_id: str, page: PageRequest, status: Status | None = None
+    ) -> Page[OrderView]:
         """What this account has bought, the newest first."""
-        return await reading.page(OrderFilter(buyer_id=buyer_id), page)
+        return await reading.page(OrderFilter(buyer_id=buyer_id, status=status), page)
 
     async def list_for_seller(
-        self, seller_id: str, owner_id: str, page: PageRequest
+        self, seller_id: str, owner_id: str, page: PageRequest, status: Status | None = None
     ) -> Page[OrderView]:
-        """What was bought of this seller, the newest first; empty unless the account owns it."""
-        return await reading.page(OrderFilter(seller_id=seller_id, owner_id=owner_id), page)
+        """What was bought of this seller, the newest first; empty unless the account owns it.
+
+        What nobody has paid yet is left out, unless it is asked for.
+        """
+        wanted = OrderFilter(
+            seller_id=seller_id, owner_id=owner_id, status=status, carts=status is not None
+        )
+        return await reading.page(wanted, page)
 
     async def list_all(self, wanted: OrderFilter, page: PageRequest) -> Page[OrderView]:
         """Every order that fits, for admins, the newest first."""

@@ -11,6 +11,7 @@ import msgspec
 from marketplace.orders import records
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.trail_entries import Audience, Material, Row, TrailEntry
+from marketplace.orders.trail_steps import audience_of
 from marketplace.orders.trail_story import story
 from payments.database import execute, rows, transaction
 
@@ -29,14 +30,8 @@ async def trail(order_id: str, actor: Actor) -> Trail:
         await execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         order = await records.require(order_id, actor)
         material = await _material(order)
-    audience = _audience(order, actor)
+    audience = audience_of(order, actor)
     return Trail(order_id=order.id, audience=audience, entries=story(material, audience))
-
-
-def _audience(order: OrderRecord, actor: Actor) -> Audience:
-    if actor.is_admin:
-        return Audience.ADMIN
-    return Audience.SELLER if actor.account_id == order.owner_id else Audience.BUYER
 
 
 _PAYMENTS_OF = "SELECT id FROM payments WHERE order_id = $1"

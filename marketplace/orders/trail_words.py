@@ -84,21 +84,26 @@ GIVING_BACK: Final = frozenset({"refund_asked", "refunded", "refund_failed"})
 
 # What others tell better: carts, refunds and disputes have rows of their own, with amounts.
 _TOLD_BY_ROWS: Final = GIVING_BACK | {"changed", "disputed", "dispute_closed"}
-HIDDEN_FROM_SELLERS: Final = _TOLD_BY_ROWS | {
-    "change_refused",
-    "confirmation_begun",
-    "confirmation_ended",
-    "payment_ended",
-}
-HIDDEN_FROM_BUYERS: Final = HIDDEN_FROM_SELLERS | {
-    "preparation_asked",
-    "deadline_reminded",
-    "deadline_escalated",
-    "deadline_reached",
-    "fraud_warned",
-    "fulfilment_held",
-    "fulfilment_released",
-}
+OF_THE_BUYER: Final = frozenset(
+    {"change_refused", "confirmation_begun", "confirmation_ended", "payment_ended"}
+)
+"""Steps of a buyer on their way to pay: sellers never read them."""
+OF_THE_SELLER: Final = frozenset(
+    {
+        "preparation_asked",
+        "deadline_reminded",
+        "deadline_escalated",
+        "deadline_reached",
+        "fraud_warned",
+        "fulfilment_held",
+        "fulfilment_released",
+    }
+)
+"""Steps between the seller and the platform: buyers never read them."""
+HIDDEN_FROM_SELLERS: Final = _TOLD_BY_ROWS | OF_THE_BUYER
+HIDDEN_FROM_BUYERS: Final = HIDDEN_FROM_SELLERS | OF_THE_SELLER
+REASON_IS_AN_ID: Final = GIVING_BACK | {"disputed", "dispute_closed", "fraud_warned"}
+"""Steps whose reason says which refund, dispute or warning they are about."""
 
 _POSTING_CHAPTERS: Final = {
     "capture": PAID,

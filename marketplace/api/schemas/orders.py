@@ -237,12 +237,15 @@ class AttemptList(msgspec.Struct, kw_only=True):
 
 
 class StepAnswer(msgspec.Struct, kw_only=True):
-    """One step of an order's history. `actor` is an account, `stripe`, or `platform`."""
+    """One step of an order's history.
+
+    `actor` is `buyer`, `seller`, `admin`, `platform` or `stripe`; admins read the account instead.
+    """
 
     step: Annotated[str, Meta(examples=["prepared"])]
     from_status: Annotated[str | None, Meta(examples=["authorized"])]
     to_status: Annotated[str, Meta(examples=["paid"])]
-    actor: str
+    actor: Annotated[str, Meta(examples=["seller"])]
     reason: Annotated[str | None, Meta(examples=[None])]
     occurred_at: datetime
 
