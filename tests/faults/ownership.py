@@ -22,7 +22,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "POST /v1/orders/{order_id}/checkout": frozenset({"buyer"}),
     "POST /v1/orders/{order_id}/confirmation": frozenset({"buyer"}),
     "DELETE /v1/orders/{order_id}/confirmation": frozenset({"buyer"}),
-    "GET /v1/checkout-groups/{group_id}": frozenset({"buyer"}),
+    "GET /v1/checkout-groups/{group_id}": frozenset({"buyer", "admin"}),
     "POST /v1/checkout-groups/{group_id}/checkout": frozenset({"buyer"}),
     "POST /v1/checkout-groups/{group_id}/confirmation": frozenset({"buyer"}),
     "POST /v1/checkout-groups/{group_id}/abandonment": frozenset({"buyer"}),
