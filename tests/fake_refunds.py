@@ -13,6 +13,9 @@ from tests.fake_snapshots import with_refunds
 class FakeRefunds(IntentMemory):
     """Refunds: those that are asked for, those that fail, and those made in the Dashboard."""
 
+    # How many of the next refunds are answered with a definite no.
+    refunds_refused = 0
+
     def fail_refund(self, stripe_refund_id: str) -> None:
         """The bank sends a refund back, days after it succeeded."""
         intent, refund = self._refund_by_id(stripe_refund_id)
@@ -41,6 +44,9 @@ class FakeRefunds(IntentMemory):
 
     def _refund(self, draft: RefundDraft) -> RefundSnapshot:
         intent = self._require(draft.intent_id)
+        if self.refunds_refused > 0:
+            self.refunds_refused -= 1
+            raise StripeRejected("charge_disputed")
         charge = intent.charge
         if charge is None or not charge.captured:
             raise StripeRejected("invalid_request_error")

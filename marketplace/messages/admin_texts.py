@@ -59,7 +59,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The bank of {buyer} did not take {amount} back.",
                 "What it said: {failure_reason}.",
             ),
-            "The money is back in the books: find another way to give it to the buyer.",
+            "Nothing tries again by itself: ask for a refund anew, or find another way to the buyer.",
             "/v1/admin/orders/{order_id}",
         ),
         "approval_asked": Text(

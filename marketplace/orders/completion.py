@@ -13,12 +13,12 @@ from marketplace.orders.fulfilment import (
     require_not_held,
     require_party,
 )
-from marketplace.orders.fulfilment_errors import CompletionTooEarly
-from marketplace.orders.order_states import after
+from marketplace.orders.fulfilment_errors import CancellationUnderWay, CompletionTooEarly
+from marketplace.orders.order_states import PAID_FOR, after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.steps import PLATFORM
-from payments.database import execute, rows, transaction
+from payments.database import execute, rows, transaction, value
 
 _PUT_OFF: Final = timedelta(hours=6)
 """When an order that is held, or being canceled, is looked at again."""
@@ -41,11 +41,16 @@ class Completion:
             require_party(order, actor)
             after(order.status, "completed")
             _require_time(order, actor, now)
+            if not actor.is_admin and actor.account_id != order.buyer_id:
+                await _require_not_canceled(order)
             await _complete(order, actor.account_id, now)
         return await view(await records.require(order_id, actor))
 
     async def complete_due(self, now: datetime, limit: int = 50) -> int:
-        """The sweep: what nobody objected to is complete; answers how many were looked at."""
+        """The sweep: what nobody objected to is complete; answers how many were looked at.
+
+        An order whose cancellation was never refunded is not: it rings the alarm.
+        """
         due = await rows(
             "SELECT id FROM orders WHERE status IN ('paid', 'shipped') AND completes_at <= $1 "
             "ORDER BY completes_at LIMIT $2",
@@ -68,6 +73,7 @@ class Completion:
             order = await records.lock(order_id)
             if order.completes_at is not None and order.completes_at <= now:
                 after(order.status, "completed")
+                await _require_not_canceled(order)
                 await _complete(order, PLATFORM, now, "by time")
 
 
@@ -77,6 +83,26 @@ async def _complete(
     require_not_held(order)
     await require_not_canceling(order)
     await steps.take(order, "completed", actor=actor_id, now=now, reason=reason)
+
+
+async def _require_not_canceled(order: OrderRecord) -> None:
+    """Raise CancellationUnderWay for an order whose buyer still waits for the money of its cancellation.
+
+    Where that refund failed people must ask for it anew: only its buyer or an admin makes a sale of it.
+    """
+    await require_not_canceling(order)
+    asked = await steps.latest(order.id, ["cancellation_asked"])
+    if asked is None or asked.to_status not in PAID_FOR:
+        return
+    refunded = await value(
+        "SELECT EXISTS (SELECT FROM refunds "
+        "WHERE order_id = $1 AND status = 'succeeded' AND created_at >= $2)",
+        order.id,
+        asked.occurred_at,
+    )
+    if not refunded:
+        _log.error("a canceled order was never refunded", order_id=order.id, alarm=True)
+        raise CancellationUnderWay(order.id)
 
 
 def _require_time(order: OrderRecord, actor: Actor, now: datetime) -> None:

@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from marketplace.orders.errors import FulfilmentHeld, OrderNotFound
-from marketplace.orders.fulfilment_errors import CompletionTooEarly
+from marketplace.orders.fulfilment_errors import CancellationUnderWay, CompletionTooEarly
 from marketplace.orders.records import Actor
+from marketplace.orders.refunds import RefundWish
 from marketplace.orders.sessions import TIME_TO_COMPLAIN, Appointment
 from marketplace.orders.shipping import DELIVERY_LASTS, Parcel
 from payments.database import execute
+from payments.errors import StripeRejected
 from tests.orders.deals import ADMIN, Deal, a_held_deal, a_paid_deal
 from tests.orders.shop import Shop, account
 
@@ -126,6 +129,38 @@ async def test_an_order_that_is_held_waits_and_does_not_keep_others_waiting(shop
     await execute("UPDATE orders SET held_reason = NULL WHERE id = $1", held.id)
     await shop.completion.complete_due(now + timedelta(hours=6))
     assert await shop.status(held.id) == "completed"
+
+
+async def test_time_makes_no_sale_of_a_cancellation_whose_refund_failed(shop: Shop) -> None:
+    deal = await a_scheduled_deal(shop)
+    shop.stripe.refunds_refused = 1
+    with pytest.raises(StripeRejected):
+        await shop.cancellation.cancel(deal.id, deal.seller, shop.clock(), "ill")
+    shop.clock.move(days=5)
+    with capture_logs() as logs:
+        assert await shop.completion.complete_due(shop.clock()) == 1
+    assert [each["order_id"] for each in logs if each.get("alarm")] == [deal.id]
+    assert await shop.status(deal.id) == "paid"
+    assert await shop.completion.complete_due(shop.clock()) == 0, "put off"
+    shop.clock.move(hours=7)
+    with pytest.raises(CancellationUnderWay):
+        await shop.completion.complete(deal.id, deal.seller, shop.clock())
+    view = await shop.cancellation.cancel(deal.id, deal.seller, shop.clock(), "ill")
+    assert view.order.status == "canceled"
+
+
+async def test_a_cancellation_refunded_by_hand_after_all_is_complete_by_time(shop: Shop) -> None:
+    deal = await a_scheduled_deal(shop)
+    shop.stripe.refunds_refused = 1
+    with pytest.raises(StripeRejected):
+        await shop.cancellation.cancel(deal.id, deal.seller, shop.clock(), "ill")
+    shop.clock.move(hours=1)
+    await shop.refunds.ask(
+        deal.id, deal.seller, RefundWish(), idempotency_key="again", now=shop.clock()
+    )
+    shop.clock.move(days=5)
+    await shop.completion.complete_due(shop.clock())
+    assert await shop.status(deal.id) == "completed"
 
 
 async def test_strangers_complete_nothing(shop: Shop) -> None:
