@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from connect.capability import Reason
 from marketplace.catalog import stock
 from marketplace.orders import records, steps
 from marketplace.orders.errors import OrderError
@@ -27,6 +28,7 @@ from payments.errors import (
     PaymentError,
     PaymentRefused,
     PaymentStepRefused,
+    PaymentsUnavailable,
     StripeRejected,
 )
 from payments.ids import OperationId
@@ -47,6 +49,8 @@ _STAGES: Final[tuple[tuple[Step, str], ...]] = (
 _LAST_STAGE: Final = len(_STAGES) + 1
 _PUT_OFF: Final = timedelta(minutes=10)
 """When an order that could not be settled is looked at again."""
+_LAST_CHANCE: Final = timedelta(minutes=30)
+"""Before the bank's hold ends: from then on nobody waits for Stripe to say whether the seller may be paid."""
 _IN_TIME: Final = "nobody prepared the order in time"
 _BY_POLICY: Final = "captured by the seller's choice"
 
@@ -135,7 +139,10 @@ class Deadlines:
         return moments(held.occurred_at, payment.capture_before)
 
     async def _why_release(self, order_id: str, now: datetime) -> str | None:
-        """Why the hold is released; None where the seller wants it captured and may be paid. Tried once."""
+        """Why the hold is released; None where the seller wants it captured and may be paid. Tried once.
+
+        Raises PaymentsUnavailable while Stripe does not say whether they may, and there is time to ask again.
+        """
         async with transaction():
             order = await records.lock(order_id)
         seller = await sellers.require(order.seller_id)
@@ -144,7 +151,16 @@ class Deadlines:
         if order.held_reason is not None:
             return f"not captured: {order.held_reason}"
         verdict = (await self._vouching.vouch(order.seller_id, now)).verdict
+        if verdict.reasons == (Reason.SNAPSHOT_TOO_OLD,) and await self._is_time_left(
+            order_id, now
+        ):
+            raise PaymentsUnavailable(Reason.SNAPSHOT_TOO_OLD)
         return None if verdict.payable else f"not captured: {', '.join(verdict.reasons)}"
+
+    async def _is_time_left(self, order_id: str, now: datetime) -> bool:
+        payment = await self._payments.find_live(order_id)
+        ends = None if payment is None else payment.capture_before
+        return ends is not None and ends - now > _LAST_CHANCE
 
     async def _capture(self, order_id: str, now: datetime) -> None:
         async with transaction():

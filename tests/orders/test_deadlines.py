@@ -199,6 +199,26 @@ async def test_stripes_own_no_to_the_capture_releases_the_hold_at_once(shop: Sho
     assert "preparation_refused" in await shop.steps(deal.id)
 
 
+async def test_stripes_silence_about_the_seller_is_waited_out_while_there_is_time(
+    shop: Shop,
+) -> None:
+    """Connect said nothing for a while, and the hold was released with two hours left of it."""
+    for silent_for, status in ((timedelta(hours=1), "paid"), (timedelta(hours=2), "canceled")):
+        deal = await a_held_deal(shop)
+        await captures(deal)
+        shop.stripe_accounts.silence = OutcomeUnknown("timeout")
+        await at(shop, deal, ENDED)
+        over = shop.clock() + silent_for
+        while shop.clock() < over and await shop.status(deal.id) == "authorized":
+            await shop.deadlines.run_due(shop.clock.move(minutes=10))
+        if status == "canceled":
+            assert await ends(deal) - shop.clock() == timedelta(minutes=30)
+        shop.stripe_accounts.silence = None
+        await shop.deadlines.run_due(shop.clock.move(minutes=10))
+        assert await shop.status(deal.id) == status
+        assert len(await told(shop, deal)) == 1
+
+
 async def test_an_order_that_is_held_is_never_captured_by_the_clock(shop: Shop) -> None:
     deal = await a_held_deal(shop)
     await captures(deal)
