@@ -52,6 +52,8 @@ Kind = Literal[
     "debt_written_off",
     "payout_paid",
     "payout_failed",
+    "debit_made",
+    "debit_failed",
     "webhook_endpoint_disabled",
     # To an admin
     "seller_restricted",

@@ -21,7 +21,7 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
     admins: Kind | None = None
     # What the seller's programs are told.
     event: EventType | None = None
-    # Told once for each reason, however often somebody tries the same.
+    # Not told again for the same reason, however often somebody tries the same, until more has happened.
     once: bool = False
     # Only when money had been held or taken.
     after_payment: bool = False
@@ -97,6 +97,9 @@ NEWS: Final[Mapping[str, News]] = MappingProxyType(
         "fraud_warned": News(seller="fraud_warned", admins="fraud_warned"),
     }
 )
+
+SILENT: Final = tuple(step for step, news in NEWS.items() if news.silent)
+"""Steps that nobody is told of."""
 
 INQUIRY: Final[Mapping[Kind, Kind]] = MappingProxyType(
     {"disputed": "inquiry_opened", "dispute_closed": "inquiry_closed"}

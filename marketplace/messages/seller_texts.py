@@ -133,6 +133,26 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
             None,
             "/v1/sellers/{seller_id}/payouts",
         ),
+        # Payouts below zero: Stripe takes what is missing on the seller's balance from their bank.
+        "debit_made": Text(
+            "{amount} were taken from your bank account",
+            (
+                "Your Stripe balance was below zero, so Stripe has debited {amount} from your bank account.",
+                "The debit was to reach your balance on {arrival_at}.",
+            ),
+            None,
+            "/v1/sellers/{seller_id}/payouts",
+        ),
+        "debit_failed": Text(
+            "A debit of {amount} from your bank account failed",
+            (
+                "Your Stripe balance is below zero, and Stripe could not debit {amount} from your bank.",
+                "Your bank says: {failure_code}.",
+                "Your balance stays below zero until you sell more or the debit succeeds.",
+            ),
+            "See in your Stripe account that your bank allows Stripe to debit it.",
+            "/v1/sellers/{seller_id}/payouts",
+        ),
         "webhook_endpoint_disabled": Text(
             "A webhook endpoint was disabled",
             (

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from marketplace.messages import outbox
 from marketplace.messages.kinds import Kind
-from marketplace.messages.order_news import INQUIRY, News, news_of
+from marketplace.messages.order_news import INQUIRY, SILENT, News, news_of
 from marketplace.messages.outbox import Told
 from marketplace.orders.hold_stages import moments
 from marketplace.orders.records import OrderRecord
@@ -46,7 +46,10 @@ _ABOUT: Final = ("refund_id", "dispute_id", "warning_id")
 _FOR_PEOPLE: Final = frozenset({"shop", "buyer", "items", "released_amount"})
 _EVENTS_WITH_REASON: Final = frozenset({"order.held", "order.canceled"})
 """In the other steps' reasons is what has a name of its own, or what only people can read."""
-_CAUSE_LENGTH: Final = 160
+_TOLD_LAST: Final = """
+SELECT step, reason FROM order_steps WHERE order_id = $1 AND id <> $2 AND step <> ALL($3)
+ORDER BY position DESC LIMIT 1
+"""
 
 
 async def tell_step(
@@ -62,8 +65,12 @@ async def tell_step(
     news = news_of(step, from_status)
     if news.silent:
         return
+    if news.once:
+        last = await row(_TOLD_LAST, order.id, step_id, list(SILENT))
+        if last is not None and (last["step"], last["reason"]) == (step, reason):
+            return
     facts = await _facts(order.id, reason)
-    cause = f"order:{order.id}:{step}:{reason}"[:_CAUSE_LENGTH] if news.once else f"step:{step_id}"
+    cause = f"step:{step_id}"
     await outbox.tell_all(await _messages(order, news, cause, facts), now)
     if news.event is not None:
         about = [facts[name] for name in _ABOUT if name in facts]

@@ -84,7 +84,7 @@ async def _tell_arrival(event: PayoutPaid) -> None:
     cause = f"payout:{event.payout_id}:paid"
     await outbox.tell_seller(
         event.seller_id,
-        kind="payout_paid",
+        kind="debit_made" if event.amount < 0 else "payout_paid",
         subject_id=event.payout_id,
         cause=cause,
         facts=_facts(event),
@@ -104,7 +104,7 @@ async def _tell_failure(event: PayoutFailed) -> None:
     }
     await outbox.tell_seller(
         event.seller_id,
-        kind="payout_failed",
+        kind="debit_failed" if event.amount < 0 else "payout_failed",
         subject_id=event.payout_id,
         cause=cause,
         facts=facts,
@@ -114,7 +114,12 @@ async def _tell_failure(event: PayoutFailed) -> None:
         kind="seller_payout_failed",
         subject_id=event.payout_id,
         cause=f"{cause}:admin",
-        facts=facts | {"seller_id": event.seller_id, "account_id": event.account_id},
+        facts=facts
+        | {
+            "amount": event.amount,
+            "seller_id": event.seller_id,
+            "account_id": event.account_id,
+        },
         now=event.occurred_at,
     )
     await _publish(event, "failed", event.failure_code)
@@ -141,7 +146,8 @@ async def _publish(event: PayoutEvent, status: str, failure_code: str | None) ->
 def _facts(event: PayoutEvent) -> dict[str, object]:
     return {
         "payout_id": event.payout_id,
-        "amount": event.amount,
+        # Below zero it is a debit, whose texts say which way the money went.
+        "amount": abs(event.amount),
         "currency": event.currency,
         "arrival_at": event.arrival_at,
     }

@@ -197,3 +197,15 @@ async def test_trying_the_same_again_is_not_told_again(shop: Shop) -> None:
             )
     assert await kinds(deal.buyer.account_id) == ["order_not_prepared"] * 2
     assert (await shop.steps(deal.id)).count("preparation_refused") == 3
+
+
+async def test_the_same_refusal_is_told_again_when_more_has_happened_meanwhile(shop: Shop) -> None:
+    """A seller who was restricted, reminded, and restricted again hears of it twice."""
+    deal = await a_held_deal(shop)
+    for step in ("preparation_refused", "deadline_reminded", "preparation_asked") * 2:
+        reason = "transfers_inactive" if step == "preparation_refused" else None
+        async with transaction():
+            order = await records.lock(deal.id)
+            await steps.take(order, step, actor=STRIPE, now=shop.clock(), reason=reason)
+    assert await kinds(deal.buyer.account_id) == ["order_not_prepared"] * 2
+    assert (await kinds(deal.seller.account_id)).count("sale_not_prepared") == 2
