@@ -78,11 +78,15 @@ BOOKS: Final = (
             OR count(*) FILTER (WHERE t.kind = 'payout_failure')
                 <> (p.status IN ('failed', 'canceled'))::int""",
     ),
+    # But what an upgrade took back of failed refunds, which had been booked as the seller's again.
     Rule(
         code="L3:adjustments",
         name="what was posted by hand is what two admins agreed on",
         query="""
-        SELECT coalesce(t.id, a.id) FROM (SELECT * FROM postings WHERE kind = 'adjustment') AS t
+        SELECT coalesce(t.id, a.id) FROM (
+            SELECT * FROM postings p WHERE kind = 'adjustment' AND NOT EXISTS (
+                SELECT FROM postings f WHERE f.cause = split_part(p.cause, ':', 1) || ':failed'
+                AND (f.target, p.target, f.amount) = (p.source, 'platform:recovered', p.amount))) AS t
         FULL JOIN (SELECT id, facts::jsonb AS facts FROM approvals
                    WHERE action = 'ledger.adjustment' AND state = 'approved') AS a
         ON t.cause = a.id || ':adjustment'
