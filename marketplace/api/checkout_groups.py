@@ -5,6 +5,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody
 
+from marketplace.api.actors import reading
 from marketplace.api.idempotency import key_required, repeatable
 from marketplace.api.policies import signed_in
 from marketplace.api.principal import Principal
@@ -35,7 +36,7 @@ async def place_group(
 ) -> CheckoutGroupAnswer:
     """One order for each seller, currency and way to capture; all of them or none."""
     grouped = await services.groups.place(
-        principal.account_id, data.wanted(), idempotency_key, services.clock()
+        principal.account_id, data.wanted(), idempotency_key, services.clock(), data.sent_to()
     )
     return CheckoutGroupAnswer.of(grouped.view)
 
@@ -60,8 +61,9 @@ async def read_group(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> CheckoutGroupAnswer:
-    """How each order stands, and what you can do about it."""
-    return CheckoutGroupAnswer.of(await services.groups.find(group_id, principal.account_id))
+    """How each order stands, and what its buyer can do about it."""
+    actor = reading(principal)
+    return CheckoutGroupAnswer.of(await services.groups.find(group_id, actor), reader=actor)
 
 
 @post(

@@ -3,7 +3,7 @@
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from marketplace.api.actors import reading
 from marketplace.api.idempotency import key_required
@@ -16,6 +16,7 @@ from marketplace.api.schemas.orders import (
     OrderList,
     StepList,
 )
+from marketplace.orders.order_states import Status
 from marketplace.orders.reading import require_payer
 from marketplace.paging import PageRequest
 from marketplace.services import Services
@@ -35,7 +36,7 @@ async def place_order(
     """
     buyer = reading(principal)
     placed = await services.orders.place(
-        buyer.account_id, data.told(), idempotency_key, services.clock()
+        buyer.account_id, data.told(), idempotency_key, services.clock(), data.sent_to()
     )
     return OrderAnswer.of(placed.view, buyer)
 
@@ -45,9 +46,10 @@ async def list_orders(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     page: NamedDependency[PageRequest],
+    status: FromQuery[Status | None] = None,
 ) -> OrderList:
     """What you have bought, the newest first."""
-    found = await services.orders.list_for_buyer(principal.account_id, page)
+    found = await services.orders.list_for_buyer(principal.account_id, page, status)
     return OrderList.of(found, reading(principal))
 
 
@@ -61,10 +63,11 @@ async def list_seller_orders(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     page: NamedDependency[PageRequest],
+    status: FromQuery[Status | None] = None,
 ) -> OrderList:
-    """What was bought of you, the newest first."""
+    """What was bought of you, the newest first. Orders in `checkout` are shown when asked for only."""
     seller = await services.sellers.require_own(seller_id, principal.account_id)
-    found = await services.orders.list_for_seller(seller.id, principal.account_id, page)
+    found = await services.orders.list_for_seller(seller.id, principal.account_id, page, status)
     return OrderList.of(found, reading(principal))
 
 

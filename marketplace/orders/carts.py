@@ -28,6 +28,11 @@ class Priced(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: str
 
     @property
+    def is_sent(self) -> bool:
+        """Whether there is anything to send: sessions are not."""
+        return any(line.kind == "product" for line in self.totals.lines)
+
+    @property
     def total(self) -> int:
         """What the buyer pays: the lines, and the service fee on top."""
         return self.fee.total

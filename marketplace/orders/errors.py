@@ -205,9 +205,9 @@ class ShippingRefused(OrderError):
 
 
 class ShippingNotNeeded(OrderError):
-    """Sessions are not shipped: keep the address."""
+    """Sessions are not shipped: keep the address. `order_id` None was not placed for it."""
 
-    def __init__(self, order_id: str) -> None:
+    def __init__(self, order_id: str | None = None) -> None:
         self.order_id = order_id
         super().__init__(order_id)
 

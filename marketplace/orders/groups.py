@@ -8,12 +8,19 @@ import msgspec
 
 from marketplace.orders import placing, reading
 from marketplace.orders.carts import Pricing
-from marketplace.orders.errors import GroupNotFound, OrderKeyReused, TooManySellers
+from marketplace.orders.errors import (
+    GroupNotFound,
+    OrderKeyReused,
+    ShippingNotNeeded,
+    TooManySellers,
+)
 from marketplace.orders.group_states import GroupState, Next, Standing, next_of, state_of
 from marketplace.orders.reading import OrderView
+from marketplace.orders.records import Actor
 from marketplace.orders.totals import Wanted, check_wanted
 from marketplace.paging import Page, PageRequest
 from payments.database import execute, row, rows, transaction
+from payments.gateway import Shipping
 from payments.ids import new_id
 
 SELLERS_LIMIT: Final = 10
@@ -74,20 +81,29 @@ class Groups:
         self._pricing = pricing
 
     async def place(
-        self, buyer_id: str, wanted: Sequence[Wanted], idempotency_key: str, now: datetime
+        self,
+        buyer_id: str,
+        wanted: Sequence[Wanted],
+        idempotency_key: str,
+        now: datetime,
+        shipping: Shipping | None = None,
     ) -> Grouped:
         """Make an order for each seller, currency and way to capture; all of them or none.
 
-        The same key from the same buyer answers the same group. Raises OrderKeyReused when that has
-        other lines, TooManySellers, the kinds of LinesRefused, AmountNotChargeable.
+        All products go to one address. The same key from the same buyer answers the same group. Raises
+        OrderKeyReused when that has other lines or another address, TooManySellers, the kinds of
+        LinesRefused, AmountNotChargeable, ShippingRefused, ShippingNotNeeded.
         """
         check_wanted(wanted)
-        earlier = await self._placed_before(buyer_id, wanted, idempotency_key)
+        address = placing.address_of(shipping)
+        earlier = await self._placed_before(buyer_id, wanted, address, idempotency_key)
         if earlier is not None:
             return earlier
         parts = await self._pricing.price_each(buyer_id, wanted, now)
         if len(parts) > SELLERS_LIMIT:
             raise TooManySellers(len(parts), SELLERS_LIMIT)
+        if address is not None and not any(priced.is_sent for priced in parts):
+            raise ShippingNotNeeded
         group_id = new_id("grp")
         async with transaction():
             made = await execute(
@@ -100,17 +116,25 @@ class Groups:
             )
             for position, priced in enumerate(parts if made else ()):
                 key = f"{group_id}:{position:02}"
-                await placing.place_within(buyer_id, priced, self._pricing, key, now, group_id)
+                await placing.place_within(
+                    buyer_id,
+                    priced,
+                    self._pricing,
+                    key,
+                    now,
+                    address=address if priced.is_sent else None,
+                    group_id=group_id,
+                )
         if made:
             return Grouped(await find(group_id, buyer_id), created=True)
         # Two requests with one key at once: the other one made the group.
-        earlier = await self._placed_before(buyer_id, wanted, idempotency_key)
+        earlier = await self._placed_before(buyer_id, wanted, address, idempotency_key)
         assert earlier is not None
         return earlier
 
-    async def find(self, group_id: str, buyer_id: str) -> GroupView:
-        """The buyer's own group. Raises GroupNotFound."""
-        return await find(group_id, buyer_id)
+    async def find(self, group_id: str, actor: Actor) -> GroupView:
+        """The group, for its buyer and for admins. Raises GroupNotFound."""
+        return await find(group_id, None if actor.is_admin else actor.account_id)
 
     async def list(self, buyer_id: str, page: PageRequest) -> Page[GroupView]:
         """The buyer's groups, the newest first."""
@@ -128,7 +152,7 @@ class Groups:
         )
 
     async def _placed_before(
-        self, buyer_id: str, wanted: Sequence[Wanted], idempotency_key: str
+        self, buyer_id: str, wanted: Sequence[Wanted], address: str | None, idempotency_key: str
     ) -> Grouped | None:
         found = await row(
             "SELECT id FROM checkout_groups WHERE buyer_id = $1 AND idempotency_key = $2",
@@ -139,16 +163,21 @@ class Groups:
             return None
         view = await find(found["id"], buyer_id)
         lines = sorted((each.listing_id, each.quantity) for o in view.orders for each in o.lines)
+        same = lines == sorted((each.listing_id, each.quantity) for each in wanted)
+        sent = {
+            each.order.shipping for each in view.orders if each.order.capture_method == "manual"
+        }
         changed = any(each.order.cart_version > 1 for each in view.orders)
-        if not changed and lines != sorted((each.listing_id, each.quantity) for each in wanted):
+        if not changed and not (same and sent <= {address}):
             raise OrderKeyReused(view.group.id)
         return Grouped(view, created=False)
 
 
-async def find(group_id: str, buyer_id: str) -> GroupView:
-    """The buyer's own group with its orders. Raises GroupNotFound, for anybody else too."""
+async def find(group_id: str, buyer_id: str | None) -> GroupView:
+    """The buyer's own group (None: anybody's) with its orders. Raises GroupNotFound, for others too."""
     found = await row(
-        f"SELECT {_COLUMNS} FROM checkout_groups WHERE id = $1 AND buyer_id = $2",
+        f"SELECT {_COLUMNS} FROM checkout_groups "
+        "WHERE id = $1 AND ($2::text IS NULL OR buyer_id = $2)",
         group_id,
         buyer_id,
     )

@@ -8,7 +8,7 @@ import msgspec
 from marketplace.fees.rules import FeeQuote
 from marketplace.orders import order_fees, placing, reading, records, steps
 from marketplace.orders.carts import Pricing
-from marketplace.orders.errors import OrderKeyReused
+from marketplace.orders.errors import OrderKeyReused, ShippingNotNeeded
 from marketplace.orders.order_states import Status
 from marketplace.orders.reading import OrderFilter, OrderView
 from marketplace.orders.records import Actor
@@ -16,6 +16,7 @@ from marketplace.orders.totals import Wanted, check_wanted
 from marketplace.orders.trail_steps import audience_of, readable
 from marketplace.paging import Page, PageRequest
 from payments.database import row
+from payments.gateway import Shipping
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -32,23 +33,34 @@ class Orders:
         self._pricing = pricing
 
     async def place(
-        self, buyer_id: str, wanted: Sequence[Wanted], idempotency_key: str, now: datetime
+        self,
+        buyer_id: str,
+        wanted: Sequence[Wanted],
+        idempotency_key: str,
+        now: datetime,
+        shipping: Shipping | None = None,
     ) -> Placed:
         """Make an order of listings and quantities; its prices and its fee are frozen here.
 
         The same key from the same buyer answers the same order. Raises OrderKeyReused when that order
-        has other lines, the kinds of LinesRefused, AmountNotChargeable.
+        has other lines or another address, the kinds of LinesRefused, AmountNotChargeable,
+        ShippingRefused, ShippingNotNeeded.
         """
         check_wanted(wanted)
-        earlier = await self._placed_before(buyer_id, wanted, idempotency_key)
+        address = placing.address_of(shipping)
+        earlier = await self._placed_before(buyer_id, wanted, address, idempotency_key)
         if earlier is not None:
             return earlier
         priced = await self._pricing.price(buyer_id, wanted, now)
-        order = await placing.place(buyer_id, priced, self._pricing, idempotency_key, now)
+        if address is not None and not priced.is_sent:
+            raise ShippingNotNeeded
+        order = await placing.place(
+            buyer_id, priced, self._pricing, idempotency_key, now, address=address
+        )
         if order is not None:
             return Placed(OrderView(order, priced.totals.lines, None), created=True)
         # Two requests with one key at once: the other one made the order.
-        earlier = await self._placed_before(buyer_id, wanted, idempotency_key)
+        earlier = await self._placed_before(buyer_id, wanted, address, idempotency_key)
         assert earlier is not None
         return earlier
 
@@ -89,7 +101,7 @@ class Orders:
         return await reading.page(wanted, page)
 
     async def _placed_before(
-        self, buyer_id: str, wanted: Sequence[Wanted], idempotency_key: str
+        self, buyer_id: str, wanted: Sequence[Wanted], address: str | None, idempotency_key: str
     ) -> Placed | None:
         found = await row(
             "SELECT id FROM orders WHERE buyer_id = $1 AND idempotency_key = $2",
@@ -99,9 +111,9 @@ class Orders:
         if found is None:
             return None
         view = await self.find(found["id"], Actor(buyer_id))
-        same = [(line.listing_id, line.quantity) for line in view.lines] == [
-            (line.listing_id, line.quantity) for line in wanted
-        ]
+        same = view.order.shipping == address and [
+            (line.listing_id, line.quantity) for line in view.lines
+        ] == [(line.listing_id, line.quantity) for line in wanted]
         # A cart that has changed since no longer tells what was asked for under this key.
         if not same and view.order.cart_version == 1:
             raise OrderKeyReused(view.order.id)

@@ -6,10 +6,13 @@ from typing import Final
 import msgspec
 
 from marketplace.fees import credits
+from marketplace.orders.addresses import checked
 from marketplace.orders.carts import Priced, Pricing, columns_of
 from marketplace.orders.order_states import FIRST_STATUS, FIRST_STEP
 from marketplace.orders.records import OrderRecord
+from marketplace.sellers.countries import COUNTRIES
 from payments.database import execute, transaction
+from payments.gateway import Shipping
 from payments.ids import new_id
 
 CHECKOUT_LASTS: Final = timedelta(hours=24)
@@ -21,9 +24,9 @@ WITH placed AS (
     INSERT INTO orders (id, buyer_id, seller_id, currency, status, total, capture_method,
         application_fee, fee_schedule_id, fee_rule_id, fee_working, generation, idempotency_key,
         created_at, updated_at, checkout_expires_at, expiry_due_at, group_id, service_fee, fee_credit,
-        cancellation_windows)
+        cancellation_windows, shipping)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $13, $14, $14, $15, $27, $28,
-        (SELECT s.cancellation_windows FROM sellers s WHERE s.id = $3::varchar))
+        (SELECT s.cancellation_windows FROM sellers s WHERE s.id = $3::varchar), $29)
     ON CONFLICT (buyer_id, idempotency_key) DO NOTHING RETURNING id
 ), lined AS (
     INSERT INTO order_lines (id, order_id, position, listing_id, kind, title, category, unit_amount,
@@ -39,10 +42,20 @@ SELECT $25, placed.id, 0, $26, NULL, $5, $2, $13 FROM placed
 """
 
 
+def address_of(shipping: Shipping | None) -> str | None:
+    """An address as it is kept with an order. Raises ShippingRefused."""
+    return None if shipping is None else msgspec.json.encode(checked(shipping, COUNTRIES)).decode()
+
+
 def new_order(
-    buyer_id: str, priced: Priced, now: datetime, group_id: str | None = None
+    buyer_id: str,
+    priced: Priced,
+    now: datetime,
+    *,
+    address: str | None = None,
+    group_id: str | None = None,
 ) -> OrderRecord:
-    """An order that is not written yet."""
+    """An order that is not written yet; `address` is for `address_of` to write."""
     totals, fee = priced.totals, priced.fee
     return OrderRecord(
         id=new_id("ord"),
@@ -65,6 +78,7 @@ def new_order(
         group_id=group_id,
         service_fee=fee.service_fee,
         fee_credit=fee.credit,
+        shipping=address,
     )
 
 
@@ -73,16 +87,24 @@ class _KeyUsed(Exception):
 
 
 async def place(
-    buyer_id: str, priced: Priced, pricing: Pricing, idempotency_key: str, now: datetime
+    buyer_id: str,
+    priced: Priced,
+    pricing: Pricing,
+    idempotency_key: str,
+    now: datetime,
+    *,
+    address: str | None = None,
 ) -> OrderRecord | None:
     """Write a new order, with the credit it takes; None when its key was used before."""
     if not priced.fee.credit:
         # One statement: most sellers have no credit.
-        order = new_order(buyer_id, priced, now)
+        order = new_order(buyer_id, priced, now, address=address)
         return order if await write(order, priced, idempotency_key) else None
     try:
         async with transaction():
-            return await place_within(buyer_id, priced, pricing, idempotency_key, now)
+            return await place_within(
+                buyer_id, priced, pricing, idempotency_key, now, address=address
+            )
     except _KeyUsed:
         return None
 
@@ -93,12 +115,14 @@ async def place_within(
     pricing: Pricing,
     idempotency_key: str,
     now: datetime,
+    *,
+    address: str | None = None,
     group_id: str | None = None,
 ) -> OrderRecord:
     """The same in the open transaction, for a key that was not used before. Raises NoTransaction."""
     fee, pieces = await pricing.with_credit(priced.fee, 0, now)
     priced = msgspec.structs.replace(priced, fee=fee)
-    order = new_order(buyer_id, priced, now, group_id)
+    order = new_order(buyer_id, priced, now, address=address, group_id=group_id)
     if not await write(order, priced, idempotency_key):
         raise _KeyUsed
     await credits.note(order.id, pieces, now)
@@ -129,5 +153,6 @@ async def write(order: OrderRecord, priced: Priced, idempotency_key: str) -> boo
         FIRST_STEP,
         order.service_fee,
         order.fee_credit,
+        order.shipping,
     )
     return written == 1

@@ -58,6 +58,8 @@ class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     seller_id: str | None = None
     owner_id: str | None = None
     status: Status | None = None
+    # Whether orders that are still in checkout are wanted too.
+    carts: bool = True
 
 
 async def view(order: OrderRecord) -> OrderView:
@@ -96,6 +98,7 @@ async def page(wanted: OrderFilter, request: PageRequest) -> Page[OrderView]:
         "o.seller_id =": wanted.seller_id,
         "s.account_id =": wanted.owner_id,
         "o.status =": wanted.status,
+        "o.status <>": None if wanted.carts else "checkout",
         "o.id <": request.starting_after,
     }
     # Only the conditions that are given are sent, so that each list can use its own index.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from payments.database import execute
+from payments.database import execute, value
 from payments.ids import new_id
 from tests.api.harness import Browser, everything_stored
 from tests.orders.market import SESSION, Deal, Market, a_listing, created, shown, wanting
@@ -152,6 +152,52 @@ async def test_an_admin_releases_what_was_held(market: Market) -> None:
     assert (await deal.seller.post(path, {"reason": "mine"})).status_code == 403
 
 
+async def test_the_address_may_come_with_the_order(market: Market) -> None:
+    deal = await market.deal()
+    body = {**wanting((deal.listing_id, 1)), "shipping": ADDRESS}
+    key = new_id("key")
+    order = await created(deal.buyer, "/v1/orders", body, key)
+    assert order["shipping"]["address"]["line1"] == "Torstraße 1"
+    assert (await shown(deal.buyer, f"/v1/orders/{order['id']}"))["shipping"] == order["shipping"]
+    checkout = (await deal.buyer.post(f"/v1/orders/{order['id']}/checkout", {"again": True})).json()
+    draft = market.shop.stripe.asked[-1].draft
+    assert (checkout["status"], draft.shipping.name) == ("requires_payment_method", "Ada")  # type: ignore[attr-defined]
+    # The order itself knows its key, and what was asked for under it.
+    await execute("DELETE FROM idempotent_requests")
+    assert (await created(deal.buyer, "/v1/orders", body, key))["id"] == order["id"]
+    await execute("DELETE FROM idempotent_requests")
+    other = await deal.buyer.post("/v1/orders", wanting((deal.listing_id, 1)), key=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_an_address_nothing_can_be_sent_to_places_nothing(market: Market) -> None:
+    product, session = await market.deal(), await market.deal(**SESSION)
+    placed = await value("SELECT count(*) FROM orders")
+    for path in ("/v1/orders", "/v1/checkout-groups"):
+        for deal, address, code in (
+            (product, {**ADDRESS, "name": " "}, "shipping_refused"),
+            (session, ADDRESS, "shipping_not_needed"),
+        ):
+            body = {**wanting((deal.listing_id, 1)), "shipping": address}
+            answer = await deal.buyer.post(path, body, key=new_id("key"))
+            assert (answer.status_code, answer.json()["code"]) == (422, code), path
+    assert await value("SELECT count(*) FROM orders") == placed
+
+
+async def test_the_address_of_a_group_is_that_of_its_products(market: Market) -> None:
+    product, session = await market.deal(), await market.deal(**SESSION)
+    lines = wanting((product.listing_id, 1), (session.listing_id, 1))
+    body, key = {**lines, "shipping": ADDRESS}, new_id("key")
+    group = await created(product.buyer, "/v1/checkout-groups", body, key)
+    sent = [each["order"]["shipping"] for each in group["orders"]]
+    assert (sent[0]["name"], sent[1]) == ("Ada", None)
+    await execute("DELETE FROM idempotent_requests")
+    assert await created(product.buyer, "/v1/checkout-groups", body, key) == group
+    await execute("DELETE FROM idempotent_requests")
+    other = await product.buyer.post("/v1/checkout-groups", lines, key=key)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
 class Group:
     """A buyer with a cart of two sellers."""
 
@@ -225,5 +271,9 @@ async def test_a_group_is_nobody_elses_business(market: Market) -> None:
         await stranger.post(f"{group.path}/abandonment"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "checkout_group_not_found")
+    seen = await shown(market.admin, group.path)
+    assert [each["order"]["id"] for each in seen["orders"]] == [
+        each["order"]["id"] for each in group.told["orders"]
+    ]
     unkeyed = await stranger.post("/v1/checkout-groups", {"lines": []})
     assert unkeyed.json()["code"] == "idempotency_key_required"

@@ -21,6 +21,7 @@ from marketplace.orders.errors import (
 )
 from marketplace.orders.group_payment import Progress
 from marketplace.orders.groups import SELLERS_LIMIT, GroupView, next_for
+from marketplace.orders.records import Actor
 from marketplace.orders.totals import Wanted
 from marketplace.paging import PageRequest
 from marketplace.sellers.errors import SellerNotPayable
@@ -46,7 +47,7 @@ class Trip:
     owners: list[str] = field(default_factory=list)
 
     async def see(self) -> GroupView:
-        return await self.shop.groups.find(self.id, self.buyer.account_id)
+        return await self.shop.groups.find(self.id, Actor(self.buyer.account_id))
 
     async def orders(self) -> list[str]:
         return [each.order.id for each in (await self.see()).orders]

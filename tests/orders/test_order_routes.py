@@ -20,11 +20,28 @@ async def test_an_order_says_what_it_costs_and_hides_the_fee_from_its_buyer(
     assert "application_fee" not in bought
     sold = await shown(deal.seller, deal.path())
     assert sold["application_fee"] == 530
-    listed = await shown(deal.seller, f"/v1/sellers/{deal.seller_id}/orders")
-    assert [each["id"] for each in listed["data"]] == [deal.order_id]
     own = await shown(deal.buyer, "/v1/orders")
     assert [each["id"] for each in own["data"]] == [deal.order_id]
     assert (await shown(deal.seller, "/v1/orders"))["data"] == []
+
+
+async def test_orders_are_listed_by_status_and_a_seller_is_not_shown_carts(market: Market) -> None:
+    deal = await market.deal()
+    lists = (deal.seller, f"/v1/sellers/{deal.seller_id}/orders"), (deal.buyer, "/v1/orders")
+
+    async def found(**query: str) -> list[list[str]]:
+        pages = [await shown(person, path, **query) for person, path in lists]
+        return [[each["id"] for each in page["data"]] for page in pages]
+
+    assert await found() == [[], [deal.order_id]]
+    assert await found(status="checkout") == [[deal.order_id], [deal.order_id]]
+    market.shop.stripe.pay((await deal.buyer.post(deal.path("checkout"))).json()["payment_intent"])
+    await deal.buyer.post(deal.path("refresh"))
+    assert await found() == [[deal.order_id], [deal.order_id]]
+    assert await found(status="checkout") == [[], []]
+    assert await found(status="authorized") == [[deal.order_id], [deal.order_id]]
+    wrong = await deal.buyer.get("/v1/orders", status="lost")
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_parameter")
 
 
 async def test_an_order_needs_a_key_and_the_same_key_is_the_same_order(market: Market) -> None:
@@ -122,7 +139,6 @@ async def test_a_product_from_checkout_to_refund(market: Market) -> None:
         "placed",
         "checkout_begun",
         "authorized",
-        "preparation_asked",
         "prepared",
         "refund_asked",
         "refunded",

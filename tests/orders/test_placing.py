@@ -98,7 +98,8 @@ async def test_lists_are_pages_of_ones_own(shop: Shop) -> None:
     assert ([view.order.id for view in first.data], first.has_more) == (made[:2], True)
     rest = await shop.orders.list_for_buyer(buyer, PageRequest(limit=2, starting_after=made[1]))
     assert ([view.order.id for view in rest.data], rest.has_more) == (made[2:], False)
-    sold = await shop.orders.list_for_seller(seller_id, owner, PageRequest())
+    assert (await shop.orders.list_for_seller(seller_id, owner, PageRequest())).data == []
+    sold = await shop.orders.list_for_seller(seller_id, owner, PageRequest(), "checkout")
     assert [view.order.id for view in sold.data] == made
     assert all(view.lines for view in sold.data)
     foreign = await shop.orders.list_for_seller(seller_id, buyer, PageRequest())

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from marketplace.api.problems import problem_of
-from marketplace.api.schemas.checkout import CheckoutAnswer
+from marketplace.api.schemas.checkout import CheckoutAnswer, ShippingSchema
 from marketplace.api.schemas.orders import OrderAnswer
 from marketplace.api.schemas.wanted import WantedLine, told
 from marketplace.orders.confirmation import Shown
@@ -18,6 +18,7 @@ from marketplace.orders.groups import GroupView, next_for
 from marketplace.orders.records import Actor
 from marketplace.orders.totals import Wanted
 from marketplace.paging import Page
+from payments.gateway import Shipping
 
 _CardId = Annotated[str, Meta(max_length=64, examples=["crd_01k9zc3v5m8q2r4t6w8y0abcde"])] | None
 _Again = Annotated[
@@ -29,10 +30,18 @@ class NewCheckoutGroup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     """What to buy of several sellers: one order, and one payment, becomes of each."""
 
     lines: list[WantedLine]
+    shipping: Annotated[
+        ShippingSchema | None,
+        Meta(description="Where all products go; it may follow or change later."),
+    ] = None
 
     def wanted(self) -> list[Wanted]:
         """In the words of orders."""
         return told(self.lines)
+
+    def sent_to(self) -> Shipping | None:
+        """The address in the words of payments."""
+        return None if self.shipping is None else self.shipping.told()
 
 
 class GroupCheckoutRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -114,17 +123,21 @@ class CheckoutGroupAnswer(msgspec.Struct, kw_only=True):
 
     @classmethod
     def of(
-        cls, view: GroupView, refusals: dict[str, Exception] | None = None
+        cls,
+        view: GroupView,
+        refusals: dict[str, Exception] | None = None,
+        *,
+        reader: Actor | None = None,
     ) -> "CheckoutGroupAnswer":
-        """For its buyer only."""
-        buyer, why = Actor(view.group.buyer_id), refusals or {}
+        """For its buyer, where nobody else is named."""
+        reader, why = reader or Actor(view.group.buyer_id), refusals or {}
         return cls(
             id=view.group.id,
             state=view.state,
             totals=[TotalSchema(currency=c, amount=a) for c, a in view.totals.items()],
             orders=[
                 GroupedOrderAnswer(
-                    order=OrderAnswer.of(each, buyer),
+                    order=OrderAnswer.of(each, reader),
                     next=next_for(each),
                     refusal=RefusalAnswer.of(why[each.order.id]) if each.order.id in why else None,
                 )

@@ -19,6 +19,7 @@ from marketplace.orders.steps import StepRecord
 from marketplace.orders.totals import CaptureMethod, Line, Wanted
 from marketplace.paging import Page
 from payments.declines import advice_on
+from payments.gateway import Shipping
 from payments.records import AttemptRecord
 
 _FEE = {
@@ -63,10 +64,18 @@ class NewOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What to buy: of one seller, in one currency, sessions or products but not both."""
 
     lines: list[WantedLine]
+    shipping: Annotated[
+        ShippingSchema | None,
+        Meta(description="For products; it may follow or change later."),
+    ] = None
 
     def told(self) -> list[Wanted]:
         """In the words of orders."""
         return told(self.lines)
+
+    def sent_to(self) -> Shipping | None:
+        """The address in the words of payments."""
+        return None if self.shipping is None else self.shipping.told()
 
 
 class OrderPaymentAnswer(msgspec.Struct, kw_only=True):
