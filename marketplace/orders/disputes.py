@@ -8,9 +8,13 @@ from payments.events import DisputeClosed, DisputeOpened, FraudWarned
 
 
 async def note(order: OrderRecord, event: DisputeOpened | DisputeClosed | FraudWarned) -> None:
-    """Write it into the history once, in the open transaction; the status stays as it is."""
+    """Write it into the history, in the open transaction; the status stays as it is.
+
+    A dispute is opened twice when it was an inquiry first: then money was not taken, now it is.
+    """
     step, reference = _step(event)
-    if await steps.latest(order.id, [step], reason=reference) is None:
+    opened = isinstance(event, DisputeOpened)
+    if opened or await steps.latest(order.id, [step], reason=reference) is None:
         await steps.take(order, step, actor=STRIPE, now=event.occurred_at, reason=reference)
 
 

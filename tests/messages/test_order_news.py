@@ -10,11 +10,13 @@ from marketplace.messages.texts import letter
 from marketplace.orders import records, steps
 from marketplace.orders.hold_stages import ENDED
 from marketplace.orders.order_states import STEPS, TRANSITIONS
+from marketplace.orders.reactions import react
 from marketplace.orders.refunds import RefundWish
 from marketplace.orders.shipping import Parcel
 from marketplace.orders.steps import STRIPE
 from marketplace.orders.totals import Wanted
 from payments.database import execute, row, rows, transaction, value
+from payments.events import DisputeOpened
 from payments.ids import new_id
 from tests.orders.deals import ADMIN, a_deal, a_dispute, a_held_deal, a_paid_deal
 from tests.orders.shop import Shop, account
@@ -158,6 +160,29 @@ async def test_both_hear_that_a_held_order_was_canceled(shop: Shop) -> None:
     await shop.cancellation.cancel(deal.id, deal.buyer, shop.clock())
     assert await kinds(deal.buyer.account_id) == ["order_canceled"]
     assert await kinds(deal.seller.account_id) == ["order_to_prepare", "sale_canceled"]
+
+
+async def test_an_inquiry_that_becomes_a_dispute_is_told_again_as_one(shop: Shop) -> None:
+    deal = await a_paid_deal(shop)
+    await a_dispute(shop, deal, 5_000, lost=False)
+    found = await row("SELECT id, payment_id FROM disputes WHERE order_id = $1", deal.id)
+    assert found is not None
+    for inquiry in (True, False):
+        await execute("UPDATE disputes SET inquiry = $2 WHERE id = $1", found["id"], inquiry)
+        opened = DisputeOpened(
+            order_id=deal.id,
+            payment_id=found["payment_id"],
+            occurred_at=shop.clock(),
+            dispute_id=found["id"],
+            amount=5_000,
+            reason="fraudulent",
+            inquiry=inquiry,
+            evidence_due_by=None,
+        )
+        async with transaction():
+            await records.lock(deal.id)
+            await react(opened)
+    assert await kinds(deal.seller.account_id) == ["disputed", "inquiry_opened", "order_paid"]
 
 
 async def test_a_refund_is_told_with_its_own_amount(shop: Shop) -> None:
