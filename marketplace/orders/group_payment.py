@@ -54,6 +54,11 @@ class Progress(msgspec.Struct, frozen=True):
     refusals: dict[str, Exception]
     confirm_next: tuple[str, IntentForBuyer] | None = None
 
+    @property
+    def keeps_card(self) -> bool:
+        """Whether the card that the browser is given now will be kept, to pay the others with it."""
+        return self.confirm_next is not None and _keeping(self.view)
+
 
 class GroupPayment:
     """Use cases of paying a checkout group, and of giving it up."""
@@ -81,7 +86,7 @@ class GroupPayment:
         view = await _require_open(group_id, buyer)
         refusals: dict[str, Exception] = {}
         first: tuple[str, IntentForBuyer] | None = None
-        wishes = Wishes(again=again, save_card=True)
+        wishes = Wishes(again=again, save_card=_keeping(view))
         for each in view.unpaid:
             try:
                 intent = await self._checkout.begin(each.order.id, buyer, now, wishes)
@@ -116,7 +121,7 @@ class GroupPayment:
         kept = None if card is None else card.id
         if card is not None:
             await _remember(group_id, card)
-        wishes = Wishes(again=again, save_card=True)
+        wishes = Wishes(again=again, save_card=_keeping(view))
         refusals: dict[str, Exception] = {}
         goes_on: tuple[str, IntentForBuyer] | None = None
         for each in unpaid if kept is not None else unpaid[:1]:
@@ -197,6 +202,11 @@ def _require_same(view: GroupView, shown: Sequence[Shown]) -> None:
     said = {each.currency: each.amount for each in shown}
     if len(said) != len(shown) or said != view.totals:
         raise GroupTotalsChanged(view.group.id, view.totals)
+
+
+def _keeping(view: GroupView) -> bool:
+    """Whether the card that pays one order has to be kept: there are others to pay with it."""
+    return len(view.unpaid) > 1
 
 
 async def _card_that_paid(view: GroupView, paid: Sequence[str]) -> str | None:

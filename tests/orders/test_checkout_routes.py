@@ -230,11 +230,12 @@ async def test_a_group_is_paid_with_the_card_given_once(market: Market) -> None:
         [{"currency": "eur", "amount": 5_000}],
     )
     begun = await group.act("checkout")
+    assert begun["keeps_card"] is True
     assert begun["confirm_next"]["order_id"] == group.told["orders"][0]["order"]["id"]
     await group.act("confirmation", totals=begun["totals"])
     market.shop.stripe.pay(begun["confirm_next"]["payment_intent"])
     paid = await group.act("confirmation", totals=begun["totals"])
-    assert (paid["state"], paid["confirm_next"]) == ("paid", None)
+    assert (paid["state"], paid["confirm_next"], paid["keeps_card"]) == ("paid", None, False)
     listed = await shown(group.buyer, "/v1/checkout-groups")
     assert [each["id"] for each in listed["data"]] == [group.told["id"]]
 

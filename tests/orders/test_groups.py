@@ -180,6 +180,30 @@ async def test_the_card_given_for_the_first_pays_the_others(shop: Shop) -> None:
     assert (progress.view.state, progress.refusals) == ("paid", {})
 
 
+async def test_no_card_is_kept_for_one_order_alone(shop: Shop) -> None:
+    trip = await a_trip(shop)
+    trip.id = await place(trip, (trip.mat, 1))
+    progress = await trip.begin()
+    assert progress.keeps_card is False
+    [draft] = [one.draft for one in shop.stripe.asked if one.method == "create_intent"]
+    assert draft.save_card is False  # type: ignore[attr-defined]
+
+
+async def test_another_card_for_the_last_order_is_not_kept(shop: Shop) -> None:
+    trip = await a_trip(shop)
+    trip.id = await place(trip, (trip.mat, 1), (trip.hour, 1))
+    begun = await trip.begin()
+    assert begun.confirm_next is not None
+    assert begun.keeps_card is True
+    shop.stripe.pay(begun.confirm_next[1].intent_id)
+    await shop.hear(begun.confirm_next[0])
+    last = await trip.begin()
+    assert last.confirm_next is not None
+    assert last.keeps_card is False
+    [draft] = [one.draft for one in shop.stripe.asked if one.method == "keep_card"]
+    assert (draft.intent_id, draft.keep) == (last.confirm_next[1].intent_id, False)  # type: ignore[attr-defined]
+
+
 async def test_all_stock_is_set_aside_before_anything_is_paid(shop: Shop) -> None:
     trip, rival = await a_trip(shop), await a_trip(shop)
     rival.id = await place(rival, (trip.block, 1), (trip.hour, 1))
@@ -350,6 +374,6 @@ async def test_a_group_is_its_buyers_alone(shop: Shop) -> None:
 async def test_an_expired_group_is_begun_anew(shop: Shop) -> None:
     trip = await a_trip(shop)
     await trip.begin()
-    await shop.expiry.expire_due(shop.clock.move(hours=24))
+    await shop.expiry.expire_due(shop.clock.move(hours=24), limit=500)
     assert (await trip.see()).state == "ended"
     assert (await trip.confirm(await trip.card())).view.state == "paid"

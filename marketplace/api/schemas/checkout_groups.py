@@ -118,6 +118,10 @@ class CheckoutGroupAnswer(msgspec.Struct, kw_only=True):
         CheckoutAnswer | None,
         Meta(description="What the buyer's browser confirms next, if anything.", examples=[None]),
     ]
+    keeps_card: Annotated[
+        bool,
+        Meta(description="The card given to confirm it is kept, to pay the other orders: say so."),
+    ]
     created_at: datetime
     abandoned_at: datetime | None
 
@@ -144,6 +148,7 @@ class CheckoutGroupAnswer(msgspec.Struct, kw_only=True):
                 for each in view.orders
             ],
             confirm_next=None,
+            keeps_card=False,
             created_at=view.group.created_at,
             abandoned_at=view.group.abandoned_at,
         )
@@ -155,6 +160,7 @@ class CheckoutGroupAnswer(msgspec.Struct, kw_only=True):
         if progress.confirm_next is not None:
             order_id, intent = progress.confirm_next
             answer.confirm_next = CheckoutAnswer.of(order_id, intent, publishable_key)
+            answer.keeps_card = progress.keeps_card
         return answer
 
 
