@@ -216,7 +216,7 @@ ORDERS: Table = {
         409,
         "total_changed",
         "The order has another total now: look at it again",
-        ("order_id", "shown", "total", "currency"),
+        ("order_id", "shown", "shown_currency", "total", "currency"),
     ),
     orders.BoughtAlready: Answer(
         409,
@@ -301,7 +301,7 @@ ORDERS: Table = {
         409,
         "completion_too_early",
         "It is not certain yet that the buyer has what they paid for",
-        ("order_id", "why", "completes_at"),
+        ("order_id", "why", "allowed_from"),
     ),
     orders.GroupNotFound: Answer(404, "checkout_group_not_found", NOT_FOUND),
     orders.GroupTotalsChanged: Answer(

@@ -137,7 +137,13 @@ def require_confirmable(order: OrderRecord, shown: Shown, now: datetime) -> None
         after(order.status, "confirmation_begun")
     require_open(order, now)
     if shown.amount != order.total or shown.currency not in (None, order.currency):
-        raise TotalChanged(order.id, shown=shown.amount, total=order.total, currency=order.currency)
+        raise TotalChanged(
+            order.id,
+            shown=shown.amount,
+            shown_currency=shown.currency,
+            total=order.total,
+            currency=order.currency,
+        )
 
 
 async def _require_nothing_under_way(order: OrderRecord, live: PaymentRecord | None) -> None:

@@ -32,8 +32,11 @@ OrderError (what stands between a held payment and a happy buyer is in `fulfilme
     `-- OwnListing
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+
+from payments.money import Money
 
 
 class OrderError(Exception):
@@ -165,11 +168,20 @@ class ConfirmationUnderWay(OrderError):
 
 
 class TotalChanged(OrderError):
-    """The buyer was shown `shown`; the order costs `total` (minor units of `currency`)."""
+    """The buyer was shown `shown` of `shown_currency`; the order costs `total` of `currency`: minor units."""
 
-    def __init__(self, order_id: str, *, shown: int, total: int, currency: str) -> None:
+    def __init__(
+        self,
+        order_id: str,
+        *,
+        shown: int,
+        total: int,
+        currency: str,
+        shown_currency: str | None = None,
+    ) -> None:
         self.order_id, self.shown, self.total, self.currency = order_id, shown, total, currency
-        super().__init__(order_id, shown, total, currency)
+        self.shown_currency = shown_currency or currency
+        super().__init__(order_id, shown, self.shown_currency, total, currency)
 
 
 class BoughtAlready(OrderError):
@@ -229,11 +241,11 @@ class GroupAbandoned(OrderError):
 
 
 class GroupTotalsChanged(OrderError):
-    """The group costs `totals` now: minor units by currency."""
+    """The group costs `totals` now, by currency."""
 
-    def __init__(self, group_id: str, totals: dict[str, int]) -> None:
-        self.group_id, self.totals = group_id, totals
-        super().__init__(group_id, totals)
+    def __init__(self, group_id: str, totals: Sequence[Money]) -> None:
+        self.group_id, self.totals = group_id, tuple(totals)
+        super().__init__(group_id, self.totals)
 
 
 class LinesRefused(OrderError):

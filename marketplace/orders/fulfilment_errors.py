@@ -111,9 +111,9 @@ class SessionNotStarted(OrderError):
 class CompletionTooEarly(OrderError):
     """`why`: not_scheduled, session_ahead, not_shipped, or buyer_may_object.
 
-    `completes_at` is when it may be completed; None while nobody can say.
+    `allowed_from` is when the caller may complete it; None while nobody can say.
     """
 
-    def __init__(self, order_id: str, why: str, completes_at: datetime | None) -> None:
-        self.order_id, self.why, self.completes_at = order_id, why, completes_at
-        super().__init__(order_id, why, completes_at)
+    def __init__(self, order_id: str, why: str, allowed_from: datetime | None) -> None:
+        self.order_id, self.why, self.allowed_from = order_id, why, allowed_from
+        super().__init__(order_id, why, allowed_from)

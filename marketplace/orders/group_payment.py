@@ -31,6 +31,7 @@ from payments.errors import (
     PaymentsUnavailable,
 )
 from payments.lifecycle import IntentForBuyer
+from payments.money import Money
 
 _REFUSALS: Final = (OrderError, CatalogError, SellerError, SwitchedOff, PaymentError)
 """What stops one order of a group and not the others."""
@@ -201,7 +202,8 @@ async def _require_open(group_id: str, buyer: Buyer) -> GroupView:
 def _require_same(view: GroupView, shown: Sequence[Shown]) -> None:
     said = {each.currency: each.amount for each in shown}
     if len(said) != len(shown) or said != view.totals:
-        raise GroupTotalsChanged(view.group.id, view.totals)
+        totals = [Money(amount, currency) for currency, amount in view.totals.items()]
+        raise GroupTotalsChanged(view.group.id, totals)
 
 
 def _keeping(view: GroupView) -> bool:

@@ -62,6 +62,13 @@ async def test_confirming_freezes_and_going_back_thaws(market: Market) -> None:
     wrong = await deal.buyer.post(deal.path("confirmation"), {"amount": 4_900})
     assert (wrong.status_code, wrong.json()["code"]) == (409, "total_changed")
     assert (wrong.json()["total"], wrong.json()["currency"]) == (5_000, "eur")
+    foreign = await deal.buyer.post(deal.path("confirmation"), {"amount": 5_000, "currency": "usd"})
+    told = [
+        foreign.json()[name] for name in ("code", "shown", "shown_currency", "total", "currency")
+    ]
+    assert told == ["total_changed", 5_000, "usd", 5_000, "eur"]
+    spelt = await deal.buyer.post(deal.path("confirmation"), {"amount": 5_000, "currency": "EUR"})
+    assert (spelt.status_code, spelt.json()["code"]) == (400, "invalid_body")
     confirmed = await deal.buyer.post(
         deal.path("confirmation"), {"amount": 5_000, "currency": "eur"}
     )
@@ -259,7 +266,11 @@ async def test_a_group_shown_with_other_totals_is_not_paid(market: Market) -> No
         f"{group.path}/confirmation", {"totals": [{"currency": "eur", "amount": 4_999}]}
     )
     assert (answer.status_code, answer.json()["code"]) == (409, "checkout_group_totals_changed")
-    assert answer.json()["totals"] == {"eur": 5_000}
+    assert answer.json()["totals"] == [{"currency": "eur", "amount": 5_000}]
+    spelt = await group.buyer.post(
+        f"{group.path}/confirmation", {"totals": [{"currency": "EUR", "amount": 5_000}]}
+    )
+    assert (spelt.status_code, spelt.json()["code"]) == (400, "invalid_body")
 
 
 async def test_a_group_is_nobody_elses_business(market: Market) -> None:

@@ -28,6 +28,7 @@ from marketplace.sellers.errors import SellerNotPayable
 from payments.database import execute, value
 from payments.errors import CardDeclined, CardNotFound, OutcomeUnknown
 from payments.ids import new_id
+from payments.money import Money
 from tests.fakes import CHALLENGED, DEBIT
 from tests.orders.shop import FakeCards, Shop, account, listing, stock_of
 
@@ -290,7 +291,7 @@ async def test_other_totals_than_those_shown_pay_nothing(shop: Shop) -> None:
     for totals in ({"eur": 11_999}, {"usd": 12_000}, {"eur": 12_000, "usd": 1}):
         with pytest.raises(GroupTotalsChanged) as refusal:
             await trip.confirm(card, **totals)
-        assert refusal.value.totals == {"eur": 12_000}
+        assert refusal.value.totals == (Money(12_000, "eur"),)
     assert shop.stripe.asked == []
 
 

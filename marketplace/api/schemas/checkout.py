@@ -83,7 +83,7 @@ class ConfirmationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tr
     """The total you showed the buyer. With one of their cards it is paid at once."""
 
     amount: Annotated[int, Meta(gt=0, examples=[6_000])]
-    currency: Annotated[str, Meta(max_length=3, examples=["eur"])] | None = None
+    currency: Annotated[str, Meta(pattern="^[a-z]{3}$", examples=["eur"])] | None = None
     card_id: (
         Annotated[str, Meta(max_length=64, examples=["crd_01k9zc3v5m8q2r4t6w8y0abcde"])] | None
     ) = None

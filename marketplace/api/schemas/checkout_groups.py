@@ -53,7 +53,7 @@ class GroupCheckoutRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=T
 class TotalSchema(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a cart comes to in one currency."""
 
-    currency: Annotated[str, Meta(max_length=3, examples=["eur"])]
+    currency: Annotated[str, Meta(pattern="^[a-z]{3}$", examples=["eur"])]
     amount: Annotated[int, Meta(gt=0, examples=[8_500])]
 
 
