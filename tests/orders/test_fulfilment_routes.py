@@ -68,6 +68,9 @@ async def test_the_seller_sees_until_when_to_prepare_the_buyer_does_not(market: 
     assert order["held_reason"] is None
     theirs = await shown(deal.buyer, deal.path())
     assert "prepare_by" not in theirs
+    assert theirs["payment"]["capture_before"] == order["payment"]["capture_before"]
+    taken = (await deal.seller.post(deal.path("preparation"))).json()
+    assert (taken["status"], taken["payment"]["capture_before"]) == ("paid", None)
     assert "held_reason" not in theirs
 
 
@@ -220,4 +223,4 @@ async def test_a_completion_that_is_too_early_says_why(market: Market) -> None:
     deal = await paid(market)
     answer = await deal.seller.post(deal.path("completion"))
     assert code(answer) == (409, "completion_too_early")
-    assert answer.json()["why"] == "not_scheduled"
+    assert (answer.json()["why"], answer.json()["allowed_from"]) == ("not_scheduled", None)

@@ -21,6 +21,7 @@ from marketplace.paging import Page
 from payments.declines import advice_on
 from payments.gateway import Shipping
 from payments.records import AttemptRecord
+from payments.states import REQUIRES_CAPTURE
 
 _FEE = {
     "schedule_id": "fsc_01k9zc3v5m8q2r4t6w8y0abcde",
@@ -329,7 +330,7 @@ def _payment(view: OrderView, sells: bool) -> OrderPaymentAnswer | None:
         status=payment.status,
         amount_captured=payment.amount_captured,
         amount_refunded=payment.amount_refunded,
-        capture_before=payment.capture_before,
+        capture_before=payment.capture_before if payment.status == REQUIRES_CAPTURE else None,
         fee_captured=payment.fee_captured if sells else UNSET,
         fee_refunded=payment.fee_refunded if sells else UNSET,
     )
