@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from marketplace.oversight.errors import RangeRefused
 from marketplace.paging import Page, PageRequest
 from payments.database import rows
 from payments.ledger import seller_account
@@ -77,7 +78,7 @@ async def earnings(
     seller_id: str, wanted: EarningsFilter, page: PageRequest
 ) -> Page[OrderEarnings]:
     """Every order with money of the seller's, the newest first; what moved outside the filter is left out,
-    so that the months of an order add up."""
+    so that the months of an order add up. Raises RangeRefused."""
     found = await rows(
         f"""
         WITH page AS (
@@ -98,7 +99,7 @@ async def earnings(
 
 
 async def totals(seller_id: str, wanted: EarningsFilter) -> list[EarningsTotals]:
-    """The sums of all orders that fit, by currency."""
+    """The sums of all orders that fit, by currency. Raises RangeRefused."""
     found = await rows(
         f"SELECT p.currency, count(DISTINCT p.order_id) AS orders, {_SUMS} FROM postings p "
         f"WHERE {_MOVED} GROUP BY p.currency ORDER BY p.currency",
@@ -108,4 +109,7 @@ async def totals(seller_id: str, wanted: EarningsFilter) -> list[EarningsTotals]
 
 
 def _arguments(seller_id: str, wanted: EarningsFilter) -> Sequence[Any]:
+    begins, ends = wanted.since, wanted.until
+    if begins is not None and ends is not None and ends <= begins:
+        raise RangeRefused(begins, ends)
     return (seller_id, seller_account(seller_id), wanted.currency, wanted.since, wanted.until)

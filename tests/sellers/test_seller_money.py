@@ -317,6 +317,13 @@ async def test_earnings_of_the_days_add_up_to_those_of_the_month(seller: Seller)
     assert (await seller.read("earnings", currency="usd"))["totals"] == []
 
 
+async def test_earnings_of_no_time_at_all_are_refused(seller: Seller) -> None:
+    for ends in ("2026-11-10", "2026-11-20"):
+        days: dict[str, Any] = {"from": "2026-11-20", "to": ends}
+        answer = await seller.ask("earnings", **days)
+        assert (answer.status_code, answer.json()["code"]) == (422, "range_refused")
+
+
 async def test_earnings_come_in_pages_and_totals_count_all(seller: Seller) -> None:
     sales = [(await seller.sale(1_000, 100)).order_id for _ in range(5)]
     seen: list[str] = []
