@@ -1,6 +1,7 @@
 """How an error is told over HTTP: the shape of an entry in the problem tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     `code` is stable: programs may depend on it. `fields` are the error's attributes that the caller may
     see; `detail` may name them in braces. `own_fields` are for admins and for the account that the error
-    names in `account_id`: it is about them.
+    names in `account_id`: it is about them. `data` is told beside them.
     """
 
     status: int
@@ -23,6 +24,7 @@ class Answer(msgspec.Struct, frozen=True):
     detail: str = ""
     retry_after_seconds: int | None = None
     own_fields: tuple[str, ...] = ()
+    data: Mapping[str, Any] = MappingProxyType({})
 
 
 Entry = Answer | Callable[[Any], Answer | None]

@@ -39,12 +39,15 @@ def _declined(error: Any) -> Answer:
     reason = declines.reason_of(error.code, error.decline_code)
     advice = declines.advice_on(reason, error.advice_code)
     status = 409 if reason in {"already_paid", "checkout_expired", "seller_unavailable"} else 402
-    return Answer(status, reason, _DECLINED, detail=advice.text)
+    return Answer(
+        status, reason, _DECLINED, detail=advice.text, data={"same_card": advice.same_card}
+    )
 
 
 def _not_again(error: Any) -> Answer:
     """As the decline was: a second no must not tell a stolen card from a plain one."""
-    return Answer(402, error.reason, _DECLINED, detail=declines.advice_on(error.reason).text)
+    advice = declines.advice_on(error.reason)
+    return Answer(402, error.reason, _DECLINED, detail=advice.text, data={"same_card": False})
 
 
 def _rejected(error: Any) -> Answer:

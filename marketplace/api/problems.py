@@ -102,7 +102,7 @@ def _of_answer(error: BaseException, answer: Answer, reader: Principal | None) -
     fields = answer.fields
     if answer.own_fields and reader is not None and _concerns(error, reading(reader)):
         fields += answer.own_fields
-    data = {name: _shown(getattr(error, name)) for name in fields}
+    data = {name: _shown(getattr(error, name)) for name in fields} | dict(answer.data)
     asked: int | None = getattr(error, "retry_after_seconds", answer.retry_after_seconds)
     return Problem(
         status=answer.status,

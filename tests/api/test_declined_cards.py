@@ -14,5 +14,6 @@ def test_a_second_no_tells_a_stolen_card_from_a_plain_one_as_little_as_the_first
     first = CardDeclined("card_declined", decline_code=secret, advice_code="do_not_try_again")
     assert plain is not None
     assert plain.status == 402
+    assert plain.data == {"same_card": False}
     assert answer_to(first) == plain
     assert answer_to(CardNotToBeRetried("card_declined")) == plain
