@@ -1,6 +1,5 @@
 """Fees, orders and the ledger over HTTP, as admins read them, and as nobody else does."""
 
-
 import pytest
 
 from tests.api.harness import client_of
