@@ -141,11 +141,13 @@ async def test_prepared_while_it_is_canceled_it_is_one_of_the_two(
             ask(buyer, "cancellation", chance.random() / 50, order_id),
         )
         await town.settle()
-        status = (await buyer.get(f"/v1/orders/{order_id}"))["status"]
-        ends[status] += 1
+        order = await buyer.get(f"/v1/orders/{order_id}")
+        ends[order["status"]] += 1
+        given_up = order["status"] == "canceled" or order["canceling"]
         assert {prepared.status_code, canceled.status_code} <= {200, 409}
-        assert (prepared.status_code == 200) == (status == "paid"), prepared.text
-        assert (canceled.status_code == 200) == (status == "canceled"), canceled.text
+        # What was taken a moment before it was canceled goes back by itself.
+        assert prepared.status_code == 200 or given_up, prepared.text
+        assert (canceled.status_code == 200) == given_up, canceled.text
     assert set(ends) <= {"paid", "canceled"}
 
 
