@@ -22,6 +22,8 @@ TRIES_EACH = 100
 Body = tuple[bytes, dict[str, str]]
 TAKES_LONG_TEXTS = {"/v1/disputes/{dispute_id}/evidence"}
 """Where a text that is far too long elsewhere is what somebody may have to say."""
+MEANT = {("/v1/admin/cases/{case_id}/assignment", b'{"owner":null}')}
+"""Where null says something: nobody looks after it."""
 MAKES_SENSE = {("/v1/admin/operations", "kind=boat")}
 """Nobody lists the kinds of operations: one that there is none of finds nothing."""
 
@@ -62,6 +64,8 @@ async def test_bodies_with_one_fault(cast: Cast) -> None:
         for body, more in faulty(chance, cast.body_of(door), TRIES_EACH):
             if door.path in TAKES_LONG_TEXTS and b"x" * 20_000 in body:
                 continue
+            if (door.path, body) in MEANT:
+                continue
             answer = await cast.ask(door, {**headers, **JSON, **more}, content=body)
             require_problem(door, body[:300], answer)
             asked += 1
@@ -91,6 +95,9 @@ async def test_ids_that_are_none(cast: Cast) -> None:
     for door in cast.doors:
         # A page that anybody may look at says the same whoever the seller is.
         if "{" not in door.path or door.path.endswith("/return"):
+            continue
+        # An account of the ledger is a name: one that nothing moved on has no postings.
+        if "{account}" in door.path:
             continue
         headers = browser_of(whose(cast, door))
         body = {"json": cast.body_of(door)} if door.takes_body else {}

@@ -22,6 +22,9 @@ from tests.stories.town import Person, Town, a_client, running_town
 BACK_SECONDS = 5.0
 
 
+BUYERS = 40
+
+
 @dataclass
 class Powered:
     """A town and the PostgreSQL it stands on, whose plug can be pulled."""
@@ -29,8 +32,13 @@ class Powered:
     town: Town
     postgres: EmbeddedPostgres
     coach: Person
-    buyer: Person
+    # Many, so that the guard against card testing stops none of them.
+    buyers: list[Person]
     listing: str
+
+    @property
+    def buyer(self) -> Person:
+        return self.buyers[0]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -38,9 +46,10 @@ async def powered(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pow
     with EmbeddedPostgres(tmp_path_factory.mktemp("trouble") / "data") as postgres:
         await migrate(postgres.dsn)
         async with running_town(postgres.dsn) as town:
-            coach, buyer = await town.seller("coach"), await town.arrives("buyer")
+            coach = await town.seller("coach")
+            buyers = [await town.arrives("buyer") for _ in range(BUYERS)]
             listing = await town.product(coach, stock=100_000)
-            yield Powered(town, postgres, coach, buyer, listing)
+            yield Powered(town, postgres, coach, buyers, listing)
 
 
 @dataclass
@@ -58,20 +67,25 @@ class Traffic:
             key = new_id("k")
             placed = await self.place(key)
             if placed.status_code == 201:
-                await self._ask(f"/v1/orders/{placed.json()['id']}/checkout", new_id("k"))
+                path = f"/v1/orders/{placed.json()['id']}/checkout"
+                await self._ask(self._buyer_of(key), path, new_id("k"))
             else:
                 self.unsure.append(key)
                 await asyncio.sleep(0.1)
 
     async def place(self, key: str) -> httpx.Response:
         lines = [{"listing_id": self.powered.listing, "quantity": 1}]
-        answer = await self._ask("/v1/orders", key, {"lines": lines})
+        answer = await self._ask(self._buyer_of(key), "/v1/orders", key, {"lines": lines})
         if answer.status_code == 201:
             self.placed[key] = answer.json()["id"]
         return answer
 
-    async def _ask(self, path: str, key: str, body: object = None) -> httpx.Response:
-        answer = await self.powered.buyer.call("POST", path, body, key=key)
+    def _buyer_of(self, key: str) -> Person:
+        """Whose order it is; the same however often it is asked for."""
+        return self.powered.buyers[1 + sum(key.encode()) % (BUYERS - 1)]
+
+    async def _ask(self, buyer: Person, path: str, key: str, body: object = None) -> httpx.Response:
+        answer = await buyer.call("POST", path, body, key=key)
         self.answers.append(answer)
         return answer
 

@@ -40,7 +40,9 @@ async def till() -> AsyncIterator[PickyTill]:
         "UPDATE operations SET state = 'rejected', concluded_at = now(), due_at = NULL "
         "WHERE concluded_at IS NULL"
     )
-    await execute("UPDATE payments SET checked_at = checked_at + interval '1 year', recheck_at = NULL")
+    await execute(
+        "UPDATE payments SET checked_at = checked_at + interval '1 year', recheck_at = NULL"
+    )
 
 
 async def _lost_captures(till: PickyTill, count: int) -> list[str]:

@@ -344,6 +344,7 @@ def test_the_reasons_are_a_closed_list_of_stable_codes() -> None:
         "not_approved",
         "approval_rejected",
         "suspended",
+        "frozen",
     ]
 
 
