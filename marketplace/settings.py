@@ -10,7 +10,6 @@ do about it, and never shows a secret's value.
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -78,7 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     data_directory: Path = _CHECKOUT / ".data"
     # What an admin refunds alone: minor units by currency. Others have a limit of their own.
-    refund_approvals: Mapping[str, int] = MappingProxyType({})
+    refund_approvals: dict[str, int] = {}
     # What becomes of the seller's share while a dispute is open: taken back, or set aside in the books.
     dispute_policy: Literal["reverse", "reserve"] = "reverse"
 
