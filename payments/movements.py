@@ -7,7 +7,7 @@ bounds what a new cause may take.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -143,7 +143,13 @@ async def plan_reversal(
     parts = _spread(wanted, await sources(payment_id))
     planned = [
         await _plan_part(
-            payment, source_id, part, cause if number == 0 else f"{cause}+{number}", now
+            payment,
+            source_id,
+            part,
+            cause if number == 0 else f"{cause}+{number}",
+            now,
+            # One after the other: what the seller must have is asked for first.
+            due_at=now - timedelta(microseconds=len(parts) - number),
         )
         for number, (source_id, part) in enumerate(parts)
     ]
@@ -246,7 +252,13 @@ def subject_of(payment: PaymentRecord) -> ledger.Subject:
 
 
 async def _plan_part(
-    payment: PaymentRecord, source_id: str, amount: int, cause: str, now: datetime
+    payment: PaymentRecord,
+    source_id: str,
+    amount: int,
+    cause: str,
+    now: datetime,
+    *,
+    due_at: datetime,
 ) -> OperationId:
     movement_id = await _insert(payment, "reversal", amount, cause, source_id, now)
     operation_id = OperationId(new_id("op"))
@@ -265,7 +277,7 @@ async def _plan_part(
         key=IdempotencyKey(f"{cause}:reversal"),
         draft=draft,
         operation_id=operation_id,
-        due_at=now,
+        due_at=due_at,
         now=now,
     )
 
