@@ -9,7 +9,7 @@ from payments.debt_book import DebtRecord, lock_debts_of, settle
 from payments.dispute_records import CLOSED, DisputeRecord
 from payments.events import Announce, Clock
 from payments.ids import OperationId
-from payments.money import cumulative_share
+from payments.money import whole_share
 from payments.movements import plan_transfer
 from payments.records import PaymentRecord
 from payments.transfers import Transfers
@@ -44,7 +44,9 @@ class DisputeShares:
         if await is_under_way(dispute):
             return None
         taken = await _taken_back(dispute)
-        back = cumulative_share(taken, dispute.amount_reinstated, dispute.amount_withdrawn)
+        back = whole_share(
+            taken, dispute.amount_reinstated, dispute.amount_withdrawn, dispute.currency
+        )
         if dispute.amount_reinstated == dispute.amount_withdrawn:
             # A debt that the dispute left behind is not owed any more either.
             return await self._transfers.plan_transfer(
@@ -57,10 +59,11 @@ class DisputeShares:
     ) -> OperationId | None:
         """The part that the bank gave back lessens what the seller still owes, and is sent beyond that."""
         debts = await lock_debts_of(dispute.payment_id, _cause(dispute))
-        share = cumulative_share(
+        share = whole_share(
             taken + sum(debt.amount for debt in debts),
             dispute.amount_reinstated,
             dispute.amount_withdrawn,
+            dispute.currency,
         )
         settled = await _settled_in_part(debts)
         if settled is None:
@@ -92,12 +95,14 @@ def seller_share(payment: PaymentRecord, amount: int, *, before: int = 0) -> int
     By cumulative difference over what was refunded and what other disputes took `before`, so that together
     they take the fee's share once, and never more than the seller had: a bank may ask for more than is left.
     """
-    captured, fee = payment.amount_captured, payment.fee_captured
+    captured = payment.amount_captured
     gone = min(payment.amount_refunded + before, captured)
     rest = min(amount, captured - gone)
-    return rest - (
-        cumulative_share(fee, gone + rest, captured) - cumulative_share(fee, gone, captured)
+    fee_before, fee_with = (
+        whole_share(payment.fee_captured, part, captured, payment.currency)
+        for part in (gone, gone + rest)
     )
+    return rest - (fee_with - fee_before)
 
 
 async def _taken_by_others(dispute: DisputeRecord) -> int:

@@ -81,6 +81,17 @@ def cumulative_share(fee: int, part: int, whole: int) -> int:
     return _half_up(fee, part, whole)
 
 
+def whole_share(fee: int, part: int, whole: int, currency: str) -> int:
+    """The same in whole steps of the currency, because Stripe moves no other amounts: 0.176 KWD is none.
+
+    All of the fee belongs to the whole, whatever it is. Raises what `cumulative_share` does, and
+    CurrencyUnknown.
+    """
+    step = find_currency(currency).step
+    share = cumulative_share(fee // step, part, whole) * step
+    return fee if part == whole else share
+
+
 def written(amount: int, currency: str) -> str:
     """The amount for people: `12.30 EUR`, `500 JPY`, `1.230 KWD`, and `500 ISK`, never 500.00."""
     rules = find_currency(currency)

@@ -11,7 +11,7 @@ from payments.database import execute_many, row, rows
 from payments.events import Announce, RefundFailed, RefundSucceeded
 from payments.gateway import ChargeSnapshot, RefundSnapshot
 from payments.ids import RefundId, new_id
-from payments.money import cumulative_share
+from payments.money import whole_share
 from payments.movements import retotal
 from payments.records import REFUND_COLUMNS, PaymentRecord, RefundRecord
 from payments.restoration import restore_after_failure
@@ -167,10 +167,11 @@ async def _keep(payment: PaymentRecord, changed: Sequence[_Refunding], now: date
         fee = 0
         if one.taken:
             last = one.refund_id == bearing[-1]
-            share = cumulative_share(
+            share = whole_share(
                 payment.fee_captured,
                 min(one.taken, payment.amount_captured),
                 payment.amount_captured,
+                payment.currency,
             )
             fee = min(unexplained if last else min(share, unexplained), one.seen.amount)
         unexplained -= fee

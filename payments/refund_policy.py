@@ -1,16 +1,16 @@
 """Who bears a refund, and how it is taken from them: whole numbers for every sequence of refunds. Pure.
 
 The seller bears it unless an admin says otherwise: their transfer is reversed. Of the application fee they
-are given back `round_half_up(fee * refunded / captured)` in total, less what was given back so far, so that
-any sequence of partial refunds adds up exactly. Stripe's own proportion is only asked for where it cannot
-differ from that.
+are given back `round_half_up(fee * refunded / captured)` in total, in whole steps of the currency, less what
+was given back so far, so that any sequence of partial refunds adds up exactly. Stripe's own proportion is
+only asked for where it cannot differ from that.
 """
 
 from typing import Literal
 
 import msgspec
 
-from payments.money import cumulative_share
+from payments.money import whole_share
 
 Bearer = Literal["seller", "platform"]
 FeeOnRefund = Literal["return", "keep"]
@@ -40,6 +40,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     False once a refund failed or kept the fee: Stripe's proportion may count what ours does not.
     """
 
+    currency: str
     captured: int
     fee: int
     counted: int
@@ -85,7 +86,7 @@ def fee_due(amount: int, standing: Standing) -> int:
     if standing.fee == 0:
         return 0
     counted = min(standing.counted + amount, standing.captured)
-    target = cumulative_share(standing.fee, counted, standing.captured)
+    target = whole_share(standing.fee, counted, standing.captured, standing.currency)
     return max(0, min(target - standing.given, amount))
 
 

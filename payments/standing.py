@@ -64,6 +64,7 @@ async def standing(payment: PaymentRecord) -> Standing:
     stray = max(0, payment.fee_refunded - sums["explained"])
     own = [one for one in await sources(payment.id) if one.transfer_id == payment.transfer_id]
     return Standing(
+        currency=payment.currency,
         captured=payment.amount_captured,
         fee=payment.fee_captured,
         counted=sums["counted"],

@@ -65,7 +65,7 @@ def require_chargeable(amount: int, currency: str) -> None:
     require_positive(amount, "amount")
     if amount >= 10**MAXIMUM_DIGITS:
         raise too_large(10**MAXIMUM_DIGITS - 1, currency)
-    _require_divisible(amount, currency)
+    require_divisible(amount, currency, code="invalid_charge_amount")
     minimum = MINIMUM.get(currency, 1)
     if amount < minimum:
         raise refused(
@@ -89,13 +89,22 @@ def too_large(maximum: int, currency: str, *, param: str = "amount") -> StripeEr
     )
 
 
-def _require_divisible(amount: int, currency: str) -> None:
+def require_movable(amount: int, currency: str, *, param: str = "amount") -> None:
+    """400 for an amount that cannot be moved in the currency: none, or too fine."""
+    require_positive(amount, param)
+    require_divisible(amount, currency, param=param)
+
+
+def require_divisible(
+    amount: int, currency: str, *, code: str | None = None, param: str = "amount"
+) -> None:
+    """400 for an amount that is not a whole number of the currency's smallest steps."""
     step = 10 if currency in THREE_DECIMAL else 100 if currency in WHOLE_UNITS else 1
     if amount % step:
         raise refused(
             f"Invalid amount: {amount}. Amounts in {currency} must be a multiple of {step}.",
-            code="invalid_charge_amount",
-            param="amount",
+            code=code,
+            param=param,
         )
 
 

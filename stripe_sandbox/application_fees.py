@@ -1,7 +1,7 @@
 """Application fees: what the platform keeps of a destination charge, and gives back."""
 
 from . import balances
-from .amounts import require_positive, share, written
+from .amounts import require_movable, share, written
 from .balances import Fee
 from .errors import Json, refused
 from .parts import list_inside, parts_of
@@ -139,7 +139,7 @@ def create_refund(call: Call) -> Json:
     if left == 0:
         raise refused(f"Application fee {fee['id']} has already been refunded.")
     amount = call.params.get("amount", left)
-    require_positive(amount, "amount")
+    require_movable(amount, fee["currency"])
     if amount > left:
         unit = fee["currency"]
         raise refused(

@@ -1,7 +1,7 @@
 """How a held payment ends: captured, canceled by someone, or expired by time."""
 
 from . import schedule
-from .amounts import require_positive, too_large
+from .amounts import require_movable, too_large
 from .charges import release_hold
 from .errors import Json, StripeError, refused
 from .intent_rules import (
@@ -66,7 +66,7 @@ def _amount(call: Call, intent: Json) -> int:
     asked: int | None = call.params.get("amount_to_capture")
     if asked is None:
         return held
-    require_positive(asked, "amount_to_capture")
+    require_movable(asked, intent["currency"], param="amount_to_capture")
     if asked > held:
         raise StripeError(
             400,
@@ -90,7 +90,7 @@ def _destination(call: Call, intent: Json, amount: int) -> Json | None:
     require_destination(call.world, kept["destination"], param="transfer_data[destination]")
     if part is None:
         return kept
-    require_positive(part, "transfer_data[amount]")
+    require_movable(part, intent["currency"], param="transfer_data[amount]")
     if part > amount:
         raise too_large(amount, intent["currency"], param="transfer_data[amount]")
     return {**kept, "amount": part}

@@ -1,6 +1,6 @@
 """What Stripe accepts for a PaymentIntent, in which status, and how it says no."""
 
-from .amounts import require_chargeable, require_not_negative, require_positive, too_large
+from .amounts import require_chargeable, require_movable, require_not_negative, too_large
 from .errors import Json, StripeError, invalid, refused
 from .routes import Call
 from .transfers import require_destination
@@ -117,7 +117,7 @@ def require_money(world: World, intent: Json) -> None:
     if part is not None:
         if fee is not None:
             raise exclusive("application_fee_amount", "transfer_data[amount]")
-        require_positive(part, "transfer_data[amount]")
+        require_movable(part, intent["currency"], param="transfer_data[amount]")
         if part > intent["amount"]:
             raise too_large(intent["amount"], intent["currency"], param="transfer_data[amount]")
     require_destination(world, data["destination"], param="transfer_data[destination]")
@@ -125,7 +125,7 @@ def require_money(world: World, intent: Json) -> None:
 
 def _require_fee(intent: Json, fee: int) -> None:
     """A fee is positive (leave it out when there is none), and at most the amount."""
-    require_positive(fee, "application_fee_amount")
+    require_movable(fee, intent["currency"], param="application_fee_amount")
     require_fee_within(fee, intent["amount"], intent["currency"])
     if intent["transfer_data"] is None:
         raise refused(

@@ -1,7 +1,7 @@
 """Refunds of charges, with the seller's money and the fee brought back in proportion."""
 
 from . import application_fees, refund_fates
-from .amounts import require_positive, written
+from .amounts import require_movable, written
 from .charges import new_refund
 from .disputes import end_inquiries, is_refundable
 from .errors import Json, StripeError, refused
@@ -77,7 +77,7 @@ def _require_refundable(world: World, charge: Json, amount: int | None) -> int:
         )
     if amount is None:
         return left
-    require_positive(amount, "amount")
+    require_movable(amount, unit)
     if amount > left:
         raise refused(
             f"Refund amount ({written(amount, unit)}) is greater than unrefunded amount on charge "

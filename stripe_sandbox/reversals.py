@@ -1,7 +1,7 @@
 """Reversals: the money of a transfer taken back from the connected account."""
 
 from . import application_fees, balances
-from .amounts import require_positive, share, written
+from .amounts import require_movable, share, written
 from .balances import funds, insufficient
 from .errors import Json, refused
 from .parts import list_inside, parts_of
@@ -106,7 +106,7 @@ def create_reversal(call: Call) -> Json:
     amount = call.params.get("amount", left)
     if left == 0:
         raise refused(f"Transfer {transfer['id']} has already been reversed.")
-    require_positive(amount, "amount")
+    require_movable(amount, transfer["currency"])
     if amount > left:
         unit = transfer["currency"]
         raise refused(

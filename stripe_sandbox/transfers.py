@@ -1,7 +1,7 @@
 """Transfers to connected accounts, the payments they become there, and their reversals."""
 
 from . import application_fees, balances
-from .amounts import require_currency, require_positive, written
+from .amounts import require_currency, require_movable, written
 from .charge_shapes import empty_charge
 from .charges import funds_available_on
 from .errors import Json, refused
@@ -148,7 +148,7 @@ def create(call: Call) -> Json:
     currency = require_currency(params["currency"])
     amount, destination = params.get("amount"), params["destination"]
     if amount is not None:
-        require_positive(amount, "amount")
+        require_movable(amount, currency)
     charge = None
     if source := params.get("source_transaction"):
         charge = world.find("charge", source, param="source_transaction", status=400)

@@ -123,15 +123,6 @@ def price(
     )
 
 
-def whole_share(fee: int, part: int, whole: int, currency: str) -> int:
-    """How much of `fee` belongs to `part` of `whole`, in whole steps of the currency, rounded half up.
-
-    Raises ValueError unless 0 <= part <= whole and whole is above 0.
-    """
-    step = find_currency(currency).step
-    return cumulative_share(fee // step, part, whole) * step
-
-
 def _slices(tiers: tuple[Tier, ...], amount: int) -> tuple[TierSlice, ...]:
     ends = [tier.amount_from for tier in tiers[1:]]
     return tuple(

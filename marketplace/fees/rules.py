@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 
 from marketplace.catalog.listings import Kind
-from marketplace.fees.pricing import FeePart, price, whole_share
+from marketplace.fees.pricing import FeePart, price
 from marketplace.fees.schedule import Conditions, FeeRule, MalformedSchedule, Problem, Schedule
+from payments.money import whole_share
 
 WORKING_FORMAT: Final = 2
 """1 knew no units, tiers, tax, credits and service fee; it is read as one without any of them."""

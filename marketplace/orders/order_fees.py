@@ -9,12 +9,12 @@ from datetime import datetime
 import msgspec
 
 from marketplace.fees import credits
-from marketplace.fees.pricing import whole_share
 from marketplace.fees.rules import FeeQuote, PricedLine, quote, quote_captured, read_quote
 from marketplace.fees.schedules import Schedules
 from marketplace.orders.order_states import ENDED, Status
 from marketplace.orders.records import OrderRecord
 from payments.database import execute, value
+from payments.money import whole_share
 
 
 async def kept(order_id: str) -> FeeQuote:

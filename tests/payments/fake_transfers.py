@@ -2,6 +2,7 @@
 
 import msgspec
 
+from payments.currencies import CURRENCIES
 from payments.errors import StripeRejected
 from payments.ids import IdempotencyKey
 from payments.transfer_gateway import FeeReturnDraft, Moved, ReversalDraft, TransferDraft
@@ -110,6 +111,8 @@ class FakeTransfers(AnsweredOnce):
         self, prefix: str, type: str, category: str, amount: int, intent_id: str, ours: str
     ) -> Moved:
         intent = self.stripe._require(intent_id)
+        if amount % CURRENCIES[intent.currency].step:
+            raise StripeRejected("invalid_request_error", message=f"there is no {amount}")
         id = self.stripe._id(prefix)
         self.stripe._move(type, category, amount, intent, id)
         moved = Moved(

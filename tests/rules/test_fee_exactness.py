@@ -7,11 +7,10 @@ import pytest
 from marketplace.fees.checking import check_rules
 from marketplace.fees.compiled import CompiledRules
 from marketplace.fees.explaining import explain, misses
-from marketplace.fees.pricing import whole_share
 from marketplace.fees.rules import FeeInputs, FeeQuote, PricedLine, holds, quote, quote_captured
 from marketplace.fees.schedule import FeeRule, Schedule
 from payments.currencies import CURRENCIES
-from payments.money import cumulative_share
+from payments.money import cumulative_share, whole_share
 from tests.fees import chance as by_chance
 
 EVERY_DAY = 200_000

@@ -48,6 +48,19 @@ async def test_a_transfer_can_be_taken_back_in_parts(stripe: httpx.AsyncClient) 
     assert event["data"]["previous_attributes"]["amount_reversed"] == 2_500
 
 
+async def test_only_amounts_that_exist_in_the_currency_are_moved(stripe: httpx.AsyncClient) -> None:
+    seller = await open_seller(stripe)
+    charge = await charge_of(stripe, await pay(stripe, seller, currency="kwd"))
+    for path, whole, of in (
+        (f"/v1/transfers/{charge['transfer']}/reversals", 100, {}),
+        (f"/v1/application_fees/{charge['application_fee']}/refunds", 10, {}),
+        ("/v1/refunds", 100, {"charge": charge["id"]}),
+    ):
+        error = await refused(stripe, path, amount=whole + 1, **of)
+        assert (error["param"], "multiple of 10" in error["message"]) == ("amount", True)
+        await send(stripe, path, amount=whole, **of)
+
+
 async def test_a_reversal_can_bring_the_fee_back_in_proportion(
     stripe: httpx.AsyncClient,
 ) -> None:

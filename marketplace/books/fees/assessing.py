@@ -9,12 +9,11 @@ import msgspec
 
 from marketplace.books.fees.figures import FeeFigures
 from marketplace.books.fees.spreading import Spread, by_category, by_rule, whole
-from marketplace.fees.pricing import whole_share
 from marketplace.fees.rules import FeeQuote, quote_captured, read_quote
 from marketplace.fees.schedule import MalformedSchedule, Schedule
 from marketplace.orders.prepared import marked, priced
 from marketplace.orders.totals import Line
-from payments.money import BASIS_POINTS
+from payments.money import BASIS_POINTS, whole_share
 
 AnomalyCode = Literal[
     "fee_differs",
