@@ -20,7 +20,7 @@ run: setup ## run everything: database, Stripe sandbox, server, worker, a small 
 	@exec $(BIN)/marketplace run
 
 test: setup ## run every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope
 
 check: setup ## lint, formatting, types and the rules of the architecture
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 A client that hangs up, a deadline, a process told to stop: asyncio raises CancelledError where the task
 waits. Each use case is run again and again and cancelled at its first wait, its second, its third, to its
 end. Then time passes, the sweeps run, the person asks again, and everything is as if nothing had happened.
+Every day each ninth wait is tried; `make soak` tries them all.
 """
 
 import asyncio
@@ -89,6 +90,10 @@ def use_case(town: Town, scene: Scene, name: str) -> Awaitable[Any]:
 LONGEST = 300
 """More waits than any use case has."""
 
+every_ninth_or_all = pytest.mark.parametrize(
+    "stride", [9, pytest.param(1, marks=pytest.mark.soak, id="all")]
+)
+
 
 async def made_good(town: Town, scene: Scene, name: str) -> None:
     """A lease passes, the sweeps run, the person asks again: it was done, once."""
@@ -101,25 +106,27 @@ async def made_good(town: Town, scene: Scene, name: str) -> None:
     await ACTS[name].require_done_once(town.sandbox.sandbox.world, scene.order_id)
 
 
+@every_ninth_or_all
 @pytest.mark.parametrize("name", list(ACTS))
 async def test_a_use_case_cancelled_at_any_of_its_waits_is_made_good(
-    town: Town, coach: Person, buyer: Person, name: str
+    town: Town, coach: Person, buyer: Person, name: str, stride: int
 ) -> None:
-    for at in range(1, LONGEST):
+    for at in range(1, LONGEST, stride):
         scene = await ACTS[name].set_up(town, coach, buyer)
         over = await cancelled_at(use_case(town, scene, name), at)
         await made_good(town, scene, name)
         if over:
             break
         await _still_signed_in(town, coach, buyer)
-    assert 5 < at < LONGEST - 1
+    assert 5 < at < LONGEST - stride
 
 
+@every_ninth_or_all
 async def test_a_sweep_of_operations_cancelled_at_any_of_its_waits_is_made_good(
-    town: Town, coach: Person, buyer: Person
+    town: Town, coach: Person, buyer: Person, stride: int
 ) -> None:
     act = ACTS["refund"]
-    for at in range(1, LONGEST):
+    for at in range(1, LONGEST, stride):
         scene = await act.set_up(town, coach, buyer)
         await town.fault(fault="lost_after", method="POST", path=act.stripe_path)
         assert (await scene.ask()).status_code == 503
@@ -129,14 +136,15 @@ async def test_a_sweep_of_operations_cancelled_at_any_of_its_waits_is_made_good(
         if over:
             break
         await _still_signed_in(town, coach, buyer)
-    assert 5 < at < LONGEST - 1
+    assert 5 < at < LONGEST - stride
 
 
+@every_ninth_or_all
 async def test_the_work_on_an_event_cancelled_at_any_of_its_waits_is_made_good(
-    town: Town, coach: Person, buyer: Person
+    town: Town, coach: Person, buyer: Person, stride: int
 ) -> None:
     listing = await town.lists(coach)
-    for at in range(1, LONGEST):
+    for at in range(1, LONGEST, stride):
         order = await buyer.order((listing, 1))
         await town.confirm(await buyer.checkout(order["id"]))
         await town.sandbox.sandbox.deliveries.settled(10)
@@ -148,7 +156,7 @@ async def test_the_work_on_an_event_cancelled_at_any_of_its_waits_is_made_good(
         if over:
             break
         await _still_signed_in(town, coach, buyer)
-    assert 5 < at < LONGEST - 1
+    assert 5 < at < LONGEST - stride
 
 
 async def _still_signed_in(town: Town, *people: Person) -> None:
