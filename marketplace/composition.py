@@ -47,6 +47,7 @@ from marketplace.orders.confirmation import Confirmation
 from marketplace.orders.conversation import Conversation
 from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.expiry import Expiry
+from marketplace.orders.group_cards import GroupCards
 from marketplace.orders.group_payment import GroupPayment
 from marketplace.orders.groups import Groups
 from marketplace.orders.holds import Holds
@@ -206,6 +207,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         confirmation=confirmation,
         groups=Groups(pricing),
         group_payment=GroupPayment(checkout, confirmation, cancellation, cards),
+        group_cards=GroupCards(cards),
         expiry=Expiry(payments, vouching),
         holds=Holds(),
         cancellation=cancellation,
@@ -282,6 +284,9 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             lanes=2,
         ),
         Sweep(name="cards", run_once=services.cards.refresh_due, every_seconds=30, limit=50),
+        Sweep(
+            name="group_cards", run_once=services.group_cards.let_go_due, every_seconds=60, limit=50
+        ),
         Sweep(name="checkouts", run_once=services.expiry.expire_due, every_seconds=30, limit=50),
         Sweep(
             name="unpayable checkouts",

@@ -23,6 +23,7 @@ from marketplace.orders.confirmation import Confirmation
 from marketplace.orders.conversation import Conversation
 from marketplace.orders.deadlines import Deadlines
 from marketplace.orders.expiry import Expiry
+from marketplace.orders.group_cards import GroupCards
 from marketplace.orders.group_payment import GroupPayment
 from marketplace.orders.groups import Groups
 from marketplace.orders.holds import Holds
@@ -77,6 +78,7 @@ class Services:
     confirmation: Confirmation
     groups: Groups
     group_payment: GroupPayment
+    group_cards: GroupCards
     expiry: Expiry
     holds: Holds
     cancellation: Cancellation

@@ -5,6 +5,7 @@ after a setup, after a payment that saved its card, when an event says so, and b
 alone. A card of another buyer does not exist.
 """
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,6 +28,16 @@ PUT_OFF: Final = timedelta(minutes=5)
 _AFTER_SETUP: Final = timedelta(minutes=15)
 """By then a setup is done or given up: the list is read once, whatever became of its event."""
 _MISSING: Final = "resource_missing"
+
+_SHOWN: Final = f"""
+SELECT * FROM (SELECT DISTINCT ON (coalesce(fingerprint, id)) {
+    CARD_COLUMNS.replace(
+        "is_default",
+        "bool_or(is_default) OVER (PARTITION BY coalesce(fingerprint, id)) AS is_default",
+    )
+} FROM cards WHERE buyer_id = $1 AND removed_at IS NULL
+ORDER BY coalesce(fingerprint, id), created_at DESC, id DESC) AS newest ORDER BY created_at DESC, id DESC
+"""
 
 _log = structlog.get_logger("payments.cards")
 
@@ -78,13 +89,11 @@ class Cards:
         return seen
 
     async def list(self, buyer_id: str) -> Sequence[CardRecord]:
-        """The buyer's cards, the newest first."""
-        found = await rows(
-            f"SELECT {CARD_COLUMNS} FROM cards WHERE buyer_id = $1 AND removed_at IS NULL "
-            "ORDER BY created_at DESC, id DESC",
-            buyer_id,
-        )
-        return [CardRecord(**record) for record in found]
+        """The buyer's cards, the newest first.
+
+        The same number saved twice is one card, the newest; it is the default when any of them is.
+        """
+        return [CardRecord(**record) for record in await rows(_SHOWN, buyer_id)]
 
     async def require(self, buyer_id: str, card_id: str) -> CardRecord:
         """The buyer's own card. Raises CardNotFound for any other."""
@@ -101,16 +110,26 @@ class Cards:
     async def remove(self, buyer_id: str, card_id: str, now: datetime) -> None:
         """Take a card away, at Stripe too; one that Stripe no longer has is gone as well.
 
-        Raises CardNotFound, StripeRejected, NotSent, OutcomeUnknown.
+        The same number saved more than once goes wholly: it would be back in the list. Raises CardNotFound,
+        StripeRejected, NotSent, OutcomeUnknown.
+        """
+        async with transaction():
+            await lock_buyer(buyer_id, now)
+            planned = [
+                (twin_id, await self._plan_removal(buyer_id, twin_id, now))
+                for twin_id in await _twins(await find_card(buyer_id, card_id))
+            ]
+        for twin_id, operation_id in planned:
+            await self._detach(buyer_id, twin_id, operation_id)
+
+    async def let_go(self, buyer_id: str, card_id: str, now: datetime) -> None:
+        """Take away what was kept for a while; the same number that the buyer saved besides stays.
+
+        Raises what `remove` raises.
         """
         async with transaction():
             operation_id = await self._plan_removal(buyer_id, card_id, now)
-        try:
-            await self._operations.carry_out(operation_id)
-        except StripeRejected:
-            await self.refresh(buyer_id)
-            if any(card.id == card_id for card in await self.list(buyer_id)):
-                raise
+        await self._detach(buyer_id, card_id, operation_id)
 
     async def refresh(self, buyer_id: str, claimed: datetime | None = None) -> None:
         """Read Stripe's list of the buyer's cards and absorb it.
@@ -169,6 +188,15 @@ class Cards:
                 raise
             return None
 
+    async def _detach(self, buyer_id: str, card_id: str, operation_id: OperationId) -> None:
+        try:
+            await self._operations.carry_out(operation_id)
+        except StripeRejected:
+            await self.refresh(buyer_id)
+            with contextlib.suppress(CardNotFound):
+                await find_card(buyer_id, card_id)
+                raise
+
     async def _plan_removal(self, buyer_id: str, card_id: str, now: datetime) -> OperationId:
         customer_id = await lock_buyer(buyer_id, now)
         card = await find_card(buyer_id, card_id)
@@ -201,6 +229,18 @@ class Cards:
             operation_id=operation_id,
             now=now,
         )
+
+
+async def _twins(card: CardRecord) -> Sequence[str]:
+    """Every saved card of the buyer with this one's number, itself included."""
+    found = await rows(
+        "SELECT id FROM cards WHERE buyer_id = $1 AND removed_at IS NULL "
+        "AND (id = $2 OR fingerprint = $3) ORDER BY id",
+        card.buyer_id,
+        card.id,
+        card.fingerprint,
+    )
+    return [record["id"] for record in found]
 
 
 class DetachCard:

@@ -55,15 +55,22 @@ class FakeCards(AnsweredOnce):
         self._setups[setup.id] = msgspec.structs.replace(setup, status="succeeded", decline=None)
         return self.attach(setup.customer_id or "")
 
-    def attach(self, customer_id: str, *, expiry_year: int = 2034) -> CardSnapshot:
+    def attach(
+        self,
+        customer_id: str,
+        *,
+        expiry_year: int = 2034,
+        payment_method_id: str | None = None,
+        fingerprint: str | None = None,
+    ) -> CardSnapshot:
         """The Customer keeps one more card: by a payment, or by hand in the Dashboard."""
         card = CardSnapshot(
-            payment_method_id=self._id("pm"),
+            payment_method_id=payment_method_id or self._id("pm"),
             brand="visa",
             last4="4242",
             expiry_month=2,
             expiry_year=expiry_year,
-            fingerprint=self._id("fp"),
+            fingerprint=fingerprint or self._id("fp"),
             created_at=self._now(),
         )
         self._cards[customer_id].insert(0, card)

@@ -88,7 +88,7 @@ async def begin_group_checkout(
         group_id,
         Buyer(principal.account_id, principal.email),
         services.clock(),
-        again=(data or GroupCheckoutRequest()).again,
+        (data or GroupCheckoutRequest()).wishes(),
     )
     return CheckoutGroupAnswer.after(progress, services.settings.stripe_publishable_key)
 
@@ -117,7 +117,7 @@ async def confirm_group(
         data.shown(),
         services.clock(),
         card_id=data.card_id,
-        again=data.again,
+        wishes=data.wishes(),
     )
     return CheckoutGroupAnswer.after(progress, services.settings.stripe_publishable_key)
 

@@ -12,7 +12,15 @@ import structlog
 
 from marketplace.catalog import stock
 from marketplace.catalog.catalog import Catalog
-from marketplace.orders import card_testing, changes, doubles, freezing, records, steps
+from marketplace.orders import (
+    card_testing,
+    changes,
+    doubles,
+    freezing,
+    group_cards,
+    records,
+    steps,
+)
 from marketplace.orders.card_testing import CheckoutLimits
 from marketplace.orders.doubles import Doubles
 from marketplace.orders.errors import (
@@ -46,11 +54,13 @@ class Buyer(msgspec.Struct, frozen=True):
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """What a buyer may ask for beside paying: the same again though just bought, and the card kept.
 
-    `save_card` None leaves that as it is, at first: not kept.
+    `save_card` None leaves that as it is, at first: not kept. `of_group`: a checkout group asks, for its own
+    ends, and not the buyer.
     """
 
     again: bool = False
     save_card: bool | None = None
+    of_group: bool = False
 
 
 NO_WISHES = Wishes()
@@ -108,6 +118,8 @@ class Checkout:
         order = await records.require_bought(order_id, buyer.account_id)
         require_open(order, now)
         destination = await self._vouching.require_payable(order.seller_id, now)
+        if order.group_id is not None and wishes.save_card is not None and not wishes.of_group:
+            await group_cards.note_wish(order.group_id, wishes.save_card)
         if not wishes.again:
             await self._doubles.require_none(order, now)
         # Every PaymentIntent has one: whether the buyer takes a kept card is decided later.

@@ -7,16 +7,17 @@ said yes to, so the outcome may be partial. It can be finished, with this card o
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from marketplace.catalog.errors import CatalogError
-from marketplace.orders import groups
+from marketplace.orders import group_cards, groups
 from marketplace.orders.cancellation import Cancellation
-from marketplace.orders.checkout import Buyer, Checkout, Wishes
+from marketplace.orders.checkout import NO_WISHES, Buyer, Checkout, Wishes
 from marketplace.orders.confirmation import Confirmation, Shown
 from marketplace.orders.errors import GroupAbandoned, GroupTotalsChanged, OrderError
+from marketplace.orders.group_cards import KeptCards
 from marketplace.orders.group_states import next_of
 from marketplace.orders.groups import GroupView, standing_of
 from marketplace.orders.records import Actor
@@ -40,14 +41,6 @@ _STOPS: Final = (CardDeclined, CardNotToBeRetried, PaymentsUnavailable)
 _CHALLENGED: Final = "requires_action"
 
 
-class KeptCards(Protocol):
-    """What Stripe keeps of a buyer's cards."""
-
-    async def refresh(self, buyer_id: str) -> None:
-        """Read them again. Raises what payments raises."""
-        ...
-
-
 class Progress(msgspec.Struct, frozen=True):
     """A group after something was tried: what stopped which order, and what the browser confirms next."""
 
@@ -57,7 +50,7 @@ class Progress(msgspec.Struct, frozen=True):
 
     @property
     def keeps_card(self) -> bool:
-        """Whether the card that the browser is given now will be kept, to pay the others with it."""
+        """Whether the card that the browser is given now will be kept: to pay the others, or as was asked."""
         return self.confirm_next is not None and _keeping(self.view)
 
 
@@ -77,17 +70,19 @@ class GroupPayment:
         self._cards = cards
 
     async def begin(
-        self, group_id: str, buyer: Buyer, now: datetime, *, again: bool = False
+        self, group_id: str, buyer: Buyer, now: datetime, wishes: Wishes = NO_WISHES
     ) -> Progress:
         """A PaymentIntent for each unpaid order, with its stock set aside, before any is paid.
 
-        What cannot be paid is told for each order; the first that can is what the browser confirms.
-        Raises GroupNotFound, GroupAbandoned, TooManyTries.
+        What cannot be paid is told for each order; the first that can is what the browser confirms. Its
+        card is kept until the group is paid, and for good where `wishes` say so. Raises GroupNotFound,
+        GroupAbandoned, TooManyTries.
         """
         view = await _require_open(group_id, buyer)
+        view = await _note_wish(view, wishes, now)
         refusals: dict[str, Exception] = {}
         first: tuple[str, IntentForBuyer] | None = None
-        wishes = Wishes(again=again, save_card=_keeping(view))
+        wishes = _as_group(view, wishes)
         for each in view.unpaid:
             try:
                 intent = await self._checkout.begin(each.order.id, buyer, now, wishes)
@@ -105,7 +100,7 @@ class GroupPayment:
         now: datetime,
         *,
         card_id: str | None = None,
-        again: bool = False,
+        wishes: Wishes = NO_WISHES,
     ) -> Progress:
         """Pay what is unpaid of the totals that were shown, with one card.
 
@@ -116,13 +111,14 @@ class GroupPayment:
         """
         view = await self._heard(await _require_open(group_id, buyer), buyer)
         _require_same(view, shown)
+        view = await _note_wish(view, wishes, now)
         card = await self._card(view, card_id)
         # What is on its way is waited for, not paid again.
         unpaid = [each for each in view.unpaid if next_of(standing_of(each)) != "wait"]
         kept = None if card is None else card.id
         if card is not None:
             await _remember(group_id, card)
-        wishes = Wishes(again=again, save_card=_keeping(view))
+        wishes = _as_group(view, wishes)
         refusals: dict[str, Exception] = {}
         goes_on: tuple[str, IntentForBuyer] | None = None
         for each in unpaid if kept is not None else unpaid[:1]:
@@ -139,6 +135,7 @@ class GroupPayment:
             if kept is None or intent.status == _CHALLENGED:
                 goes_on = (each.order.id, intent)
                 break
+        await group_cards.look_now_if_over(group_id, now)
         return Progress(await groups.find(group_id, buyer.account_id), refusals, goes_on)
 
     async def abandon(
@@ -166,6 +163,7 @@ class GroupPayment:
                 )
             except _REFUSALS as refusal:
                 refusals[each.order.id] = refusal
+        await group_cards.look_now_if_over(group_id, now)
         return Progress(await groups.find(group_id, buyer.account_id), refusals)
 
     async def _heard(self, view: GroupView, buyer: Buyer) -> GroupView:
@@ -207,8 +205,22 @@ def _require_same(view: GroupView, shown: Sequence[Shown]) -> None:
 
 
 def _keeping(view: GroupView) -> bool:
-    """Whether the card that pays one order has to be kept: there are others to pay with it."""
-    return len(view.unpaid) > 1
+    """Whether the card that pays one order is kept: to pay others with it, or because its owner wants it."""
+    return len(view.unpaid) > 1 or bool(view.group.card_wanted)
+
+
+def _as_group(view: GroupView, wishes: Wishes) -> Wishes:
+    """What is asked of each order's own checkout."""
+    return Wishes(again=wishes.again, save_card=_keeping(view), of_group=True)
+
+
+async def _note_wish(view: GroupView, wishes: Wishes, now: datetime) -> GroupView:
+    """Write down, before any card is kept, whether it stays when the group is over."""
+    if wishes.save_card is not None:
+        await group_cards.note_wish(view.group.id, wishes.save_card)
+    if len(view.unpaid) > 1:
+        await group_cards.look_later(view.group.id, now)
+    return await groups.find(view.group.id, view.group.buyer_id)
 
 
 async def _card_that_paid(view: GroupView, paid: Sequence[str]) -> str | None:

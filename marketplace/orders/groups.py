@@ -28,13 +28,17 @@ SELLERS_LIMIT: Final = 10
 
 
 class GroupRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A checkout group. `payment_method_id` is the card that pays it, once it is known."""
+    """A checkout group. `payment_method_id` is the card that pays it, once it is known.
+
+    `card_wanted`: whether the buyer wants it kept for the next time; None: they have not said.
+    """
 
     id: str
     buyer_id: str
     payment_method_id: str | None
     created_at: datetime
     abandoned_at: datetime | None
+    card_wanted: bool | None
 
 
 class GroupView(msgspec.Struct, frozen=True):

@@ -152,6 +152,10 @@ class CheckoutGroup(Table, tablename="checkout_groups"):
     payment_method_id = Varchar(length=64, default=None, null=True)
     created_at = Timestamptz(default=None)
     abandoned_at = Timestamptz(default=None, null=True)
+    # Whether the buyer wants the card kept that pays the group; None: they have not said.
+    card_wanted = Boolean(default=None, null=True)
+    # When to look whether a card that was only kept for the group can be let go of.
+    card_due_at = Timestamptz(default=None, null=True)
 
     checkout_groups_once_per_key = Unique([buyer_id, idempotency_key])
 

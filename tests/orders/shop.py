@@ -183,6 +183,9 @@ class FakeCards:
         if paid is not None:
             await self.keep(buyer_id, paid)
 
+    async def let_go(self, buyer_id: str, card_id: str, now: datetime) -> None:
+        await execute("UPDATE cards SET removed_at = $2 WHERE id = $1", card_id, now)
+
     async def keep(self, buyer_id: str, payment_method_id: str) -> str:
         """The buyer has this card from now on; answers its id."""
         # Stripe's name of a test card is one for all buyers: it decides what the bank says.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from marketplace.catalog.errors import OutOfStock
-from marketplace.orders.checkout import Buyer
+from marketplace.orders.checkout import Buyer, Wishes
 from marketplace.orders.confirmation import Shown
 from marketplace.orders.errors import (
     BoughtAlready,
@@ -57,7 +57,9 @@ class Trip:
         return [each.order.status for each in (await self.see()).orders]
 
     async def begin(self, **wishes: bool) -> Progress:
-        return await self.shop.group_payment.begin(self.id, self.buyer, self.shop.clock(), **wishes)
+        return await self.shop.group_payment.begin(
+            self.id, self.buyer, self.shop.clock(), Wishes(**wishes)
+        )
 
     async def confirm(self, card_id: str | None = None, **totals: int) -> Progress:
         """Confirm the totals of now, or others that the buyer was shown."""

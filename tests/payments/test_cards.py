@@ -262,6 +262,24 @@ class TestList:
         await wallet.cards.remove(wallet.buyer_id, second, wallet.clock())
         assert await wallet.default() == first, "there is always one to be offered first"
 
+    async def test_a_number_that_is_saved_again_is_one_card(self, wallet: Wallet) -> None:
+        """Renewed, given again by another page, kept by a payment: people have one such card."""
+        old, other = await wallet.attached(fingerprint="fp_one"), await wallet.attached()
+        new = await wallet.attached(fingerprint="fp_one", expiry_year=2039)
+        assert await wallet.ids() == [new, other]
+        assert await wallet.default() == new, "the older one was the default"
+        await wallet.cards.let_go(wallet.buyer_id, new, wallet.clock())
+        assert await wallet.ids() == [other, old]
+        await wallet.attached(fingerprint="fp_one")
+        wallet.stripe.lose_answer_after()
+        with pytest.raises(OutcomeUnknown):
+            await wallet.cards.remove(wallet.buyer_id, old, wallet.clock())
+        wallet.clock.move(seconds=60)
+        await wallet.till.sweep()
+        left = await wallet.stripe.cards_of(await wallet.customer())
+        assert await wallet.ids() == [other]
+        assert len(left) == 1, "both are gone at Stripe too"
+
     async def test_another_buyers_card_does_not_exist(self, wallet: Wallet) -> None:
         card_id, other = await wallet.attached(), new_id("acc")
         for asking in (

@@ -159,6 +159,8 @@ async def test_a_cart_of_three_shops_with_one_card_given_once(town: Town, admin:
     assert told["orders"][2]["refusal"]["code"] == "payments_unavailable"
     await town.passes(minutes=1)
     await town.signs_in(buyer)
+    assert len((await buyer.get("/v1/cards"))["data"]) == 1
+    await town.fault(fault="lost_after", method="POST", path="/v1/payment_methods/*/detach")
     done = await buyer.post(f"{path}/confirmation", totals)
     await town.settle()
     assert [each["order"]["status"] for each in done["orders"]] == [
@@ -174,6 +176,9 @@ async def test_a_cart_of_three_shops_with_one_card_given_once(town: Town, admin:
     }
     assert len(intents) == 3
     assert len(set(intents.values())) == 1, "one card for them all"
+    await town.passes(hours=2)
+    await town.signs_in(buyer)
+    assert (await buyer.get("/v1/cards"))["data"] == [], "it was given for this cart alone"
 
 
 async def test_a_cart_of_two_shops_is_given_up_half_paid(town: Town, admin: Person) -> None:

@@ -11,6 +11,7 @@ from marketplace.api.problems import problem_of
 from marketplace.api.schemas.checkout import CheckoutAnswer, ShippingSchema
 from marketplace.api.schemas.orders import OrderAnswer
 from marketplace.api.schemas.wanted import WantedLine, told
+from marketplace.orders.checkout import Wishes
 from marketplace.orders.confirmation import Shown
 from marketplace.orders.group_payment import Progress
 from marketplace.orders.group_states import GroupState, Next
@@ -23,6 +24,10 @@ from payments.gateway import Shipping
 _CardId = Annotated[str, Meta(max_length=64, examples=["crd_01k9zc3v5m8q2r4t6w8y0abcde"])] | None
 _Again = Annotated[
     bool, Meta(description="You know that you just bought the same, and want it once more.")
+]
+_SaveCard = Annotated[
+    bool,
+    Meta(description="Whether the card stays kept once all is paid. Absent: as you said before."),
 ]
 
 
@@ -48,6 +53,11 @@ class GroupCheckoutRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=T
     """Nothing has to be said to begin."""
 
     again: _Again = False
+    save_card: _SaveCard | None = None
+
+    def wishes(self) -> Wishes:
+        """In the words of orders."""
+        return Wishes(again=self.again, save_card=self.save_card)
 
 
 class TotalSchema(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -63,6 +73,11 @@ class GroupConfirmationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_on
     totals: Annotated[list[TotalSchema], Meta(max_length=20)]
     card_id: _CardId = None
     again: _Again = False
+    save_card: _SaveCard | None = None
+
+    def wishes(self) -> Wishes:
+        """In the words of orders."""
+        return Wishes(again=self.again, save_card=self.save_card)
 
     def shown(self) -> list[Shown]:
         """What the buyer saw."""
