@@ -103,6 +103,13 @@ class Refunds:
         operation_id = await self._plan_operation(refund_id, payment, asked, reason, parts, now)
         return PlannedRefund(refund_id=refund_id, operation_id=operation_id)
 
+    async def left(self, order_id: str) -> int:
+        """What may still be given back of the order, in minor units, in the open transaction.
+
+        Raises PaymentNotFound, PaymentStepRefused when nothing was captured, PaymentDisputed.
+        """
+        return await refundable(await captured_payment(order_id))
+
     async def carry_out(self, planned: PlannedRefund) -> RefundRecord:
         """Ask Stripe for the refund, and for the seller's share of it.
 

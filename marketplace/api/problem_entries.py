@@ -143,6 +143,12 @@ ORDERS: Table = {
     orders.RefundPolicyForAdmins: Answer(
         403, "refund_policy_for_admins", "Only an admin says who bears a refund", ("order_id",)
     ),
+    orders.OwnOrderDecision: Answer(
+        403,
+        "own_order_decision",
+        "Nobody decides about an order they bought or sell themself",
+        ("order_id",),
+    ),
     orders.RefundNeedsApproval: Answer(
         409,
         "refund_needs_approval",

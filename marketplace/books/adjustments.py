@@ -16,8 +16,7 @@ from marketplace.orders.errors import OrderNotFound
 from marketplace.oversight import audit
 from marketplace.oversight.approvals import ApprovalRecord, Approvals
 from marketplace.sellers import records
-from marketplace.sellers.errors import OwnSellerDecision
-from marketplace.sellers.profile import SellerProfile, checked_reason
+from marketplace.sellers.profile import SellerProfile, checked_reason, require_not_own
 from payments import ledger
 from payments.currencies import MAXIMUM_CHARGE
 from payments.database import lock_order, row, transaction
@@ -68,7 +67,7 @@ class Adjustments:
             order = await _order(wish.order_id)
             seller = await _whose(wish, order)
             _require_currency(wish, order["currency"] if order else seller.currency)
-            _require_not_own(seller, asked_by)
+            require_not_own(seller, asked_by)
             return await self._approvals.ask(
                 action=ADJUSTMENT,
                 subject=wish.order_id or seller.id,
@@ -89,7 +88,7 @@ class Adjustments:
     async def _post(self, approval: ApprovalRecord, now: datetime) -> None:
         """What an approval brings about, in its transaction."""
         facts, actor = approval.facts, approval.decided_by or ""
-        _require_not_own(await records.require(facts["seller_id"]), actor)
+        require_not_own(await records.require(facts["seller_id"]), actor)
         if facts["order_id"] is not None:
             await lock_order(facts["order_id"])
         subject = Subject(**{name: facts[name] for name in Subject.__struct_fields__})
@@ -171,8 +170,3 @@ async def _whose(wish: AdjustmentWish, order: Any) -> SellerProfile:
 def _require_currency(wish: AdjustmentWish, currency: str) -> None:
     if wish.currency != currency:
         raise _refused("currency_differs")
-
-
-def _require_not_own(seller: SellerProfile, admin: str) -> None:
-    if seller.account_id == admin:
-        raise OwnSellerDecision

@@ -9,13 +9,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from marketplace.fees.errors import FeeCreditNotFound, FeeCreditRefused
 from marketplace.oversight import audit
 from marketplace.paging import Page, PageRequest
+from marketplace.sellers import records as sellers
+from marketplace.sellers.errors import SellerNotFound
+from marketplace.sellers.profile import require_not_own
 from payments.currencies import CURRENCIES, MAXIMUM_CHARGE
 from payments.database import (
     execute,
@@ -87,8 +90,8 @@ _COLUMNS: Final = ", ".join(CreditRecord.__struct_fields__)
 
 
 async def grant(new: NewCredit, *, actor: str, reason: str, now: datetime) -> CreditRecord:
-    """Give a seller a credit. Raises FeeCreditRefused, saying where and why."""
-    await _check(new, now)
+    """Give a seller a credit. Raises FeeCreditRefused, saying where and why, and OwnSellerDecision."""
+    await _check(new, actor, now)
     credit = CreditRecord(
         id=new_id("fcr"),
         seller_id=new.seller_id,
@@ -267,11 +270,13 @@ async def _move(pieces: Sequence[Piece]) -> None:
         )
 
 
-async def _check(new: NewCredit, now: datetime) -> None:
-    seller: Any = await row("SELECT currency FROM sellers WHERE id = $1", new.seller_id)
-    if seller is None:
-        raise FeeCreditRefused("seller_id", "seller_unknown")
-    if new.currency != seller["currency"]:
+async def _check(new: NewCredit, actor: str, now: datetime) -> None:
+    try:
+        seller = await sellers.require(new.seller_id)
+    except SellerNotFound as nothing:
+        raise FeeCreditRefused("seller_id", "seller_unknown") from nothing
+    require_not_own(seller, actor)
+    if new.currency != seller.currency:
         raise FeeCreditRefused("currency", "not_the_sellers")
     if not 0 < new.amount <= MAXIMUM_CHARGE:
         raise FeeCreditRefused("amount", "amount_outside")

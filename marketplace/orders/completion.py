@@ -41,7 +41,7 @@ class Completion:
             require_party(order, actor)
             after(order.status, "completed")
             _require_time(order, actor, now)
-            if not actor.is_admin and actor.account_id != order.buyer_id:
+            if not actor.decides(order) and actor.account_id != order.buyer_id:
                 await _require_not_canceled(order)
             await _complete(order, actor.account_id, now)
         return await view(await records.require(order_id, actor))
@@ -106,7 +106,7 @@ async def _require_not_canceled(order: OrderRecord) -> None:
 
 
 def _require_time(order: OrderRecord, actor: Actor, now: datetime) -> None:
-    if actor.is_admin:
+    if actor.decides(order):
         return
     if actor.account_id == order.buyer_id:
         if is_session(order) and order.session_at is not None and now < order.session_at:

@@ -5,6 +5,7 @@ OrderError (what stands between a held payment and a happy buyer is in `fulfilme
 |-- OrderStepRefused      the order's status does not allow this step
 |-- PaidAlready           money was taken while a cancellation was asked for
 |-- SellerOnly            only the order's seller, or an admin, may do this
+|-- OwnOrderDecision      an admin decides nothing about what they bought or sell themself
 |-- CheckoutOver          the time to pay is over
 |-- HoldLapsing           the bank's hold ends too soon to capture safely
 |-- MessageRefused        an empty message, or one that is too long
@@ -105,6 +106,14 @@ class RefundNeedsApproval(OrderError):
 
 class SellerOnly(OrderError):
     """The caller may see the order, but only its seller (or an admin) may do this."""
+
+    def __init__(self, order_id: str) -> None:
+        self.order_id = order_id
+        super().__init__(order_id)
+
+
+class OwnOrderDecision(OrderError):
+    """An admin is a party to this order: another admin decides about it."""
 
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id

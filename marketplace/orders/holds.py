@@ -16,11 +16,13 @@ class Holds:
     async def release(self, order_id: str, admin: Actor, reason: str, now: datetime) -> OrderView:
         """Let the order go on, as an admin who says why.
 
-        Raises OrderNotFound, FulfilmentNotHeld, and OrderStepRefused for an order that has ended.
+        Raises OrderNotFound, OwnOrderDecision, FulfilmentNotHeld, and OrderStepRefused for an order that
+        has ended.
         """
         await records.require(order_id, admin)
         async with transaction():
             order = await records.lock(order_id)
+            admin.require_decides(order)
             if order.held_reason is None:
                 raise FulfilmentNotHeld(order_id)
             await steps.take(

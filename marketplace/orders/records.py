@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from marketplace.orders.errors import OrderNotFound
+from marketplace.orders.errors import OrderNotFound, OwnOrderDecision
 from marketplace.orders.order_states import Status
 from marketplace.orders.totals import CaptureMethod, Line
 from payments.database import lock_order, row, rows
@@ -62,7 +62,7 @@ SELECT = (
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Who asks. An admin may see and do what an order's seller may."""
+    """Who asks. An admin sees every order, and may do what its seller may unless they bought it themself."""
 
     account_id: str
     is_admin: bool = False
@@ -73,7 +73,16 @@ class Actor(msgspec.Struct, frozen=True):
 
     def sells(self, order: OrderRecord) -> bool:
         """Whether this person acts for the order's seller."""
-        return self.is_admin or self.account_id == order.owner_id
+        return self.account_id == order.owner_id or self.decides(order)
+
+    def decides(self, order: OrderRecord) -> bool:
+        """Whether this is an admin, and no party to the order: nobody decides about their own money."""
+        return self.is_admin and self.account_id not in (order.buyer_id, order.owner_id)
+
+    def require_decides(self, order: OrderRecord) -> None:
+        """For what only admins are asked. Raises OwnOrderDecision for a party to the order."""
+        if not self.decides(order):
+            raise OwnOrderDecision(order.id)
 
 
 async def require(order_id: str, actor: Actor) -> OrderRecord:

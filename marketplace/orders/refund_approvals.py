@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 
 from marketplace.orders import records
-from marketplace.orders.order_states import after
 from marketplace.orders.records import Actor
 from marketplace.orders.refund_limits import approved_key
 from marketplace.orders.refunds import OrderRefunds, RefundWish
@@ -31,27 +30,33 @@ class RefundApprovals:
     async def ask(
         self, order_id: str, actor: Actor, wish: RefundWish, *, reason: str, now: datetime
     ) -> ApprovalRecord:
-        """Ask for a refund that another admin decides about; whether it is possible is looked at then too.
+        """Ask for a refund that another admin decides about.
 
-        Raises OrderNotFound, OrderStepRefused, ReasonRequired, ApprovalAsked.
+        What would be given back is settled now, so that both agree on the same amount; whether it is still
+        possible is looked at again then. Raises OrderNotFound, OwnOrderDecision, OrderStepRefused,
+        RefundLinesRefused, RefundPolicyRefused, RefundExceedsCaptured, PaymentDisputed, ReasonRequired,
+        ApprovalAsked.
         """
         why = checked_reason(reason)
         async with transaction():
             order = await records.lock(order_id)
-            after(order.status, "refund_asked")
+            actor.require_decides(order)
+            settled, amount = await self._refunds.settled(order, wish)
             return await self._approvals.ask(
                 action=ACTION,
                 subject=order_id,
-                facts={"currency": order.currency, "wish": _written(wish)},
+                facts={"amount": amount, "currency": order.currency, "wish": _written(settled)},
                 reason=why,
                 asked_by=actor.account_id,
                 now=now,
             )
 
     async def _refund(self, approval: ApprovalRecord, now: datetime) -> None:
-        """What an approval brings about, in its transaction."""
+        """What an approval brings about, in its transaction. Raises OwnOrderDecision, and what refunds do."""
+        order = await records.lock(approval.subject)
+        Actor(approval.decided_by or "", is_admin=True).require_decides(order)
         await self._refunds.plan_approved(
-            approval.subject,
+            order,
             msgspec.convert(approval.facts["wish"], RefundWish),
             requested_by=approval.asked_by,
             idempotency_key=approved_key(approval.id),

@@ -1,7 +1,8 @@
 """How much an admin may refund of an order alone; more needs another admin's approval.
 
-What the order's own seller gives back is their money and has no limit. What one admin asked for on an order
-counts together, so that a large refund cannot be had in small parts. Minor units.
+What the order's own seller gives back is their money and has no limit, nor has what the terms give its buyer.
+What one admin asked for on an order counts together, so that a large refund cannot be had in small parts.
+Minor units.
 """
 
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ class RefundLimits(msgspec.Struct, frozen=True):
 
         Inside the transaction in which the refund was planned, which ends with it.
         """
-        if not actor.is_admin or actor.account_id in (order.owner_id, PLATFORM):
+        if not actor.decides(order) or actor.account_id == PLATFORM:
             return
         limit = self.alone_up_to(order.currency)
         asked = await _asked_alone(order.id, actor.account_id)

@@ -37,6 +37,13 @@ async def reserve(order: OrderRecord, lines: Sequence[RefundLine]) -> int:
     Minor units, with their share of the service fee as a capture of them has it: by the difference to the
     lines refunded before, so that all lines come to all that was captured. Raises RefundLinesRefused.
     """
+    amount = await worth(order, lines)
+    await _count(order.id, [(line.listing_id, line.quantity) for line in lines])
+    return amount
+
+
+async def worth(order: OrderRecord, lines: Sequence[RefundLine]) -> int:
+    """What `reserve` would answer now. Raises RefundLinesRefused."""
     sold = await _sold(order)
     _check(lines, sold)
     for line in lines:
@@ -45,9 +52,7 @@ async def reserve(order: OrderRecord, lines: Sequence[RefundLine]) -> int:
             raise RefundLinesRefused("too_many", listing_id=line.listing_id, refundable=left)
     before = sum(line.unit_amount * line.quantity_refunded for line in sold.values())
     these = sum(sold[line.listing_id].unit_amount * line.quantity for line in lines)
-    amount = order_fees.worth(order, before + these) - await _given_back(order.id)
-    await _count(order.id, [(line.listing_id, line.quantity) for line in lines])
-    return amount
+    return order_fees.worth(order, before + these) - await _given_back(order.id)
 
 
 async def release(refund_id: str) -> None:

@@ -21,7 +21,7 @@ from marketplace.orders.refund_lines import RefundLine
 from marketplace.oversight import audit
 from marketplace.oversight.switches import require_on
 from payments.database import transaction, value
-from payments.errors import PaymentNotFound
+from payments.errors import PaymentNotFound, RefundExceedsCaptured
 from payments.records import RefundRecord
 from payments.refund_policy import Bearer, FeeOnRefund, RefundPolicy
 from payments.refunds import PlannedRefund, RefundReason, Refunds
@@ -55,9 +55,9 @@ class OrderRefunds:
         The seller bears it, with the part of the fee that the order's fee schedule returns to them, unless an
         admin says otherwise. The same key from the same person is the same refund. Raises OrderNotFound,
         SellerOnly, SwitchedOff, OrderStepRefused, RefundLinesRefused, RefundPolicyForAdmins,
-        RefundPolicyRefused, RefundNeedsApproval, RequestReused, RefundExceedsCaptured, PaymentDisputed,
-        AmountNotChargeable, StripeRejected; after NotSent and OutcomeUnknown the refund stands and is
-        carried out later.
+        OwnOrderDecision, RefundPolicyRefused, RefundNeedsApproval, RequestReused, RefundExceedsCaptured,
+        PaymentDisputed, AmountNotChargeable, StripeRejected; after NotSent and OutcomeUnknown the refund
+        stands and is carried out later.
         """
         async with transaction():
             order = await records.lock(order_id)
@@ -65,13 +65,12 @@ class OrderRefunds:
                 raise OrderNotFound(order_id)
             if not actor.sells(order):
                 raise SellerOnly(order_id)
-            if not actor.is_admin and (wish.bearer is not None or wish.fee is not None):
-                raise RefundPolicyForAdmins(order_id)
+            _require_may_say(order, actor, wish)
             await require_on("refund", seller_id=order.seller_id, currency=order.currency, now=now)
             repeated = await self._refunds.is_known(actor.account_id, idempotency_key)
             planned = await self._plan(order, wish, actor.account_id, idempotency_key, now)
             await self.require_alone(order, actor)
-            if not repeated and actor.account_id != order.owner_id:
+            if not repeated and actor.decides(order):
                 await _on_record(order, actor, planned, wish, now)
         return await self._refunds.carry_out(planned)
 
@@ -99,20 +98,46 @@ class OrderRefunds:
 
     async def plan_approved(
         self,
-        order_id: str,
+        order: OrderRecord,
         wish: RefundWish,
         *,
         requested_by: str,
         idempotency_key: str,
         now: datetime,
     ) -> PlannedRefund:
-        """Write down what two admins agreed on, inside the transaction of their approval.
+        """Write down what two admins agreed on of the locked order, inside the transaction of their approval.
 
-        Raises OrderNotFound, SwitchedOff, and what `plan_within` does.
+        Raises SwitchedOff, and what `plan_within` does.
         """
-        order = await records.lock(order_id)
         await require_on("refund", seller_id=order.seller_id, currency=order.currency, now=now)
         return await self._plan(order, wish, requested_by, idempotency_key, now)
+
+    async def settled(self, order: OrderRecord, wish: RefundWish) -> tuple[RefundWish, int]:
+        """The wish with its amount said, and that amount (minor units), as the locked order stands now.
+
+        Raises OrderStepRefused, RefundLinesRefused, RefundPolicyRefused, RefundExceedsCaptured,
+        PaymentDisputed.
+        """
+        after(order.status, "refund_asked")
+        await _policy(order, wish)
+        left = await self._left(order)
+        if wish.lines is None:
+            amount = left if wish.amount is None else wish.amount
+            wish = msgspec.structs.replace(wish, amount=amount)
+        elif wish.amount is not None:
+            raise RefundLinesRefused("with_amount")
+        else:
+            amount = await refund_lines.worth(order, wish.lines)
+        if not 0 < amount <= left:
+            raise RefundExceedsCaptured(asked=amount, refundable=left, currency=order.currency)
+        return wish, amount
+
+    async def _left(self, order: OrderRecord) -> int:
+        try:
+            return await self._refunds.left(order.id)
+        except PaymentNotFound as nothing:
+            # The order is there, and was canceled before anybody paid.
+            raise OrderStepRefused(order.status, "refund_asked") from nothing
 
     async def require_alone(self, order: OrderRecord, actor: Actor) -> None:
         """Raise RefundNeedsApproval when an admin's planned refunds are too much for one (`RefundLimits`)."""
@@ -157,6 +182,15 @@ class OrderRefunds:
                 order, "refund_asked", actor=requested_by, now=now, reason=planned.refund_id
             )
         return planned
+
+
+def _require_may_say(order: OrderRecord, actor: Actor, wish: RefundWish) -> None:
+    """Who bears a refund is decided by an admin whose own money it is not."""
+    if wish.bearer is None and wish.fee is None:
+        return
+    if not actor.is_admin:
+        raise RefundPolicyForAdmins(order.id)
+    actor.require_decides(order)
 
 
 async def _on_record(

@@ -12,7 +12,7 @@ from marketplace.oversight.approvals import ApprovalRecord, Approvals
 from marketplace.paging import Page, PageRequest
 from marketplace.sellers import records
 from marketplace.sellers.errors import SellerNotFound
-from marketplace.sellers.profile import checked_reason
+from marketplace.sellers.profile import checked_reason, require_not_own
 from payments.database import execute, lock_order, row, rows, transaction
 from payments.debt_book import DebtRecord
 from payments.debts import DebtFilter, Debts
@@ -113,11 +113,12 @@ class SellerDebts:
     ) -> ApprovalRecord:
         """Ask that what is left of a debt be given up; another admin decides.
 
-        Raises DebtNotFound, DebtClosed, ReasonRequired, ApprovalAsked.
+        Raises DebtNotFound, OwnSellerDecision, DebtClosed, ReasonRequired, ApprovalAsked.
         """
         why = checked_reason(reason)
         async with transaction():
             debt = await self._debts.require(debt_id)
+            require_not_own(await records.require(debt.seller_id), asked_by)
             if debt.left == 0:
                 raise DebtClosed(debt_id)
             return await self._approvals.ask(
@@ -131,6 +132,7 @@ class SellerDebts:
 
     async def _write_off(self, approval: ApprovalRecord, now: datetime) -> None:
         before = await self._debts.require(approval.subject)
+        require_not_own(await records.require(before.seller_id), approval.decided_by or "")
         after = await self._debts.write_off(
             approval.subject, approval.facts["amount"], f"{approval.id}:written_off", now
         )

@@ -16,8 +16,7 @@ from marketplace.oversight import audit
 from marketplace.oversight.approvals import ApprovalRecord, Approvals
 from marketplace.oversight.errors import FrozenAlready, NotFrozen
 from marketplace.sellers import records
-from marketplace.sellers.errors import OwnSellerDecision
-from marketplace.sellers.profile import SellerProfile, checked_reason
+from marketplace.sellers.profile import SellerProfile, checked_reason, require_not_own
 from payments.database import execute, rows, transaction
 from payments.ids import SellerId
 
@@ -46,8 +45,7 @@ class Freezes:
         why = checked_reason(reason)
         async with transaction():
             before = await records.require_locked(seller_id)
-            if before.account_id == actor:
-                raise OwnSellerDecision
+            require_not_own(before, actor)
             if before.frozen_at is not None:
                 raise FrozenAlready(seller_id)
             await execute(
@@ -115,8 +113,7 @@ class Freezes:
 
 async def _require_frozen(seller_id: str, actor: str) -> SellerProfile:
     profile = await records.require_locked(seller_id)
-    if profile.account_id == actor:
-        raise OwnSellerDecision
+    require_not_own(profile, actor)
     if profile.frozen_at is None:
         raise NotFrozen(seller_id)
     return profile

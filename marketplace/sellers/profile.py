@@ -12,7 +12,12 @@ from marketplace.people.names import canonical_name
 from marketplace.sellers import cancellation_windows
 from marketplace.sellers.cancellation_windows import Windows
 from marketplace.sellers.countries import COUNTRIES
-from marketplace.sellers.errors import CountryUnknown, ReasonRequired, SellerStepRefused
+from marketplace.sellers.errors import (
+    CountryUnknown,
+    OwnSellerDecision,
+    ReasonRequired,
+    SellerStepRefused,
+)
 from payments.currencies import currency
 from payments.ids import SellerId
 
@@ -153,6 +158,12 @@ def reinstated(profile: SellerProfile) -> SellerProfile:
     if profile.suspended_at is None:
         raise _refused(profile, "reinstate")
     return msgspec.structs.replace(profile, suspended_at=None, suspension_reason=None)
+
+
+def require_not_own(profile: SellerProfile, admin: str) -> None:
+    """Nobody decides about their own shop. Raises OwnSellerDecision."""
+    if profile.account_id == admin:
+        raise OwnSellerDecision
 
 
 def checked_reason(typed: str) -> str:

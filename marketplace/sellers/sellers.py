@@ -13,7 +13,6 @@ from marketplace.oversight import audit
 from marketplace.oversight.switches import require_on
 from marketplace.sellers import records
 from marketplace.sellers.errors import (
-    OwnSellerDecision,
     SellerFactFixed,
     SellerNotFound,
     SellerProfileExists,
@@ -29,6 +28,7 @@ from marketplace.sellers.profile import (
     checked_reason,
     decided,
     reinstated,
+    require_not_own,
     suspended,
 )
 from payments.database import execute, row, transaction, value
@@ -217,8 +217,7 @@ class Sellers:
 
 async def _to_decide(seller_id: str, actor: str) -> SellerProfile:
     profile = await records.require_locked(seller_id)
-    if profile.account_id == actor:
-        raise OwnSellerDecision
+    require_not_own(profile, actor)
     return profile
 
 

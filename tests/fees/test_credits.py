@@ -12,6 +12,7 @@ from marketplace.fees import credits
 from marketplace.fees.credits import CreditRecord, NewCredit
 from marketplace.fees.errors import FeeCreditNotFound, FeeCreditRefused
 from marketplace.paging import PageRequest
+from marketplace.sellers.errors import OwnSellerDecision
 from payments.database import execute, transaction, value
 from payments.errors import NoTransaction
 from tests.orders.shop import NOON, account, place_bare, seller
@@ -173,6 +174,13 @@ async def test_a_credit_that_could_not_be_used_is_refused(
     with pytest.raises(FeeCreditRefused) as refusal:
         await granted(**{"seller_id": seller_id, "amount": 100, **facts})
     assert (refusal.value.path, refusal.value.why) == (path, why)
+
+
+async def test_nobody_grants_a_credit_to_their_own_shop(database: None) -> None:
+    owner = await account()
+    new = NewCredit(seller_id=await seller(owner, "eur"), currency="eur", amount=100)
+    with pytest.raises(OwnSellerDecision):
+        await credits.grant(new, actor=owner, reason="Welcome", now=NOON)
 
 
 async def test_a_credit_in_steps_that_do_not_exist_is_refused(database: None) -> None:

@@ -1,18 +1,29 @@
 """Large refunds need two admins: alone up to a limit, counted together, and nobody goes around it."""
 
+from datetime import timedelta
+
 import pytest
 
-from marketplace.orders.errors import OrderNotFound, OrderStepRefused, RefundNeedsApproval
+from marketplace.orders.errors import (
+    OrderNotFound,
+    OrderStepRefused,
+    OwnOrderDecision,
+    RefundLinesRefused,
+    RefundNeedsApproval,
+    RefundPolicyRefused,
+    SellerOnly,
+)
 from marketplace.orders.records import Actor
 from marketplace.orders.refund_approvals import RefundApprovals
 from marketplace.orders.refund_limits import ALONE_UP_TO, RefundLimits, approved_key
+from marketplace.orders.refund_lines import RefundLine
 from marketplace.orders.refunds import RefundWish
 from marketplace.oversight.approval_errors import ApprovalAsked, OwnApproval
 from marketplace.oversight.approvals import ApprovalRecord, Approvals
 from marketplace.oversight.audit import AuditFilter, entries
 from marketplace.paging import PageRequest
 from marketplace.sellers.errors import ReasonRequired
-from payments.database import rows
+from payments.database import execute, rows
 from payments.errors import RefundExceedsCaptured
 from payments.ids import new_id
 from tests.orders.deals import Deal, a_held_deal
@@ -117,7 +128,7 @@ async def test_a_cancellation_is_no_way_around(desk: Desk) -> None:
 
 async def test_two_admins_refund_it_all(desk: Desk) -> None:
     approval = await desk.ask()
-    assert approval.facts["wish"]["amount"] is None
+    assert (approval.facts["amount"], approval.facts["wish"]["amount"]) == (PAID, PAID)
     assert await desk.refunded() == []
     with pytest.raises(ApprovalAsked):
         await desk.ask()
@@ -153,6 +164,65 @@ async def test_what_has_become_impossible_is_not_decided(desk: Desk) -> None:
     with pytest.raises(RefundExceedsCaptured):
         await desk.approve(approval, desk.second)
     assert (await desk.approvals.require(approval.id)).state == "asked"
+
+
+async def test_what_two_admins_saw_is_what_is_given_back(desk: Desk) -> None:
+    approval = await desk.ask()
+    await desk.refund(desk.deal.seller, 1)
+    with pytest.raises(RefundExceedsCaptured) as refusal:
+        await desk.approve(approval, desk.second)
+    assert (refusal.value.asked, refusal.value.refundable) == (PAID, PAID - 1)
+
+
+async def test_what_could_not_be_given_back_is_not_asked_for(desk: Desk) -> None:
+    impossible = (
+        (RefundWish(amount=PAID + 1), RefundExceedsCaptured),
+        (RefundWish(amount=0), RefundExceedsCaptured),
+        (RefundWish(amount=1, lines=(RefundLine(desk.deal.thing, 1),)), RefundLinesRefused),
+        (RefundWish(lines=(RefundLine(desk.deal.thing, 2),)), RefundLinesRefused),
+        (RefundWish(bearer="platform", fee="return"), RefundPolicyRefused),
+    )
+    for wish, refusal in impossible:
+        with pytest.raises(refusal):
+            await desk.ask(wish)
+    approval = await desk.ask(RefundWish(lines=(RefundLine(desk.deal.thing, 1),)))
+    assert approval.facts["amount"] == PAID
+    await desk.approve(approval, desk.second)
+    assert await desk.refunded() == [(PAID, "planned")]
+
+
+@pytest.mark.parametrize("party", ["seller", "buyer"])
+async def test_an_admin_decides_nothing_about_an_order_of_their_own(desk: Desk, party: str) -> None:
+    """Who sold or bought it would give themself, or a friend, the platform's money."""
+    own = Actor(getattr(desk.deal, party).account_id, is_admin=True)
+    by_platform = RefundWish(amount=1, bearer="platform")
+    with pytest.raises(OwnOrderDecision if party == "seller" else SellerOnly):
+        await desk.shop.refunds.ask(
+            desk.deal.id, own, by_platform, idempotency_key="own", now=desk.shop.clock()
+        )
+    with pytest.raises(OwnOrderDecision):
+        await desk.asking.ask(desk.deal.id, own, by_platform, reason=WHY, now=desk.shop.clock())
+    approval = await desk.ask(by_platform)
+    with pytest.raises(OwnOrderDecision):
+        await desk.approve(approval, own)
+    assert (await desk.approvals.require(approval.id)).state == "asked"
+    with pytest.raises(OwnOrderDecision):
+        await desk.shop.holds.release(desk.deal.id, own, WHY, desk.shop.clock())
+    assert await desk.refunded() == []
+
+
+async def test_an_admin_who_bought_it_cancels_by_the_terms_of_a_buyer(desk: Desk) -> None:
+    own = Actor(desk.deal.buyer.account_id, is_admin=True)
+    soon = desk.shop.clock() + timedelta(hours=2)
+    await execute(
+        "UPDATE orders SET session_at = $2, session_ends_at = $2::timestamptz + interval '1 hour' "
+        "WHERE id = $1",
+        desk.deal.id,
+        soon,
+    )
+    for admin, share in ((own, 5_000), (desk.first, 10_000)):
+        terms = await desk.shop.cancellation.terms(desk.deal.id, admin, desk.shop.clock())
+        assert terms.refund_basis_points == share
 
 
 async def test_asking_says_why_and_of_what(desk: Desk, shop: Shop) -> None:

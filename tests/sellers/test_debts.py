@@ -18,7 +18,7 @@ from marketplace.oversight.approval_errors import (
 from marketplace.oversight.approvals import Approvals
 from marketplace.paging import PageRequest
 from marketplace.sellers.debts import SellerDebts
-from marketplace.sellers.errors import ReasonRequired, SellerNotFound
+from marketplace.sellers.errors import OwnSellerDecision, ReasonRequired, SellerNotFound
 from payments import ledger
 from payments.database import lock_order, row, rows, transaction, value
 from payments.debts import DebtFilter, Debts, age_of
@@ -313,6 +313,17 @@ async def test_what_is_settled_meanwhile_is_not_written_off_too(owing: Owing) ->
     debt = await owing.debts.debts.require(owing.debt_id)
     assert (debt.amount_settled, debt.amount_written_off) == (2_125, 2_875)
     assert await owing.owes() == 0
+
+
+async def test_nobody_gives_up_what_their_own_shop_owes(owing: Owing) -> None:
+    now = owing.shop.clock()
+    facts = {"debt_id": owing.debt_id, "reason": "bankrupt", "now": now}
+    with pytest.raises(OwnSellerDecision):
+        await owing.debts.ask_write_off(**facts, asked_by=owing.owner)
+    asked = await owing.debts.ask_write_off(**facts, asked_by=owing.first)
+    with pytest.raises(OwnSellerDecision):
+        await owing.approvals.approve(asked.id, by=owing.owner, reason="agreed", now=now)
+    assert (await owing.approvals.require(asked.id)).state == "asked"
 
 
 async def test_what_does_not_exist_is_neither_written_off_nor_approved(owing: Owing) -> None:
