@@ -65,6 +65,7 @@ from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.oversight.reconciliation_work import Reconciliation
+from marketplace.pages.signposts import RETURN
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
 from marketplace.sellers import account_news
@@ -168,7 +169,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
     pricing = Pricing(catalog, schedules)
     checkout = Checkout(payments, vouching, catalog, cards)
     confirmation = Confirmation(
-        payments, vouching, checkout, return_url=f"{settings.public_url}/orders"
+        payments, vouching, checkout, return_url=settings.pages_url + RETURN
     )
     transfers = Transfers(StripeTransfers(stripe), gateway, operations, announce, clock)
     approvals = Approvals()
@@ -242,8 +243,8 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         gateway=gateway,
         inbox=inbox,
         receipt=Receipt(),
-        messages=Messages(settings.public_url),
-        sending=Sending(_post(settings), public_url=settings.public_url, clock=clock),
+        messages=Messages(settings.pages_url),
+        sending=Sending(_post(settings), pages_url=settings.pages_url, clock=clock),
         webhook_endpoints=WebhookEndpoints(loopback_allowed=settings.sandboxed),
         deliveries=Deliveries(WebhookSender(loopback_allowed=settings.sandboxed), clock),
     )

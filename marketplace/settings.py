@@ -69,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_js_url: str = STRIPE_JS_URL
     stripe_transport: Literal["aiohttp", "httpx"] = "aiohttp"
     public_url: str = "http://127.0.0.1:8000"  # without a slash at its end
+    frontend_url: str = ""  # empty: links lead to pages of our own
     smtp_url: str = ""  # empty: e-mails are kept in a folder
     mail_from: str = "no-reply@localhost"
     host: str = "127.0.0.1"
@@ -90,6 +91,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def sandboxed(self) -> bool:
         """Whether the Stripe we talk to is not Stripe's own."""
         return not (self.stripe_secret_key and is_stripe_api(self.stripe_api_base))
+
+    @property
+    def pages_url(self) -> str:
+        """What the paths of links are below: the front-end, or our own signposts."""
+        return self.frontend_url or f"{self.public_url}/pages"
 
     @property
     def mailbox(self) -> Path | None:
@@ -123,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             api_base=settings.stripe_api_base,
             js_url=settings.stripe_js_url,
             public_url=settings.public_url,
+            frontend_url=settings.frontend_url,
             ports=(settings.port, settings.sandbox_port),
         )
         # A variable refused by itself was replaced by its default: nothing follows from that one.
@@ -156,6 +163,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "MARKETPLACE_STRIPE_TRANSPORT", "aiohttp", ("aiohttp", "httpx")
             ),
             public_url=public_url,
+            frontend_url=reading.optional_url("MARKETPLACE_FRONTEND_URL"),
             smtp_url=reading.smtp_url("SMTP_URL"),
             mail_from=reading.mail_from("MAIL_FROM", f"no-reply@{host_of(public_url)}"),
             host=host,

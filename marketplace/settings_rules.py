@@ -25,6 +25,7 @@ _OWN_NAMES = frozenset(
         "MARKETPLACE_DATABASE_POOL",
         "MARKETPLACE_DISPUTE_POLICY",
         "MARKETPLACE_REFUND_APPROVALS",
+        "MARKETPLACE_FRONTEND_URL",
     }
 )
 _STRIPE_COMPANIONS = (
@@ -179,6 +180,13 @@ class Reading:
             return default
         return text.rstrip("/")
 
+    def optional_url(self, name: str) -> str:
+        """An http(s) address that may have a path, or an empty string when it is not set."""
+        if name not in self.env:
+            return ""
+        text = self.url(name, "https://shop.example.com", with_path=True)
+        return "" if any(problem.variable == name for problem in self.problems) else text
+
     def smtp_url(self, name: str) -> str:
         """An SMTP server, or an empty string when it is not set."""
         text = self.text(name)
@@ -265,6 +273,7 @@ def problems_between(
     api_base: str,
     js_url: str,
     public_url: str,
+    frontend_url: str,
     ports: tuple[int, int],
 ) -> list[Problem]:
     """What is wrong between variables that are right each by itself."""
@@ -288,7 +297,7 @@ def problems_between(
             )
         )
     if "live" in (secret_mode, publishable_mode):
-        problems += _live_problems(api_base, public_url)
+        problems += _live_problems(api_base, public_url, frontend_url)
     if is_stripe_api(api_base) and not js_url.startswith(_STRIPE_JS_HOST):
         problems.append(
             Problem(
@@ -304,7 +313,7 @@ def problems_between(
     return problems
 
 
-def _live_problems(api_base: str, public_url: str) -> list[Problem]:
+def _live_problems(api_base: str, public_url: str, frontend_url: str) -> list[Problem]:
     problems = []
     if not is_stripe_api(api_base):
         problems.append(
@@ -320,6 +329,14 @@ def _live_problems(api_base: str, public_url: str) -> list[Problem]:
                 "PUBLIC_URL",
                 "is not https, but a key is live.",
                 "Set it to the https address under which buyers reach this server.",
+            )
+        )
+    if frontend_url.startswith("http://"):
+        problems.append(
+            Problem(
+                "MARKETPLACE_FRONTEND_URL",
+                "is not https, but a key is live.",
+                "Set it to the https address of your front-end.",
             )
         )
     return problems

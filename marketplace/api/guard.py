@@ -45,6 +45,7 @@ _PATH_IN_MESSAGE = re.compile(r" - at `\$\.?(.*)`$")
 _QUERY_PARAMETERS = "query_parameters"
 _QUERY_MOMENTS = "query_moments"
 _DECODER = "body_decoder"
+_ANY_QUERY = "any_query"
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -85,6 +86,11 @@ class Guard:
         await self._app(scope, receive, send)
 
 
+def any_query() -> dict[str, Any]:
+    """For a page that others lead to: what they add to its address is not looked at."""
+    return {_ANY_QUERY: True}
+
+
 def prepare(routes: Iterable[BaseRoute]) -> None:
     """Tell every handler its parameters by name, so that a misspelt filter is refused and not ignored,
     and make its decoder, so that a body's type that cannot be decoded is found when the app is built."""
@@ -119,8 +125,8 @@ def _require_sound_head(scope: HTTPScope) -> None:
     if not _is_text(query):
         raise RequestRefused("query_malformed")
     known: frozenset[str] | None = scope["route_handler"].opt.get(_QUERY_PARAMETERS)
-    if known is None:
-        return  # a bare ASGI route reads its query itself
+    if known is None or scope["route_handler"].opt.get(_ANY_QUERY):
+        return  # a bare ASGI route reads its query itself, a page takes what others add
     moments: frozenset[str] = scope["route_handler"].opt[_QUERY_MOMENTS]
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in known:

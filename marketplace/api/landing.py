@@ -3,6 +3,7 @@
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from marketplace.api.guard import any_query
 from marketplace.api.policies import anyone
 
 _PAGE = b"""<!doctype html>
@@ -40,7 +41,14 @@ a { color: #3b4cca; }
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
-@get("/", **anyone(), include_in_schema=False, media_type="text/html", sync_to_thread=False)
+@get(
+    "/",
+    **anyone(),
+    **any_query(),
+    include_in_schema=False,
+    media_type="text/html",
+    sync_to_thread=False,
+)
 def landing() -> Response[bytes]:
     """A page that says where everything is."""
     return Response(_PAGE, headers={"Content-Security-Policy": _POLICY})

@@ -7,8 +7,9 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from connect.gateway import OnboardingLink
+from marketplace.api.guard import any_query
 from marketplace.api.idempotency import repeatable
-from marketplace.api.onboarding_page import PAGE, POLICY
+from marketplace.api.onboarding_page import PAGE
 from marketplace.api.policies import anyone, signed_in
 from marketplace.api.principal import Principal
 from marketplace.api.schemas.sellers import (
@@ -19,6 +20,7 @@ from marketplace.api.schemas.sellers import (
     SellerOpening,
     SellerPatch,
 )
+from marketplace.pages.frame import POLICY
 from marketplace.sellers.profile import SellerProfile
 from marketplace.services import Services
 
@@ -109,11 +111,12 @@ async def refresh_onboarding(
 @get(
     "/v1/sellers/{seller_id:str}/onboarding/return",
     **anyone(),
+    **any_query(),
     include_in_schema=False,
     media_type="text/html",
     sync_to_thread=False,
 )
-def return_from_onboarding(seller_id: FromPath[str]) -> Response[bytes]:
+def return_from_onboarding(seller_id: FromPath[str]) -> Response[str]:
     """Where Stripe sends the browser afterwards. It proves nothing, and tells nobody anything."""
     return Response(PAGE, headers={"Content-Security-Policy": POLICY})
 
@@ -162,7 +165,8 @@ async def _onboarding_link(
     seller_id: FromPath[str], services: Services, principal: Principal
 ) -> OnboardingLink:
     """Stripe sends people back to addresses made of our configuration: no caller names one."""
-    here = f"{services.settings.public_url}/v1/sellers/{seller_id}/onboarding"
+    base = services.settings.frontend_url or f"{services.settings.public_url}/v1"
+    here = f"{base}/sellers/{seller_id}/onboarding"
     return await services.sellers.onboarding_link(
         seller_id,
         account_id=principal.account_id,

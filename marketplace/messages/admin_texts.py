@@ -17,7 +17,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "Missing: {missing}.",
             ),
             "Orders of theirs that are authorized lapse unless this is solved.",
-            "/v1/sellers/{seller_id}",
+            "/sellers/{seller_id}",
         ),
         "seller_payout_failed": Text(
             "A payout to a seller failed: {amount}",
@@ -26,13 +26,13 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The bank says: {failure_code}.",
             ),
             "The seller was told what to do.",
-            "/v1/sellers/{seller_id}",
+            "/sellers/{seller_id}",
         ),
         "order_revived": Text(
             "Money came for an order that had ended: {order_id}",
             ("{buyer} paid {total} to {shop} for {items} after the order had ended.", "{reason}."),
             "See whether it can be fulfilled; refund it if not.",
-            "/v1/admin/orders/{order_id}",
+            "/admin/orders/{order_id}",
         ),
         "capture_refused": Text(
             "An order could not be prepared: {order_id}",
@@ -42,7 +42,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "If it is not solved by {prepare_by}, the order of {total} is canceled.",
             ),
             None,
-            "/v1/admin/orders/{order_id}",
+            "/admin/orders/{order_id}",
         ),
         "deadline_escalated": Text(
             "An order is about to lapse: {order_id}",
@@ -51,7 +51,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "{total} are held. At {prepare_by} it is canceled, or captured if the seller chose so.",
             ),
             "Reach the seller, or cancel the order.",
-            "/v1/admin/orders/{order_id}",
+            "/admin/orders/{order_id}",
         ),
         "refund_lost": Text(
             "A refund failed: {order_id}",
@@ -60,26 +60,26 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "What it said: {failure_reason}.",
             ),
             "Nothing tries again by itself: ask for a refund anew, or find another way to the buyer.",
-            "/v1/admin/orders/{order_id}",
+            "/admin/orders/{order_id}",
         ),
         "approval_asked": Text(
             "Somebody asks for your approval",
             ("Asked for: {action}, {subject}.", "Why: {reason}"),
             "Approve or refuse it. Who asked cannot decide.",
-            "/v1/admin/approvals/{approval_id}",
+            "/admin/approvals/{approval_id}",
         ),
         "fee_draft_submitted": Text(
             "New fee rules wait for approval: {title}",
             ("Why: {reason}",),
             "Read what they change (its findings, a replay), then approve or refuse them. Who wrote them "
             "cannot decide.",
-            "/v1/admin/fee-schedules/drafts/{draft_id}",
+            "/admin/fee-schedules/drafts/{draft_id}",
         ),
         "fee_draft_decided": Text(
             "Your fee rules were {decision}: {title}",
             ("Why: {reason}",),
             "Refused rules can be edited and submitted again.",
-            "/v1/admin/fee-schedules/drafts/{draft_id}",
+            "/admin/fee-schedules/drafts/{draft_id}",
         ),
         "events_given_up": Text(
             "Events from Stripe were given up",
@@ -88,7 +88,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The last time: {note}.",
             ),
             "Solve the cause, then replay them.",
-            "/v1/admin/events?state=dead",
+            "/admin/events?state=dead",
         ),
         "events_missed": Text(
             "Stripe did not deliver some events",
@@ -97,7 +97,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "Their types: {types}.",
             ),
             "See why they were not delivered: the webhook endpoints in Stripe's Dashboard say so.",
-            "/v1/admin/events/gaps",
+            "/admin/events/gaps",
         ),
         "stripe_silent": Text(
             "Stripe has stopped telling us",
@@ -107,7 +107,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "Until it is solved, payments are read at Stripe by themselves, more slowly.",
             ),
             "Look at the webhook endpoints in Stripe's Dashboard, and at their secrets here.",
-            "/v1/admin/events",
+            "/admin/events",
         ),
         "operations_stuck": Text(
             "What was asked of Stripe stays open",
@@ -116,7 +116,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The last word: {error_code}.",
             ),
             "Resolve them: Stripe is read, and what is found is taken in.",
-            "/v1/admin/operations/{operation_id}",
+            "/admin/operations/{operation_id}",
         ),
         "cases_opened": Text(
             "Our books and Stripe's do not agree",
@@ -125,13 +125,13 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "They are of the kinds: {kinds}.",
             ),
             "Each is a case: take it, find out, and say how it was resolved.",
-            "/v1/admin/cases?run_id={run_id}",
+            "/admin/cases?run_id={run_id}",
         ),
         "approval_decided": Text(
             "What you asked for was decided",
             ("You asked for: {action}, {subject}.", "The decision: {decision}.", "Why: {reason}"),
             None,
-            "/v1/admin/approvals/{approval_id}",
+            "/admin/approvals/{approval_id}",
         ),
     }
 )
@@ -142,7 +142,7 @@ PARTIES: Final[Mapping[Kind, Text]] = MappingProxyType(
             "A message about order {order_id}",
             ("{author} wrote:", "{excerpt}"),
             "Answer them there.",
-            "/v1/orders/{order_id}/messages",
+            "/orders/{order_id}/messages",
         ),
     }
 )

@@ -7,7 +7,7 @@ from typing import Final
 from marketplace.messages.kinds import Kind
 from marketplace.messages.templates import Text
 
-_ORDER: Final = "/v1/orders/{order_id}"
+_ORDER: Final = "/orders/{order_id}"
 
 BUYER: Final[Mapping[Kind, Text]] = MappingProxyType(
     {

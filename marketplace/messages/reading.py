@@ -35,10 +35,10 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Messages:
-    """Reads messages. Links lead to `public_url`."""
+    """Reads messages. Links lead to `pages_url`."""
 
-    def __init__(self, public_url: str) -> None:
-        self._public_url = public_url
+    def __init__(self, pages_url: str) -> None:
+        self._pages_url = pages_url
 
     async def list_own(self, account_id: str, page: PageRequest) -> Page[ReadMessage]:
         """What was written to this person, the newest first."""
@@ -76,7 +76,7 @@ class Messages:
 
     def _letter(self, kind: Any, facts: dict[str, Any]) -> Letter:
         try:
-            return letter(kind, facts, self._public_url)
+            return letter(kind, facts, self._pages_url)
         except (FactMissing, KeyError, ValueError):
             # Never sent either, and alarmed then: a list must not fail for it.
             return Letter(subject=str(kind).replace("_", " "), paragraphs=(), link=None)

@@ -7,7 +7,7 @@ from typing import Final
 from marketplace.messages.kinds import Kind
 from marketplace.messages.templates import Text
 
-_CAPABILITY: Final = "/v1/sellers/{seller_id}/payout-capability"
+_CAPABILITY: Final = "/sellers/{seller_id}/payout-capability"
 
 ACCOUNT: Final[Mapping[Kind, Text]] = MappingProxyType(
     {
@@ -57,7 +57,7 @@ ACCOUNT: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Your shop was not approved",
             ("The platform has looked at {shop} and did not approve it.", "The reason: {reason}"),
             None,
-            "/v1/sellers/{seller_id}",
+            "/sellers/{seller_id}",
         ),
         "seller_frozen": Text(
             "Your money stands still for now",
@@ -67,13 +67,13 @@ ACCOUNT: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The reason: {reason}",
             ),
             "Payouts that are on their way already arrive.",
-            "/v1/sellers/{seller_id}",
+            "/sellers/{seller_id}",
         ),
         "seller_unfrozen": Text(
             "Your money moves again",
             ("The platform has ended the freeze of {shop}.", "What was said: {reason}"),
             None,
-            "/v1/sellers/{seller_id}",
+            "/sellers/{seller_id}",
         ),
         "seller_suspended": Text(
             "Your shop was suspended",
@@ -82,13 +82,13 @@ ACCOUNT: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The reason: {reason}",
             ),
             "Orders that were paid are still yours to fulfil.",
-            "/v1/sellers/{seller_id}",
+            "/sellers/{seller_id}",
         ),
         "seller_reinstated": Text(
             "Your shop is open again",
             ("The suspension of {shop} is over.", "What was said: {reason}"),
             None,
-            "/v1/sellers/{seller_id}",
+            "/sellers/{seller_id}",
         ),
     }
 )
@@ -102,25 +102,25 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "It was for order {order_id}.",
             ),
             "It can be kept back from your next sales, if you agree to that.",
-            "/v1/sellers/{seller_id}/debts",
+            "/sellers/{seller_id}/debts",
         ),
         "debt_settled": Text(
             "{amount} of what you owe was settled",
             ("{amount} of your debt to the platform was settled.", "Left: {left_amount}."),
             None,
-            "/v1/sellers/{seller_id}/debts",
+            "/sellers/{seller_id}/debts",
         ),
         "debt_written_off": Text(
             "{amount} of what you owe was written off",
             ("The platform does not ask for {amount} any more.", "Left: {left_amount}."),
             None,
-            "/v1/sellers/{seller_id}/debts",
+            "/sellers/{seller_id}/debts",
         ),
         "payout_paid": Text(
             "{amount} are on your bank account",
             ("Stripe has paid out {amount}; it was to arrive on {arrival_at}.",),
             None,
-            "/v1/sellers/{seller_id}/payouts",
+            "/sellers/{seller_id}/payouts",
         ),
         "payout_failed": Text(
             "A payout of {amount} failed",
@@ -131,7 +131,7 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The money is back on your Stripe balance.",
             ),
             None,
-            "/v1/sellers/{seller_id}/payouts",
+            "/sellers/{seller_id}/payouts",
         ),
         # Payouts below zero: Stripe takes what is missing on the seller's balance from their bank.
         "debit_made": Text(
@@ -141,7 +141,7 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The debit was to reach your balance on {arrival_at}.",
             ),
             None,
-            "/v1/sellers/{seller_id}/payouts",
+            "/sellers/{seller_id}/payouts",
         ),
         "debit_failed": Text(
             "A debit of {amount} from your bank account failed",
@@ -151,7 +151,7 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "Your balance stays below zero until you sell more or the debit succeeds.",
             ),
             "See in your Stripe account that your bank allows Stripe to debit it.",
-            "/v1/sellers/{seller_id}/payouts",
+            "/sellers/{seller_id}/payouts",
         ),
         "webhook_endpoint_disabled": Text(
             "A webhook endpoint was disabled",
@@ -160,7 +160,7 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The reason: {reason}.",
             ),
             "Repair it, enable it again, and ask for the missed deliveries.",
-            "/v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}",
+            "/sellers/{seller_id}/webhook-endpoints/{endpoint_id}",
         ),
     }
 )

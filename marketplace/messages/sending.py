@@ -55,8 +55,8 @@ class _Conclusion(msgspec.Struct, frozen=True):
 class Sending:
     """Works on due messages."""
 
-    def __init__(self, post: Post, *, public_url: str, clock: Clock) -> None:
-        self._post, self._public_url, self._clock = post, public_url, clock
+    def __init__(self, post: Post, *, pages_url: str, clock: Clock) -> None:
+        self._post, self._pages_url, self._clock = post, pages_url, clock
 
     async def send_due(self, now: datetime, limit: int = 20) -> int:
         """Claim and send due messages; answers how many were claimed."""
@@ -83,7 +83,7 @@ class Sending:
             return "the account was disabled"
         facts: dict[str, Any] = msgspec.json.decode(message["facts"])
         try:
-            written = letter(message["kind"], facts, self._public_url)
+            written = letter(message["kind"], facts, self._pages_url)
         except (FactMissing, KeyError, ValueError) as error:
             _log.error("message has no text", message_id=message["id"], why=repr(error), alarm=True)
             return f"no text: {error!r}"

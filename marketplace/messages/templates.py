@@ -9,5 +9,5 @@ class Text(msgspec.Struct, frozen=True):
     subject: str
     lines: tuple[str, ...]
     to_do: str | None = None
-    # Below PUBLIC_URL.
+    # Below the front-end's address: a path of `marketplace/pages/signposts.py`, with a query if need be.
     path: str | None = None

@@ -54,8 +54,11 @@ TEXTS: Final[Mapping[Kind, Text]] = MappingProxyType(
 )
 
 
-def letter(kind: Kind, facts: Mapping[str, Any], public_url: str) -> Letter:
-    """The text of a message. Raises FactMissing when the subject or the link lacks a fact."""
+def letter(kind: Kind, facts: Mapping[str, Any], pages_url: str) -> Letter:
+    """The text of a message, its link below `pages_url`.
+
+    Raises FactMissing when the subject or the link lacks a fact.
+    """
     text, shown = TEXTS[kind], _shown(facts)
     told = (*text.lines, text.to_do or "")
     return Letter(
@@ -63,7 +66,7 @@ def letter(kind: Kind, facts: Mapping[str, Any], public_url: str) -> Letter:
         paragraphs=tuple(
             _filled(kind, one, shown) for one in told if one and _tellable(one, shown)
         ),
-        link=None if text.path is None else public_url + _filled(kind, text.path, shown),
+        link=None if text.path is None else pages_url + _filled(kind, text.path, shown),
     )
 
 

@@ -49,6 +49,7 @@ class Confirmation:
         return_url: str,
         limits: CheckoutLimits | None = None,
     ) -> None:
+        """`return_url` is where a bank sends the buyer back to; `{order_id}` in it is the order's."""
         self._payments = payments
         self._vouching = vouching
         self._checkout = checkout
@@ -100,7 +101,11 @@ class Confirmation:
         if card is None:
             return None
         return await self._payments.plan_confirmation(
-            order_id, card.payment_method_id, None, now, return_url=self._return_url
+            order_id,
+            card.payment_method_id,
+            None,
+            now,
+            return_url=self._return_url.replace("{order_id}", order_id),
         )
 
     async def end(self, order_id: str, buyer_id: str, now: datetime) -> OrderView:

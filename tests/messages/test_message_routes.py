@@ -54,7 +54,7 @@ async def test_people_read_their_own_messages_page_by_page(app: Litestar) -> Non
     assert message["kind"] == "seller_suspended"
     assert message["subject"] == "Your shop was suspended"
     assert message["state"] == "due"
-    assert message["link"] == "https://market.test/v1/sellers/sel_1"
+    assert message["link"] == "https://market.test/pages/sellers/sel_1"
 
 
 async def test_a_message_whose_text_is_gone_does_not_hide_the_others(app: Litestar) -> None:

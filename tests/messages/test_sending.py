@@ -42,7 +42,7 @@ def clock() -> MovedClock:
 
 
 def sending(postman: Postman, clock: MovedClock) -> Sending:
-    return Sending(postman, public_url="https://market.example", clock=clock)
+    return Sending(postman, pages_url="https://market.example", clock=clock)
 
 
 async def a_message(clock: MovedClock, kind: str = "account_ready", **facts: object) -> str:
