@@ -182,7 +182,7 @@ class Reading:
 
     def optional_url(self, name: str) -> str:
         """An http(s) address that may have a path, or an empty string when it is not set."""
-        if name not in self.env:
+        if not self.text(name):
             return ""
         text = self.url(name, "https://shop.example.com", with_path=True)
         return "" if any(problem.variable == name for problem in self.problems) else text

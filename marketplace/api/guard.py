@@ -28,8 +28,8 @@ from litestar.types import (
 )
 from litestar.typing import FieldDefinition
 
+from marketplace.api import field_errors
 from marketplace.api.json_bodies import require_sound
-from marketplace.api.problems import shown_message
 from marketplace.api.refusals import RequestRefused
 
 BODY_LIMIT = 64 * 1024
@@ -39,7 +39,6 @@ _BODY_SECONDS = 15
 
 _BODYLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
-_PATH_IN_MESSAGE = re.compile(r" - at `\$\.?(.*)`$")
 
 # Where a route keeps what `prepare` found out about it.
 _QUERY_PARAMETERS = "query_parameters"
@@ -57,12 +56,12 @@ class StrictRequest(Request[Any, Any, Any]):
         try:
             found = decoder.decode(await self.body())
         except msgspec.ValidationError as error:
-            raise _invalid_body(str(error)) from None
+            raise _invalid_body(str(error), self.route_handler) from None
         except msgspec.DecodeError:
             raise RequestRefused("body_not_json") from None
         if found is None:
             # A body that may be left out may not be null: that is more likely a mistake than a wish.
-            raise _invalid_body("Expected `object`, got `null`")
+            raise _invalid_body("Expected `object`, got `null`", self.route_handler)
         return found
 
 
@@ -214,9 +213,7 @@ def _header(scope: HTTPScope, name: bytes) -> bytes:
     return next((value for key, value in scope["headers"] if key == name), b"")
 
 
-def _invalid_body(message: str) -> RequestRefused:
-    at = _PATH_IN_MESSAGE.search(message)
-    field = at.group(1) if at else ""
-    return RequestRefused(
-        "invalid_body", errors=[{"field": field, "message": shown_message(message)}]
-    )
+def _invalid_body(message: str, handler: BaseRouteHandler) -> RequestRefused:
+    declared = handler.parsed_data_field
+    wrong = field_errors.of_body(message, declared and declared.annotation)
+    return RequestRefused("invalid_body", errors=[wrong])

@@ -13,7 +13,8 @@ class Answer(msgspec.Struct, frozen=True):
     """How an error is told.
 
     `code` is stable: programs may depend on it. `fields` are the error's attributes that the caller may
-    see; `detail` may name them in braces. `own_fields` are for admins and for the account that the error
+    see; `detail` may name them in braces, and
+    `{why_words}` for what `why` means. `own_fields` are for admins and for the account that the error
     names in `account_id`: it is about them. `data` is told beside them.
     """
 

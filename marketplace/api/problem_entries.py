@@ -333,14 +333,17 @@ BOOKS: Table = {
         "fee_filter_refused",
         "This cannot be asked of fees",
         ("path", "why", "allowed"),
-        "needs_currency: amounts are sorted within one currency. one_filter_only: sums are kept by one of "
-        "seller, category and rule at a time.",
+        "{path}: {why_words}.",
     ),
     books.StatementNotFound: Answer(
         404, "statement_not_found", "There is no statement of this month", ("month",)
     ),
     books.AdjustmentRefused: Answer(
-        422, "adjustment_refused", "The books cannot be adjusted so", ("why", "accounts")
+        422,
+        "adjustment_refused",
+        "The books cannot be adjusted so",
+        ("why", "accounts"),
+        "{why_words}.",
     ),
 }
 
@@ -380,7 +383,7 @@ FEES: Table = {
         "fee_schedule_malformed",
         "These rules cannot price every order",
         ("path", "why", "rule_id", "problems"),
-        "{path}: {why}",
+        "{why_words}",
     ),
     fees.FeeScheduleNotFound: Answer(
         404, "fee_schedule_not_found", "There is no such fee schedule"
@@ -411,7 +414,11 @@ FEES: Table = {
         ("draft_id",),
     ),
     fees.ReplayRefused: Answer(
-        422, "fee_replay_refused", "This cannot be replayed", ("path", "why"), "{path}: {why}"
+        422,
+        "fee_replay_refused",
+        "This cannot be replayed",
+        ("path", "why"),
+        "{path}: {why_words}.",
     ),
     fees.ReplayNotFound: Answer(404, "fee_replay_not_found", "There is no such replay"),
     fees.ReplayStepRefused: Answer(
@@ -419,7 +426,11 @@ FEES: Table = {
     ),
     fees.FeeCreditNotFound: Answer(404, "fee_credit_not_found", "There is no such credit"),
     fees.FeeCreditRefused: Answer(
-        422, "fee_credit_refused", "This credit could not be used", ("path", "why"), "{path}: {why}"
+        422,
+        "fee_credit_refused",
+        "This credit could not be used",
+        ("path", "why"),
+        "{path}: {why_words}.",
     ),
     fees.NoFeeSchedule: Answer(
         503, "no_fee_schedule", "No fee schedule is in force", retry_after_seconds=60
@@ -452,7 +463,11 @@ OVERSIGHT: Table = {
         404, "switch_not_found", "There is no such switch, or it has ended"
     ),
     oversight.SwitchRefused: Answer(
-        422, "switch_refused", "This would switch nothing off", ("field", "why")
+        422,
+        "switch_refused",
+        "This would switch nothing off",
+        ("field", "why"),
+        "{field}: {why_words}.",
     ),
     oversight.SwitchOffAlready: Answer(
         409, "switched_off_already", "The same is switched off already", ("switch_id",)
@@ -478,7 +493,7 @@ OVERSIGHT: Table = {
         "reconciliation_refused",
         "This range cannot be compared",
         ("field", "why"),
-        "{field}: {why}",
+        "{field}: {why_words}.",
     ),
     oversight.ReconciliationOver: Answer(
         409, "reconciliation_run_over", "The run is over", ("run_id", "state")

@@ -14,12 +14,14 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 
+from marketplace.api import field_errors
 from marketplace.api.actors import reading
 from marketplace.api.principal import Principal
 from marketplace.api.problem_answers import Answer
 from marketplace.api.problem_table import INTERNAL, answer_to
 from marketplace.api.refusals import REFUSALS, RequestRefused
 from marketplace.api.requests_log import PROBLEM_CODE, log_failure
+from marketplace.api.why_words import words_of
 from marketplace.orders.records import Actor
 from marketplace.oversight.request_id import REQUEST_ID
 
@@ -30,7 +32,6 @@ _OF_STATUS = {
     413: "body_too_large",
     415: "media_type_unsupported",
 }
-_LONGEST_MESSAGE = 200
 _MISSING = re.compile(r"Missing required \w+ parameter '(?P<name>[^']+)'")
 
 
@@ -108,10 +109,15 @@ def _of_answer(error: BaseException, answer: Answer, reader: Principal | None) -
         status=answer.status,
         code=answer.code,
         title=answer.title,
-        detail=answer.detail.format_map(data),
+        detail=_detail(error, answer, data),
         data=data,
         headers=_headers(answer.status, asked),
     )
+
+
+def _detail(error: BaseException, answer: Answer, data: dict[str, Any]) -> str:
+    words = {"why_words": words_of(error)} if "{why_words}" in answer.detail else {}
+    return answer.detail.format_map(data | words)
 
 
 def _concerns(error: Any, reader: Actor) -> bool:
@@ -122,7 +128,12 @@ def _of_parameters(error: ValidationException, handler: BaseRouteHandler) -> Pro
     """Litestar's refusal of a path, query or header parameter, by the name it has in the request."""
     extra = error.extra if isinstance(error.extra, list) else []
     errors = [
-        {"field": _as_sent(str(e["key"]), handler), "message": shown_message(str(e["message"]))}
+        {
+            "field": _as_sent(str(e["key"]), handler),
+            "message": field_errors.of_value(
+                str(e["message"]), _annotation(str(e["key"]), handler)
+            ),
+        }
         for e in extra
     ]
     if missing := _MISSING.match(error.detail):
@@ -139,20 +150,20 @@ def _as_sent(field: str, handler: BaseRouteHandler) -> str:
     return getattr(argument and argument.kwarg_definition, "name", None) or field
 
 
+def _annotation(field: str, handler: BaseRouteHandler) -> Any:
+    """The type of a parameter; filters are arguments of what a handler depends on."""
+    signatures = [handler.parsed_fn_signature]
+    signatures += [each.parsed_fn_signature for each in handler.resolve_dependencies().values()]
+    found = next((one.parameters[field] for one in signatures if field in one.parameters), None)
+    return found and found.annotation
+
+
 def _of_status(error: HTTPException) -> Problem:
     """Litestar's own refusals: routing, and what its parsers stumble over."""
     code = _OF_STATUS.get(error.status_code, "malformed_request")
     status, title = REFUSALS[code]
     allow = {k.title(): v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
     return Problem(status=int(status), code=code, title=title, headers=allow)
-
-
-def shown_message(message: str) -> str:
-    """A validator's message without where it happened and without the value that was sent."""
-    plain = message.split(" - at ", 1)[0]
-    if plain.startswith("Invalid enum value"):
-        return "Not one of the allowed values"
-    return plain[:_LONGEST_MESSAGE]
 
 
 def _shown(value: Any) -> Any:
