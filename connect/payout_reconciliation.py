@@ -1,7 +1,7 @@
 """Payouts of connected accounts: Stripe's lists against our rows, what they carried, and the books."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ SELECT p.id, p.amount, p.currency, p.status,
         FROM postings t WHERE t.cause IN (p.id || ':paid_out', p.id || ':returned')) AS posted
 FROM payouts p WHERE p.account_id = $1 AND p.created_at >= $2 AND p.created_at < $3
 """
+_MOMENT = timedelta(microseconds=1)
 _RETURNED = frozenset({"failed", "canceled"})
 
 
@@ -72,6 +73,22 @@ class PayoutReconciliation:
             *[Verdict(one, "healed") for one in before if one.key not in keys],
             *[Verdict(one, "timing" if one.stripe_id in young else "case") for one in left],
         ]
+
+    async def remains(self, found: Finding) -> bool:
+        """Whether an older difference of a payout is still there, once it was read again.
+
+        Raises the errors of `payments.errors`.
+        """
+        owner = await rows(
+            "SELECT account_id, created_at FROM payouts WHERE id = $1", found.stripe_id
+        )
+        if not owner:
+            return True
+        account, made = ConnectedAccountId(owner[0]["account_id"]), owner[0]["created_at"]
+        await self._payouts.refresh(account, found.stripe_id or "")
+        seen = await self._gateway.retrieve_payout(account, found.stripe_id or "")
+        left = await _differences(account, [seen], made, made + _MOMENT)
+        return any(one.key == found.key for one in left)
 
     async def _again(self, account: ConnectedAccountId, one: PayoutSnapshot) -> PayoutSnapshot:
         await self._payouts.refresh(account, one.id)

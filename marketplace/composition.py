@@ -172,6 +172,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         payments, vouching, checkout, return_url=settings.pages_url + RETURN
     )
     transfers = Transfers(StripeTransfers(stripe), gateway, operations, announce, clock)
+    inbox.register("transfer.reversed", transfers.take_notices)
     approvals = Approvals()
     disputes = Disputes(
         StripeDisputes(stripe),
@@ -226,7 +227,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         operation_desk=OperationDesk(operations),
         reconciliation=Reconciliation(
             StripeChain(stripe),
-            Healing(payments, disputes),
+            Healing(payments, disputes, transfers),
             PayoutReconciliation(StripePayouts(stripe), payouts),
             clock,
         ),

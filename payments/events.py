@@ -131,6 +131,14 @@ class DebtSettled(PaymentFact, frozen=True, kw_only=True):
     left: int
 
 
+class TransferReversed(PaymentFact, frozen=True, kw_only=True):
+    """Somebody took `amount` (minor units) of the seller's share back at Stripe, past this program."""
+
+    movement_id: str
+    seller_id: str
+    amount: int
+
+
 class RefundSucceeded(PaymentFact, frozen=True, kw_only=True):
     """Money went back to the buyer; `amount_refunded` is the payment's total so far."""
 
@@ -166,6 +174,7 @@ PaymentEvent = (
     | FraudWarned
     | DebtOpened
     | DebtSettled
+    | TransferReversed
 )
 Announce = Callable[[PaymentEvent], Awaitable[None]]
 """Called inside the open transaction; whatever it raises undoes the whole step."""

@@ -85,7 +85,7 @@ class ReverseTransfer:
         )
         taken = 0
         if isinstance(rejection, ReversedElsewhere):
-            taken = await taken_elsewhere(movement, rejection.left, now)
+            taken = await taken_elsewhere(movement, rejection.left, self._announce, now)
         if taken < movement.amount:
             await self._owe(movement, movement.amount - taken, rejection, now)
         elif movement.cause.startswith(DEBT_CAUSE):

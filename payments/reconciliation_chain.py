@@ -4,9 +4,9 @@ postings. What differs is read at Stripe again and taken in; what differs even t
 No transaction may be open. Everything can be done twice: a run that was stopped goes on where it was.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -37,6 +37,7 @@ from payments.records import COLUMNS, PaymentRecord
 State = Literal["timing", "healed", "case"]
 """Too young to be called a difference; gone since Stripe was read again; there to stay."""
 Item = TypeVar("Item", IntentSeen, RefundSeen, DisputeSeen)
+_LONGEST_WORD: Final = 60
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -69,35 +70,57 @@ class Chain:
     async def intents(self, span: Span, after: str | None, settled_before: datetime) -> Slice:
         """A page of PaymentIntents against payments; those of other programs are none of ours."""
         page = await self._gateway.intents(span, after)
-
-        async def again(seen: IntentSeen) -> list[Finding]:
-            await self._healing.payment(seen.payment_id, seen.id)
-            return (await _intents_differ([await self._gateway.intent(seen.id)])).get(seen.id, [])
-
         found = await _intents_differ(page.data)
-        return await _judged(page, found, again, settled_before)
+        return await self._judged(page, found, settled_before)
 
     async def refunds(self, span: Span, after: str | None, settled_before: datetime) -> Slice:
         """A page of refunds against their rows."""
         page = await self._gateway.refunds(span, after)
-
-        async def again(seen: RefundSeen) -> list[Finding]:
-            await self._healing.charge(seen.charge_id)
-            return (await _refunds_differ([await self._gateway.refund(seen.id)])).get(seen.id, [])
-
         found = await _refunds_differ(page.data)
-        return await _judged(page, found, again, settled_before)
+        return await self._judged(page, found, settled_before)
 
     async def disputes(self, span: Span, after: str | None, settled_before: datetime) -> Slice:
         """A page of disputes against their rows."""
         page = await self._gateway.disputes(span, after)
-
-        async def again(seen: DisputeSeen) -> list[Finding]:
-            await self._healing.dispute(seen.id)
-            return (await _disputes_differ([await self._gateway.dispute(seen.id)])).get(seen.id, [])
-
         found = await _disputes_differ(page.data)
-        return await _judged(page, found, again, settled_before)
+        return await self._judged(page, found, settled_before)
+
+    async def again(self, found: Finding) -> list[Finding]:
+        """Read the PaymentIntent, refund or dispute of a difference once more and take it in.
+
+        Answers what still differs of it. Raises StripeRejected, NotSent, OutcomeUnknown.
+        """
+        stripe_id = found.stripe_id or ""
+        match found.word:
+            case "refund":
+                await self._healing.payment(found.payment_id)
+                seen = await self._gateway.refund(stripe_id)
+                left = await _refunds_differ([seen])
+            case "dispute":
+                await self._healing.dispute(stripe_id)
+                left = await _disputes_differ([await self._gateway.dispute(stripe_id)])
+            case _:
+                await self._healing.payment(found.payment_id, stripe_id)
+                left = await _intents_differ([await self._gateway.intent(stripe_id)])
+        return left.get(stripe_id, [])
+
+    async def _judged(
+        self,
+        page: Listed[Item],
+        found: dict[str, list[Finding]],
+        settled_before: datetime,
+    ) -> Slice:
+        """Read what differs again: what is gone then was healed. What is young is left for later."""
+        verdicts: list[Verdict] = []
+        for seen in page.data:
+            before = found.get(seen.id, [])
+            if seen.created_at >= settled_before:
+                verdicts += [Verdict(one, "timing") for one in before]
+            elif before:
+                left = {one.key: one for one in await self.again(before[0])}
+                verdicts += [Verdict(one, "healed") for one in before if one.key not in left]
+                verdicts += [Verdict(one, "case") for one in left.values()]
+        return Slice(read=len(page.data), verdicts=verdicts, after=page.after)
 
     async def unexplained(
         self, since: datetime, until: datetime, after: str, settled_before: datetime, limit: int
@@ -146,30 +169,11 @@ class Chain:
         return (found[0]["id"], found[0]["order_id"]) if found else None
 
 
-async def _judged(
-    page: Listed[Item],
-    found: dict[str, list[Finding]],
-    again: Callable[[Item], Awaitable[list[Finding]]],
-    settled_before: datetime,
-) -> Slice:
-    """Have what differs read again: what is gone then was healed. What is young is left for later."""
-    verdicts: list[Verdict] = []
-    for seen in page.data:
-        before = found.get(seen.id, [])
-        if seen.created_at >= settled_before:
-            verdicts += [Verdict(one, "timing") for one in before]
-        elif before:
-            left = {one.key: one for one in await again(seen)}
-            verdicts += [Verdict(one, "healed") for one in before if one.key not in left]
-            verdicts += [Verdict(one, "case") for one in left.values()]
-    return Slice(read=len(page.data), verdicts=verdicts, after=page.after)
-
-
 def _of_nobody(one: BalanceTransaction) -> Finding:
     known = one.reporting_category in KINDS
     return Finding(
         kind="missing_here" if known else "unknown_type",
-        what=f"movement:{one.type}",
+        what=f"movement:{one.type}"[:_LONGEST_WORD],
         stripe_id=one.id,
         currency=one.currency,
         theirs=one.amount,

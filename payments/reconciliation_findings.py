@@ -50,6 +50,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         """The same for the same difference of the same object, whatever the amounts."""
         return f"{self.what}:{self.payment_id or self.stripe_id or self.currency}"
 
+    @property
+    def word(self) -> str:
+        """What was compared, without which of its facts: `intent`, `refund`, `payout`, `charged`."""
+        return self.what.split(":")[0].split(".")[0]
+
 
 _FEES = frozenset({"fee_earned", "fee_returned", "processing"})
 

@@ -13,6 +13,8 @@ from payments.disputes import Disputes
 from payments.errors import PaymentError
 from payments.ids import IntentId
 from payments.lifecycle import Payments
+from payments.reversed_elsewhere import transfers_of
+from payments.transfers import Transfers
 
 _log = structlog.get_logger("payments.reconciliation")
 
@@ -20,13 +22,13 @@ _log = structlog.get_logger("payments.reconciliation")
 class Healing:
     """Refreshes what differs. Whatever cannot be taken in is logged: the difference stays, and is seen."""
 
-    def __init__(self, payments: Payments, disputes: Disputes) -> None:
-        self._payments, self._disputes = payments, disputes
+    def __init__(self, payments: Payments, disputes: Disputes, transfers: Transfers) -> None:
+        self._payments, self._disputes, self._transfers = payments, disputes, transfers
 
     async def payment(self, payment_id: str | None, intent_id: str | None = None) -> None:
-        """Read the payment's PaymentIntent, and every dispute that moved money of its charge."""
+        """Read its PaymentIntent, its transfers, and every dispute that moved money of its charge."""
         found = await rows(
-            "SELECT order_id, coalesce(intent_id, $2) AS intent_id FROM payments "
+            "SELECT id, order_id, coalesce(intent_id, $2) AS intent_id FROM payments "
             "WHERE id = $1 OR intent_id = $2 LIMIT 1",
             payment_id,
             intent_id,
@@ -38,6 +40,9 @@ class Healing:
                         record["order_id"], IntentId(record["intent_id"])
                     )
                 await self._disputes_of(record["intent_id"])
+                for transfer_id in await transfers_of(record["id"]):
+                    async with _quietly(transfer_id):
+                        await self._transfers.refresh(transfer_id)
 
     async def charge(self, charge_id: str | None) -> None:
         """The same for the payment that has this charge."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from payments.database import execute, rows
+from payments.database import execute, rows, value
 from payments.gateway import BalanceTransaction
 from payments.reconciliation import KINDS, NOT_OF_PAYMENTS
 
@@ -106,16 +106,33 @@ async def unexplained(
     """Movements in `[since, until)` that belong to no charge of ours, by id: of a type we do not know, of no
     charge at all, or of a charge that no payment names."""
     found = await rows(
-        f"SELECT {_COLUMNS} FROM balance_transactions b WHERE created_at >= $1 AND created_at < $2 "
-        "AND id > $3 AND reporting_category <> ALL($4::text[]) AND (charge_id IS NULL "
-        "  OR reporting_category <> ALL($5::text[]) "
-        "  OR NOT EXISTS (SELECT FROM payments p WHERE p.charge_id = b.charge_id)) "
-        "ORDER BY id LIMIT $6",
+        f"SELECT {_COLUMNS} FROM balance_transactions b WHERE {_UNEXPLAINED} "
+        "AND created_at >= $3 AND created_at < $4 AND id > $5 ORDER BY id LIMIT $6",
+        list(NOT_OF_PAYMENTS),
+        list(KINDS),
         since,
         until,
         after,
-        list(NOT_OF_PAYMENTS),
-        list(KINDS),
         limit,
     )
     return [BalanceTransaction(**record) for record in found]
+
+
+async def is_unexplained(stripe_id: str) -> bool:
+    """Whether this movement, or one of this charge, still belongs to no payment of ours."""
+    return bool(
+        await value(
+            f"SELECT EXISTS (SELECT FROM balance_transactions b WHERE {_UNEXPLAINED} "
+            "AND (id = $3 OR charge_id = $3))",
+            list(NOT_OF_PAYMENTS),
+            list(KINDS),
+            stripe_id,
+        )
+    )
+
+
+_UNEXPLAINED = (
+    "reporting_category <> ALL($1::text[]) AND (charge_id IS NULL "
+    "OR reporting_category <> ALL($2::text[]) "
+    "OR NOT EXISTS (SELECT FROM payments p WHERE p.charge_id = b.charge_id))"
+)

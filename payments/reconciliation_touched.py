@@ -67,12 +67,16 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def held_by_platform(payment_ids: Sequence[str]) -> dict[str, Held]:
-    """What should have stayed on the platform's Stripe balance: what banks took back counts against it."""
+    """What should have stayed on the platform's Stripe balance: what banks took back counts against it.
+
+    What two admins adjusted moved nothing of the charge at Stripe, and does not count.
+    """
     found = await rows(
         "SELECT p.id AS payment_id, p.created_at, max(t.occurred_at) AS moved_at, "
         f"coalesce(sum(CASE WHEN {_platform('t.target')} THEN t.amount ELSE 0 END "
         f"  - CASE WHEN {_platform('t.source')} THEN t.amount ELSE 0 END), 0)::bigint AS amount "
         "FROM payments p LEFT JOIN postings t ON t.payment_id = p.id "
+        "  AND NOT (t.kind = 'adjustment' AND t.cause LIKE 'apv\\_%') "
         "WHERE p.id = ANY($1::text[]) GROUP BY p.id",
         list(payment_ids),
     )

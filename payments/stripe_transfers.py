@@ -1,7 +1,8 @@
 """The adapter of `TransferGateway`: reversals, transfers and fee refunds at Stripe."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -11,9 +12,16 @@ from payments.errors import OutcomeUnknown, StripeRejected
 from payments.ids import IdempotencyKey
 from payments.stripe_client import StripeApi
 from payments.stripe_wire import Page
-from payments.transfer_gateway import FeeReturnDraft, Moved, ReversalDraft, TransferDraft
+from payments.transfer_gateway import (
+    FeeReturnDraft,
+    ForeignReversals,
+    Moved,
+    ReversalDraft,
+    TransferDraft,
+)
 
 PAGE = 100
+_EVERYTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class _MovedObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +32,12 @@ class _MovedObject(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     created: int
     metadata: dict[str, str] | None = None
+
+
+class _ReversalObject(_MovedObject, frozen=True, kw_only=True):
+    """`source_refund` is the refund that it came with, if it did."""
+
+    source_refund: str | None = None
 
 
 class _TransferObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,17 +60,35 @@ class StripeTransfers:
             "refund_application_fee": False,
             "metadata": _about(draft, movement_id=draft.movement_id),
         }
-        return await self._make(_reversals(draft), params, key)
+        return await self._make(_reversals(draft.transfer_id), params, key)
 
     async def find_reversal(self, draft: ReversalDraft) -> Moved | None:
         """Look through the reversals of the transfer. Raises OutcomeUnknown when it cannot."""
-        return await self._find(_reversals(draft), {}, "movement_id", draft.movement_id)
+        path = _reversals(draft.transfer_id)
+        return await self._find(path, {}, "movement_id", draft.movement_id)
 
     async def left_of(self, transfer_id: str) -> int:
         """How much of a transfer has not been reversed, by whomever."""
         answer = await self._api.request("get", f"/v1/transfers/{quote(transfer_id, safe='')}")
         shown = answer.read(_TransferObject)
         return shown.amount - shown.amount_reversed
+
+    async def foreign_reversals(self, transfer_id: str) -> ForeignReversals | None:
+        """What was reversed of it past this program: without our metadata, and not with a refund."""
+        found = [
+            one
+            async for page, _ in self._pages(_reversals(transfer_id))
+            for one in page
+            if one.source_refund is None and "movement_id" not in (one.metadata or {})
+        ]
+        if not found:
+            return None
+        latest = max(found, key=lambda one: one.created)
+        return ForeignReversals(
+            amount=sum(one.amount for one in found),
+            latest_id=latest.id,
+            latest_at=datetime.fromtimestamp(latest.created, UTC),
+        )
 
     async def transfer(self, draft: TransferDraft, key: IdempotencyKey) -> Moved:
         """Send money to the seller from the platform's available balance."""
@@ -95,20 +127,28 @@ class StripeTransfers:
         self, path: str, params: Mapping[str, Any], name: str, ours: str
     ) -> Moved | None:
         """The object of the list whose metadata carries our id."""
+        try:
+            async for page, request_id in self._pages(path, params):
+                for one in page:
+                    if (one.metadata or {}).get(name) == ours:
+                        return _moved(one, request_id)
+        except StripeRejected as error:
+            # A no to looking is no answer about what was asked for.
+            raise OutcomeUnknown(f"cannot_look:{error.code}") from error
+        return None
+
+    async def _pages(
+        self, path: str, params: Mapping[str, Any] = _EVERYTHING
+    ) -> AsyncIterator[tuple[Sequence[_ReversalObject], str | None]]:
+        """A list page by page, each with the id of the request that answered it."""
         after: str | None = None
         while True:
             asked = {**params, "limit": PAGE, "starting_after": after}
-            try:
-                answer = await self._api.request("get", path, asked)
-            except StripeRejected as error:
-                # A no to looking is no answer about what was asked for.
-                raise OutcomeUnknown(f"cannot_look:{error.code}") from error
-            page = answer.read(Page[_MovedObject])
-            for one in page.data:
-                if (one.metadata or {}).get(name) == ours:
-                    return _moved(one, answer.request_id)
+            answer = await self._api.request("get", path, asked)
+            page = answer.read(Page[_ReversalObject])
+            yield page.data, answer.request_id
             if not page.has_more or not page.data:
-                return None
+                return
             after = page.data[-1].id
 
 
@@ -131,8 +171,8 @@ def _moved(shown: _MovedObject, request_id: str | None) -> Moved:
     )
 
 
-def _reversals(draft: ReversalDraft) -> str:
-    return f"/v1/transfers/{quote(draft.transfer_id, safe='')}/reversals"
+def _reversals(transfer_id: str) -> str:
+    return f"/v1/transfers/{quote(transfer_id, safe='')}/reversals"
 
 
 def _fee_refunds(draft: FeeReturnDraft) -> str:

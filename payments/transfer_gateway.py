@@ -63,6 +63,14 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None
 
 
+class ForeignReversals(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody reversed of a transfer past this program, in all: minor units, and the latest of it."""
+
+    amount: int
+    latest_id: str
+    latest_at: datetime
+
+
 class TransferGateway(Protocol):
     """Stripe, as far as sellers' transfers and the platform's fees are concerned."""
 
@@ -74,6 +82,10 @@ class TransferGateway(Protocol):
 
     async def left_of(self, transfer_id: str) -> int:
         """How much of a transfer has not been reversed, in minor units."""
+        ...
+
+    async def foreign_reversals(self, transfer_id: str) -> ForeignReversals | None:
+        """What was reversed of it neither by a request of ours nor with a refund; None: nothing."""
         ...
 
     async def transfer(self, draft: TransferDraft, key: IdempotencyKey) -> Moved: ...

@@ -5,21 +5,25 @@
     await transfers.carry_out(operation_id)
 
 Planned inside the caller's transaction, once for each cause; carried out afterwards, by the caller or by
-the sweep over the journal. A reversal that Stripe refuses for good becomes a debt of the seller's.
+the sweep over the journal. A reversal that Stripe refuses for good becomes a debt of the seller's. What
+somebody reversed at Stripe is read and booked too (`refresh`).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from payments.database import value
+from payments.database import transaction, value
 from payments.events import Announce, Clock
 from payments.fee_return_operations import ReturnFee
 from payments.fee_returns import RETURN_FEE
 from payments.gateway import PaymentGateway
 from payments.ids import OperationId
+from payments.inbox import Notice
 from payments.movement_operations import ReverseTransfer, SendTransfer
 from payments.movements import REVERSE, TRANSFER, Movement, movements_of, plan_reversal
 from payments.operations import Operations
 from payments.restoration import restore
+from payments.reversed_elsewhere import absorb, payment_of_transfer
 from payments.transfer_gateway import TransferGateway
 
 
@@ -34,6 +38,7 @@ class Transfers:
         announce: Announce,
         clock: Clock,
     ) -> None:
+        self._gateway, self._clock = gateway, clock
         self._operations, self._announce = operations, announce
         operations.register(REVERSE, ReverseTransfer(gateway, announce, clock), standing=True)
         operations.register(TRANSFER, SendTransfer(gateway, clock), standing=True)
@@ -73,6 +78,26 @@ class Transfers:
         for movement in await movements_of(cause):
             if movement.status == "planned" and movement.id != operation.subject:
                 await self._operations.carry_out(await self._operation_of(movement))
+
+    async def take_notices(self, notices: Sequence[Notice]) -> None:
+        """The inbox's handler of `transfer.reversed`. Raises what `refresh` does."""
+        for transfer_id in sorted({one.object_id for one in notices if one.object_id}):
+            await self.refresh(transfer_id)
+
+    async def refresh(self, transfer_id: str) -> None:
+        """Read who reversed how much of the transfer, and book what was not ours. No transaction may be open.
+
+        A transfer to nobody of ours is passed over. Raises NotSent while a reversal of ours is on its way,
+        and what the gateway raises.
+        """
+        found = await payment_of_transfer(transfer_id)
+        if found is None:
+            return
+        seen = await self._gateway.foreign_reversals(transfer_id)
+        if seen is None:
+            return
+        async with transaction():
+            await absorb(*found, transfer_id, seen, self._announce, self._clock())
 
     async def of_cause(self, cause: str) -> list[Movement]:
         """What was planned because of `cause`, with what became of it."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from marketplace.books.errors import AdjustmentFault, AdjustmentRefused
+from marketplace.messages import outbox
 from marketplace.orders.errors import OrderNotFound
 from marketplace.oversight import audit
 from marketplace.oversight.approvals import ApprovalRecord, Approvals
@@ -109,6 +110,27 @@ class Adjustments:
             reason=approval.reason,
             now=now,
         )
+        await _tell(approval, now)
+
+
+async def _tell(approval: ApprovalRecord, now: datetime) -> None:
+    """Tell the seller whose account it touches; of one between the platform's own accounts, nobody."""
+    facts = approval.facts
+    theirs = seller_account(facts["seller_id"])
+    if theirs not in (facts["source"], facts["target"]):
+        return
+    await outbox.tell_seller(
+        facts["seller_id"],
+        kind="adjusted_in_favour" if facts["target"] == theirs else "adjusted_against",
+        subject_id=approval.id,
+        cause=f"{approval.id}:adjusted",
+        facts={
+            "amount": facts["amount"],
+            "currency": facts["currency"],
+            "reason": approval.reason,
+        },
+        now=now,
+    )
 
 
 def _refused(why: AdjustmentFault) -> AdjustmentRefused:

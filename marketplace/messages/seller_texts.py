@@ -116,6 +116,28 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
             None,
             "/sellers/{seller_id}/debts",
         ),
+        "share_taken_back": Text(
+            "{amount} of your share were taken back",
+            ("The platform has taken {amount} back of what you got for order {order_id}.",),
+            "If you do not know why, write to the platform.",
+            "/v1/orders/{order_id}",
+        ),
+        # By hand: two admins agreed on it.
+        "adjusted_in_favour": Text(
+            "{amount} were booked in your favour",
+            ("The platform has corrected its books: {amount} are yours.", "The reason: {reason}"),
+            "It stands among the adjustments of your earnings.",
+            "/v1/sellers/{seller_id}/earnings",
+        ),
+        "adjusted_against": Text(
+            "{amount} were booked against you",
+            (
+                "The platform has corrected its books: {amount} are not yours.",
+                "The reason: {reason}",
+            ),
+            "If this is not so, write to the platform.",
+            "/v1/sellers/{seller_id}/earnings",
+        ),
         "payout_paid": Text(
             "{amount} are on your bank account",
             ("Stripe has paid out {amount}; it was to arrive on {arrival_at}.",),

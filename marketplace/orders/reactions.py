@@ -51,6 +51,7 @@ from payments.events import (
     PaymentProcessing,
     RefundFailed,
     RefundSucceeded,
+    TransferReversed,
 )
 
 _log = structlog.get_logger("marketplace.orders.reactions")
@@ -95,6 +96,8 @@ async def react(event: PaymentEvent, give_back: GiveBack | None = None) -> None:
             await disputes.note(order, event)
         case DebtOpened() | DebtSettled():
             await debts.tell(event, order.currency)
+        case TransferReversed():
+            await debts.tell_taken_back(event, order.currency)
         case PaymentDeclined():
             await _declined(order, event)
         case _:

@@ -1,7 +1,6 @@
 """Cases: differences between our books and Stripe's that nobody could heal, until somebody resolves them.
 
-The same difference is one case however often it is found. One that was resolved and is found again is open
-again, with its whole history.
+What people do with them: look, take, note, resolve. What runs do with them is in `found_cases.py`.
 """
 
 from datetime import datetime
@@ -14,7 +13,7 @@ from marketplace.oversight import audit
 from marketplace.oversight.errors import CaseNotFound, CaseOwnerRefused, CaseResolved
 from marketplace.paging import Page, PageRequest
 from marketplace.sellers.profile import checked_reason
-from payments.database import execute, require_transaction, row, rows, transaction
+from payments.database import execute, row, rows, transaction
 from payments.ids import new_id
 from payments.reconciliation_findings import Finding, Kind, Value
 
@@ -45,6 +44,11 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     last_found_at: datetime
     last_run_id: str
 
+    @property
+    def finding(self) -> Finding:
+        """The difference, as it was found last."""
+        return Finding(**{name: getattr(self, name) for name in Finding.__struct_fields__})
+
 
 class CaseNote(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody found out."""
@@ -67,89 +71,15 @@ class CaseFilter(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str | None = None
 
 
-_COLUMNS: Final = ", ".join(CaseRecord.__struct_fields__)
-_ABOUT: Final = ("kind", "what", "payment_id", "order_id", "stripe_id", "currency")
-
-_FOUND = """
-INSERT INTO cases (id, key, kind, what, payment_id, order_id, stripe_id, currency, ours, theirs, state,
-                   times_found, reopened, found_at, last_found_at, last_run_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', 1, 0, $11, $11, $12)
-ON CONFLICT (key) DO UPDATE SET
-    kind = excluded.kind, ours = excluded.ours, theirs = excluded.theirs,
-    times_found = cases.times_found + 1, last_found_at = excluded.last_found_at,
-    last_run_id = excluded.last_run_id,
-    reopened = cases.reopened + (cases.state = 'resolved')::int,
-    state = CASE WHEN cases.state <> 'resolved' THEN cases.state
-                 WHEN cases.owner IS NULL THEN 'open' ELSE 'taken' END,
-    resolution = NULL, resolved_by = NULL, resolved_at = NULL
-RETURNING id, times_found, reopened, state
-"""
-
-
-async def found(finding: Finding, run_id: str, now: datetime) -> str:
-    """Open a case for this difference, add to the one there is, or open it again; answers its id.
-
-    Inside the transaction that writes the difference down.
-    """
-    require_transaction()
-    before = await row(
-        "SELECT id, state, resolution, resolved_by FROM cases WHERE key = $1 FOR UPDATE",
-        finding.key,
-    )
-    case = await row(
-        _FOUND,
-        new_id("cas"),
-        finding.key,
-        *[getattr(finding, name) for name in _ABOUT],
-        written(finding.ours),
-        written(finding.theirs),
-        now,
-        run_id,
-    )
-    assert case is not None
-    case_id: str = case["id"]
-    if before is not None and before["state"] == "resolved":
-        await audit.record(
-            actor="system:reconciliation",
-            action="case.reopened",
-            subject=case_id,
-            before=dict(before.items()),
-            after={"run_id": run_id},
-            now=now,
-        )
-    return case_id
-
-
-async def tell_admins(run_id: str, now: datetime) -> None:
-    """Tell them once of the cases that a run opened, or opened again; of none, nothing."""
-    require_transaction()
-    fresh = await rows(
-        "SELECT c.id, c.kind FROM cases c JOIN reconciliation_differences d ON d.case_id = c.id "
-        "WHERE d.run_id = $1 AND (c.times_found = 1 OR EXISTS (SELECT FROM audit_log a "
-        "  WHERE a.subject = c.id AND a.action = 'case.reopened' "
-        "  AND a.after::jsonb ->> 'run_id' = $1)) ORDER BY c.id",
-        run_id,
-    )
-    if fresh:
-        await outbox.tell_admins(
-            kind="cases_opened",
-            subject_id=run_id,
-            cause=f"{run_id}:cases",
-            facts={
-                "count": len(fresh),
-                "kinds": ", ".join(sorted({one["kind"] for one in fresh})),
-                "run_id": run_id,
-            },
-            now=now,
-        )
+COLUMNS: Final = ", ".join(CaseRecord.__struct_fields__)
 
 
 async def find(case_id: str) -> CaseRecord:
     """One case. Raises CaseNotFound."""
-    record = await row(f"SELECT {_COLUMNS} FROM cases WHERE id = $1", case_id)
+    record = await row(f"SELECT {COLUMNS} FROM cases WHERE id = $1", case_id)
     if record is None:
         raise CaseNotFound(case_id)
-    return _case(dict(record.items()))
+    return case_of(dict(record.items()))
 
 
 async def notes(case_id: str) -> list[CaseNote]:
@@ -164,7 +94,7 @@ async def notes(case_id: str) -> list[CaseNote]:
 async def page(wanted: CaseFilter, request: PageRequest) -> Page[CaseRecord]:
     """Cases, the newest first."""
     records = await rows(
-        f"SELECT {_COLUMNS} FROM cases WHERE ($1::text IS NULL OR state = $1) "
+        f"SELECT {COLUMNS} FROM cases WHERE ($1::text IS NULL OR state = $1) "
         "AND ($2::text IS NULL OR kind = $2) AND ($3::text IS NULL OR owner = $3) "
         "AND ($4::text IS NULL OR order_id = $4) AND ($5::text IS NULL OR payment_id = $5) "
         "AND ($6::text IS NULL OR stripe_id = $6) AND ($7::text IS NULL OR id IN "
@@ -174,7 +104,7 @@ async def page(wanted: CaseFilter, request: PageRequest) -> Page[CaseRecord]:
         request.starting_after,
         request.fetched,
     )
-    return Page.cut([_case(dict(record.items())) for record in records], request)
+    return Page.cut([case_of(dict(record.items())) for record in records], request)
 
 
 async def assign(case_id: str, owner: str | None, *, actor: str, now: datetime) -> CaseRecord:
@@ -265,7 +195,8 @@ def written(told: Value) -> str | None:
     return None if told is None else msgspec.json.encode(told).decode()
 
 
-def _case(record: dict[str, object]) -> CaseRecord:
+def case_of(record: dict[str, object]) -> CaseRecord:
+    """A row of the table, its values read."""
     for name in ("ours", "theirs"):
         told = record[name]
         record[name] = None if told is None else msgspec.json.decode(str(told))

@@ -1,12 +1,12 @@
 """How a reconciliation run is written down: how far it is and what it found, together, after every slice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from marketplace.oversight import cases
+from marketplace.oversight import cases, found_cases
 from marketplace.oversight.balance_equation import Checkpoint
 from marketplace.oversight.reconciliation_runs import LEASE, Equation, Phase
 from payments.database import execute, row, transaction
@@ -53,6 +53,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     compared: int = 0
     cursor: str | None = None
     equations: list[Equation] | None = None
+    # Cases whose difference is gone.
+    gone: Sequence[str] = ()
 
 
 _AFTER: Final[Mapping[Phase, Phase | None]] = {
@@ -62,7 +64,8 @@ _AFTER: Final[Mapping[Phase, Phase | None]] = {
     "disputes": "unexplained",
     "unexplained": "payments",
     "payments": "payouts",
-    "payouts": "equation",
+    "payouts": "cases",
+    "cases": "equation",
     "equation": None,
 }
 
@@ -94,6 +97,8 @@ async def write_down(work: Work, step: Step, now: datetime) -> bool:
             return False
         for verdict in step.verdicts:
             await _keep(work.id, verdict, now)
+        for case_id in step.gone:
+            await found_cases.close(case_id, work.id, now)
         if after is None:
             await _conclude(work.id, now)
             return False
@@ -110,7 +115,7 @@ async def _keep(run_id: str, verdict: Verdict, now: datetime) -> None:
     )
     if known is not None and known["state"] == "case":
         return
-    case_id = await cases.found(finding, run_id, now) if verdict.state == "case" else None
+    case_id = await found_cases.found(finding, run_id, now) if verdict.state == "case" else None
     await execute(
         "INSERT INTO reconciliation_differences (id, run_id, key, kind, what, payment_id, order_id, "
         "stripe_id, currency, ours, theirs, state, case_id, found_at) "
@@ -141,7 +146,7 @@ async def _conclude(run_id: str, now: datetime) -> None:
         run_id,
         now,
     )
-    await cases.tell_admins(run_id, now)
+    await found_cases.tell_admins(run_id, now)
 
 
 async def put_off(run_id: str, until: datetime | None) -> None:

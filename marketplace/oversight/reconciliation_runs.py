@@ -23,7 +23,15 @@ from payments.reconciliation_findings import Kind, Value
 
 State = Literal["waiting", "running", "done", "canceled", "failed"]
 Phase = Literal[
-    "movements", "intents", "refunds", "disputes", "unexplained", "payments", "payouts", "equation"
+    "movements",
+    "intents",
+    "refunds",
+    "disputes",
+    "unexplained",
+    "payments",
+    "payouts",
+    "cases",
+    "equation",
 ]
 """What a run does, in this order."""
 FIRST_PHASE: Final[Phase] = "movements"

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from connect.payout_reconciliation import PayoutReconciliation
+from marketplace.oversight import found_cases
 from marketplace.oversight.balance_equation import Checkpoint, equations, snapshot
 from marketplace.oversight.reconciliation_keeping import Step, Work, fail, put_off, write_down
 from marketplace.oversight.reconciliation_runs import (
@@ -30,6 +31,7 @@ from payments.reconciliation_chain import Chain, Slice, Verdict
 from payments.reconciliation_findings import Finding
 from payments.reconciliation_gateway import ChainGateway
 from payments.reconciliation_healing import Healing
+from payments.reconciliation_review import Review
 from payments.reconciliation_touched import Touch, touched
 
 SLICE_SECONDS: Final = 2.0
@@ -38,6 +40,7 @@ _SETTLED_AFTER: Final = timedelta(minutes=1)
 _DISPUTES_BACK: Final = timedelta(days=120)
 _PAYMENTS_AT_ONCE: Final = 200
 _ACCOUNTS_AT_ONCE: Final = 10
+_CASES_AT_ONCE: Final = 10
 _AGAIN_AFTER: Final = timedelta(minutes=1)
 
 _log = structlog.get_logger("marketplace.oversight")
@@ -57,6 +60,7 @@ class Reconciliation:
     ) -> None:
         self._gateway, self._healing, self._payouts = gateway, healing, payouts
         self._chain = Chain(gateway, healing, clock)
+        self._review = Review(self._chain, healing)
         self._clock = clock
         self._slice_seconds = slice_seconds
         self._phases: dict[Phase, Callable[[Work], Awaitable[Step]]] = {
@@ -67,6 +71,7 @@ class Reconciliation:
             "unexplained": self._unexplained,
             "payments": self._payments,
             "payouts": self._of_accounts,
+            "cases": self._cases,
             "equation": self._equation,
         }
 
@@ -187,8 +192,27 @@ class Reconciliation:
             verdicts += found
         return Step(verdicts=verdicts, read=read, cursor=accounts[-1] if accounts else None)
 
+    async def _cases(self, work: Work) -> Step:
+        """Look again at what is left of earlier runs, whatever this one's range; equations come last."""
+        found = await found_cases.unresolved(work.id, work.cursor or "", _CASES_AT_ONCE)
+        gone = [one.id for one in found if not await self._remains(one.finding, work)]
+        return Step(gone=gone, cursor=found[-1].id if found else None)
+
+    async def _remains(self, found: Finding, work: Work) -> bool:
+        if found.kind == "balance":
+            return True
+        try:
+            if found.word == "payout":
+                return await self._payouts.remains(found)
+            return await self._review.remains(found, work.settled_before)
+        except StripeRejected as no:
+            _log.warning("a case could not be looked at again", key=found.key, code=no.code)
+            return True
+
     async def _equation(self, work: Work) -> Step:
         found = await equations(work.checkpoint, work.read_until)
+        holding = {(what, one.currency) for one in found for what in _holding(one)}
+        broken = await found_cases.broken_equations(work.id, work.since, work.read_until)
         breaches = [
             Verdict(
                 Finding(
@@ -203,7 +227,17 @@ class Reconciliation:
             for one in found
             for what, ours, theirs in _breaches(one)
         ]
-        return Step(verdicts=breaches, equations=found)
+        gone = [one.id for one in broken if (one.what, one.currency) in holding]
+        return Step(verdicts=breaches, equations=found, gone=gone)
+
+
+def _holding(one: Equation) -> list[str]:
+    """Which of its two equations are known to hold."""
+    broken = {what for what, _, _ in _breaches(one)}
+    known = ["equation.ledger"]
+    if one.opening is not None and one.closing is not None:
+        known.append("equation.stripe")
+    return [what for what in known if what not in broken]
 
 
 def _breaches(one: Equation) -> list[tuple[str, int, int]]:

@@ -17,7 +17,7 @@ from payments.database import execute, lock_order, row, rows, transaction
 from payments.debt_book import DebtRecord
 from payments.debts import DebtFilter, Debts
 from payments.errors import DebtClosed, PaymentError
-from payments.events import DebtOpened, DebtSettled
+from payments.events import DebtOpened, DebtSettled, TransferReversed
 from payments.money import portion
 from payments.transfers import Transfers
 
@@ -182,6 +182,18 @@ async def tell(event: DebtOpened | DebtSettled, currency: str) -> None:
             "order_id": event.order_id,
             **({"left_amount": event.left} if isinstance(event, DebtSettled) else {}),
         },
+        now=event.occurred_at,
+    )
+
+
+async def tell_taken_back(event: TransferReversed, currency: str) -> None:
+    """Tell the seller whose share somebody took back at Stripe, in the transaction that booked it."""
+    await outbox.tell_seller(
+        event.seller_id,
+        kind="share_taken_back",
+        subject_id=event.order_id,
+        cause=f"{event.movement_id}:taken_back",
+        facts={"amount": event.amount, "currency": currency, "order_id": event.order_id},
         now=event.occurred_at,
     )
 

@@ -113,6 +113,16 @@ async def test_a_refund_and_a_reversal_share_one_transfer(
     assert refund.reversal_amount in (None, 4_000)
 
 
+async def test_our_own_reversals_and_those_of_refunds_are_not_foreign(
+    world: World, transfers: TransferGateway
+) -> None:
+    intent, charge = await sold(world)
+    assert await transfers.foreign_reversals(charge.transfer_id or "") is None
+    await transfers.reverse(reversal_of(charge, 1_234), key())
+    await world.gateway.create_refund(refund_draft(intent, 4_000), key())
+    assert await transfers.foreign_reversals(charge.transfer_id or "") is None
+
+
 async def test_a_fee_is_returned_to_the_unit(world: World, transfers: TransferGateway) -> None:
     intent, charge = await sold(world)
     draft, once = fee_return_of(intent, charge, 333), key()

@@ -10,7 +10,7 @@ from litestar import Litestar
 from connect.payout_reconciliation import PayoutReconciliation
 from connect.stripe_payouts import StripePayouts
 from marketplace.composition import Composition
-from marketplace.oversight import cases, reconciliation_runs
+from marketplace.oversight import cases, found_cases, reconciliation_runs
 from marketplace.oversight.reconciliation_work import Reconciliation
 from payments.database import execute, rows, transaction, value
 from payments.errors import OutcomeUnknown, StripeRejected
@@ -123,7 +123,7 @@ def worker(composition: Composition, clock: MovedClock, stripe: Ledgerless) -> R
     services = composition.services
     return Reconciliation(
         stripe,
-        Healing(services.payments, services.stripe_disputes),
+        Healing(services.payments, services.stripe_disputes, services.transfers),
         PayoutReconciliation(StripePayouts(composition.stripe), services.payouts),
         clock,
     )
@@ -344,7 +344,7 @@ async def a_case(clock: MovedClock) -> str:
     )
     finding = Finding(kind="fee", what="fee_earned", payment_id="pay_1", ours=1, theirs=2)
     async with transaction():
-        return await cases.found(finding, run.id, clock())
+        return await found_cases.found(finding, run.id, clock())
 
 
 async def test_a_case_is_given_to_admins_only(

@@ -5,7 +5,13 @@ import msgspec
 from payments.currencies import CURRENCIES
 from payments.errors import StripeRejected
 from payments.ids import IdempotencyKey
-from payments.transfer_gateway import FeeReturnDraft, Moved, ReversalDraft, TransferDraft
+from payments.transfer_gateway import (
+    FeeReturnDraft,
+    ForeignReversals,
+    Moved,
+    ReversalDraft,
+    TransferDraft,
+)
 from tests.fake_keys import AnsweredOnce
 from tests.fakes import FakeGateway
 
@@ -25,6 +31,7 @@ class FakeTransfers(AnsweredOnce):
         self.looks_refused = 0
         self._taken: dict[str, int] = {}
         self._made: dict[str, Moved] = {}
+        self._at_dashboard: dict[str, list[Moved]] = {}
         self._transfers: dict[str, tuple[str, int]] = {}
 
     async def reverse(self, draft: ReversalDraft, key: IdempotencyKey) -> Moved:
@@ -43,7 +50,20 @@ class FakeTransfers(AnsweredOnce):
         """Somebody takes a transfer back at Stripe's Dashboard, and no event tells of it."""
         intent_id, _ = self._transfer_of(transfer_id)
         self._taken[transfer_id] = self._taken.get(transfer_id, 0) + amount
-        self._moved("trr", "transfer_refund", "transfer_reversal", amount, intent_id, transfer_id)
+        made = self._moved(
+            "trr", "transfer_refund", "transfer_reversal", amount, intent_id, transfer_id
+        )
+        self._at_dashboard.setdefault(transfer_id, []).append(made)
+
+    async def foreign_reversals(self, transfer_id: str) -> ForeignReversals | None:
+        made = self._at_dashboard.get(transfer_id, [])
+        if not made:
+            return None
+        return ForeignReversals(
+            amount=sum(one.amount for one in made),
+            latest_id=made[-1].id,
+            latest_at=made[-1].created_at,
+        )
 
     async def transfer(self, draft: TransferDraft, key: IdempotencyKey) -> Moved:
         return self.once("transfer", draft, key, lambda: self._transfer(draft))

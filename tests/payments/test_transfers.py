@@ -4,7 +4,13 @@ import pytest
 
 from payments import ledger
 from payments.database import execute, rows, transaction
-from payments.errors import NoTransaction, OutcomeUnknown, SnapshotContradicts, StripeRejected
+from payments.errors import (
+    NoTransaction,
+    NotSent,
+    OutcomeUnknown,
+    SnapshotContradicts,
+    StripeRejected,
+)
 from payments.ids import new_id
 from tests.payments.conftest import Till, balances_of, postings
 from tests.payments.sellers_side import (
@@ -298,6 +304,48 @@ async def test_what_somebody_took_back_at_stripe_is_not_owed_again(
     assert await require_same_at_stripe(till, order_id) == 5400 - taken_there
     assert (await payment_of(till, order_id)).transfer_reversed == taken_there
     assert await debts_of(order_id) == ([] if debt is None else [("dispute", debt, 0, False)])
+
+
+async def test_a_transfer_that_somebody_reversed_at_stripe_is_booked_once(
+    till: Till, order_id: str
+) -> None:
+    """And a refund after it takes only what is left: the seller never gives more than they got."""
+    payment = await till.paid(order_id)
+    transfer_id = payment.transfer_id or ""
+    till.stripe_transfers.reverse_at_dashboard(transfer_id, 700)
+    till.stripe_transfers.reverse_at_dashboard(transfer_id, 300)
+    for _ in range(2):
+        await till.transfers.refresh(transfer_id)
+    assert await require_same_at_stripe(till, order_id) == 5400 - 1000
+    assert till.heard().count("TransferReversed") == 1
+    till.stripe_transfers.reverse_at_dashboard(transfer_id, 50)
+    await till.transfers.refresh(transfer_id)
+    assert await require_same_at_stripe(till, order_id) == 5400 - 1050
+    why = cause()
+    assert await reverse(till, order_id, 6000, why) is not None
+    assert await movement_of(why, "reversal") == ("planned", 4950)
+    await till.sweep()
+    assert await require_same_at_stripe(till, order_id) == -600
+    assert await debts_of(order_id) == []
+    await till.transfers.refresh("tr_of_another_program")
+
+
+async def test_what_was_taken_at_stripe_while_ours_is_on_its_way_waits(
+    till: Till, order_id: str
+) -> None:
+    """Only its end tells which of the two took what: then each is booked once."""
+    payment = await till.paid(order_id)
+    transfer_id = payment.transfer_id or ""
+    operation_id = await reverse(till, order_id, 4000, cause())
+    assert operation_id is not None
+    till.stripe_transfers.reverse_at_dashboard(transfer_id, 6000)
+    with pytest.raises(NotSent):
+        await till.transfers.refresh(transfer_id)
+    with pytest.raises(StripeRejected):
+        await till.transfers.carry_out(operation_id)
+    await till.transfers.refresh(transfer_id)
+    assert await require_same_at_stripe(till, order_id) == -600
+    assert await debts_of(order_id) == []
 
 
 async def test_a_no_is_no_debt_while_nobody_can_look_who_took_the_money(

@@ -232,7 +232,15 @@ async def test_a_row_that_somebody_altered_is_a_case_until_it_is_resolved(
             "case.noted",
             "case.assigned",
         ]
-    assert (await _runs(town, admin, since))["cases"] == 0
+    gone = await _runs(town, admin, since)
+    assert gone["cases"] == 0
+    closed = (await admin.get(CASES, state="resolved", kind="fee"))["data"][0]
+    assert (closed["id"], closed["resolved_by"]) == (case["id"], "system:reconciliation")
+    assert gone["id"] in closed["resolution"]
+    # The equation that did not hold holds over the same days.
+    assert (await admin.get(CASES, state="open", kind="balance"))["data"] == []
+    [latest, *_] = (await admin.get("/v1/admin/audit", subject=case["id"]))["data"]
+    assert (latest["action"], latest["actor"]) == ("case.resolved", "system:reconciliation")
 
 
 async def _told_of(admin: Person, run: Any) -> int:
@@ -253,9 +261,8 @@ async def test_a_transfer_that_was_skipped_and_a_type_nobody_knows_are_cases(
     transfer_id = await value("SELECT transfer_id FROM payments WHERE order_id = $1", order_id)
     world = town.sandbox.sandbox.world
     [moved] = [t for t in world.all("balance_transaction") if t["source"] == transfer_id]
-    before = dict(moved)
     # As it is at Stripe where a transfer was skipped: the charge is there, nothing went on from it.
-    moved |= {"amount": 0, "net": 0}
+    moved |= {"type": "payout", "reporting_category": "payout", "source": None}
     strange_one = balances.book(world, _STRANGE, 5, "eur", "", category=_STRANGE)
     strange_one["source"] = None
     run = await _runs(town, admin, since)
@@ -265,10 +272,87 @@ async def test_a_transfer_that_was_skipped_and_a_type_nobody_knows_are_cases(
     assert ("balance", "equation.ledger", "case") in found
     [case] = (await admin.get(CASES, kind="skipped_transfer"))["data"]
     assert (case["stripe_id"], case["theirs"]) == (charge_id, 0)
+    assert "`charge_id`" in case["to_do"]
     [strange] = (await admin.get(CASES, kind="unknown_type"))["data"]
     assert (strange["what"], strange["theirs"]) == (f"movement:{_STRANGE}", 5)
-    moved |= before
-    await execute("DELETE FROM balance_transactions WHERE id = $1", moved["id"])
+    # The seller is sent their share by hand, as the case says: the next run, over other days, ties it.
+    await town.stripe(
+        "POST",
+        "/v1/transfers",
+        data={
+            "amount": "6000",
+            "currency": "eur",
+            "destination": await town.account_of(coach),
+            "metadata[charge_id]": charge_id,
+        },
+    )
+    await _runs(town, admin, town.clock())
+    left = (await admin.get(CASES, state="open"))["data"]
+    assert {one["kind"] for one in left} == {"unknown_type", "balance"}
+
+
+async def test_what_was_moved_by_hand_is_booked_or_a_case_that_says_what_to_do(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """Taken back of a transfer and of a fee in the Dashboard: booked. A transfer of no order: a case."""
+    since = town.clock() - timedelta(seconds=1)
+    told, missed = [await buyer.pays(await town.lists(coach)) for _ in range(2)]
+    fee = await value("SELECT application_fee_id FROM payments WHERE order_id = $1", told)
+    await town.stripe("POST", f"/v1/application_fees/{fee}/refunds", data={"amount": "100"})
+    await _reversed_by_hand(town, told, 1_000)
+    await town.settle()
+    [message, *_] = (await coach.get("/v1/me/messages"))["data"]
+    assert (message["kind"], message["subject_id"]) == ("share_taken_back", told)
+    assert "10.00 EUR" in message["subject"]
+    await _silently(town)
+    await _reversed_by_hand(town, missed, 700)
+    account = await town.account_of(coach)
+    gift = {"amount": "100", "currency": "eur", "destination": account}
+    await town.stripe("POST", "/v1/transfers", data=gift)
+    town.clock.move(minutes=12)
+    town.sandbox.sandbox.advance(12 * 60)
+    run = await reconciliation_runs.ask(since, None, actor=admin.account_id, now=town.clock())
+    while await town.composition.services.reconciliation.go_on(town.clock(), run.id):
+        pass
+    await _heard_again(town)
+    await town.signs_in(admin)
+    found = await _found(admin, await admin.get(f"{RUNS}/{run.id}"))
+    assert ("missing_here", "movement", "case") in found
+    assert ("missing_here", "transfer_reversed", "healed") in found
+    [case] = (await admin.get(CASES, kind="missing_here", run_id=run.id))["data"]
+    assert "adjustment" in case["to_do"]
+    # Nothing is left to take that was taken already, and the adjustment is no new difference.
+    await town.signs_in(coach)
+    await coach.post(f"/v1/orders/{missed}/refunds", {})
+    await _adjusted(town, admin, coach, missed)
+    await admin.post(f"{CASES}/{case['id']}/resolution", {"resolution": "A gift; adjusted"})
+    again = await _runs(town, admin, town.clock() - timedelta(seconds=1))
+    assert (await _found(admin, again), [one["holds"] for one in again["equations"]]) == (
+        [],
+        [True],
+    )
+    taken = await value("SELECT transfer_reversed FROM payments WHERE order_id = $1", missed)
+    assert taken == 6_000
+
+
+async def _reversed_by_hand(town: Town, order_id: str, amount: int) -> None:
+    transfer = await value("SELECT transfer_id FROM payments WHERE order_id = $1", order_id)
+    await town.stripe("POST", f"/v1/transfers/{transfer}/reversals", data={"amount": str(amount)})
+
+
+async def _adjusted(town: Town, admin: Person, coach: Person, order_id: str) -> None:
+    """Two admins agree that a gift is the seller's, who is told."""
+    account = f"seller:{coach.seller_id}"
+    wish = {"source_account": "platform:fees", "target_account": account, "amount": 100}
+    asked = await admin.post(
+        "/v1/admin/adjustments",
+        {**wish, "currency": "eur", "order_id": order_id, "reason": "A gift for your patience"},
+    )
+    second = await town.admin()
+    await second.post(f"/v1/admin/approvals/{asked['id']}/approval", {"reason": "Agreed"})
+    [message, *_] = (await coach.get("/v1/me/messages"))["data"]
+    assert (message["kind"], message["subject_id"]) == ("adjusted_in_favour", asked["id"])
+    assert "A gift for your patience" in " ".join(message["paragraphs"])
 
 
 async def test_what_is_young_is_looked_at_again(

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from marketplace.fees.schedule import Moment
+from marketplace.oversight.case_words import to_do
 from marketplace.oversight.cases import CaseNote, CaseRecord
 from marketplace.oversight.cases import State as CaseState
 from marketplace.oversight.reconciliation_runs import (
@@ -174,11 +175,20 @@ class CaseAnswer(msgspec.Struct, kw_only=True):
     found_at: datetime
     last_found_at: datetime
     last_run_id: Annotated[str, Meta(examples=[_RUN_ID])]
+    to_do: Annotated[
+        str | None,
+        Meta(
+            description="What it means and the next step; null once it is resolved.",
+            examples=["The buyer was charged and the seller got nothing. Send their share."],
+        ),
+    ]
 
     @classmethod
     def of(cls, case: CaseRecord) -> "CaseAnswer":
         """As it stands."""
-        return cls(**{name: getattr(case, name) for name in cls.__struct_fields__})
+        next_step = None if case.state == "resolved" else to_do(case.finding)
+        facts = {name: getattr(case, name) for name in CaseRecord.__struct_fields__}
+        return cls(**facts, to_do=next_step)
 
 
 class CaseList(msgspec.Struct, kw_only=True):

@@ -1,0 +1,63 @@
+"""What a case means and what to do about it, in words for the admin who takes it. Pure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from payments.reconciliation_findings import Finding, Kind
+
+_BY_KIND: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        "missing_here": (
+            "Money moved at Stripe that our books do not have, even after reading it again. Look at it in "
+            "Stripe's Dashboard: another program's, or made after the moment a backup was restored to."
+        ),
+        "missing_there": (
+            "Our books have what Stripe never moved. Read the order's trail, and run `marketplace verify`: "
+            "a posting may have been written by hand."
+        ),
+        "amount": (
+            "Both have it, with another amount. Compare the payment in Stripe's Dashboard with its trail."
+        ),
+        "currency": (
+            "Both have it, in another currency. Compare the payment in Stripe's Dashboard with its trail."
+        ),
+        "fee": (
+            "The fee or Stripe's price of it differs. Compare the application fee in Stripe's Dashboard with "
+            "the order's trail."
+        ),
+        "status": (
+            "It is at another point of its life at Stripe, and could not be taken in. The log says why: "
+            "`could not be taken in`."
+        ),
+        "skipped_transfer": (
+            "The buyer was charged and the seller got nothing. Send their share by a transfer at "
+            "Stripe whose metadata has `charge_id` and this charge's id: it is tied to the payment by that."
+        ),
+        "dashboard_refund": (
+            "Somebody refunded at Stripe, and it could not be taken in. The log says why: "
+            "`could not be taken in`."
+        ),
+        "unknown_type": (
+            "The platform's balance moved in a way that this program does not know. Look at the movement in "
+            "Stripe's Dashboard; a new product of Stripe's, say."
+        ),
+        "balance": (
+            "The sums of a currency do not agree. The other cases of the same run usually explain it; "
+            "ask for a run over the same days once they are resolved."
+        ),
+    }
+)
+_MADE_BY_HAND: Final = (
+    "Money was moved by hand, of no charge. If it was for an order, say which: its metadata needs "
+    "`charge_id`. Else ask for an adjustment of the seller's account with this id as the reason, and "
+    "resolve the case."
+)
+_BY_WHAT: Final[Mapping[str, str]] = MappingProxyType(
+    {"movement:transfer": _MADE_BY_HAND, "movement:transfer_refund": _MADE_BY_HAND}
+)
+
+
+def to_do(found: Finding) -> str:
+    """What is wrong and the next step. A case whose difference is gone resolves itself at the next run."""
+    return _BY_WHAT.get(found.what, _BY_KIND[found.kind])
