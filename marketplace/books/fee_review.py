@@ -7,7 +7,7 @@ no fold, because they read what is waiting too.
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from marketplace.books.fees import listing, totals
+from marketplace.books.fees import fee_csv, listing, totals
 from marketplace.books.fees.folding import Folding
 from marketplace.books.fees.listing import THE_NEWEST_FIRST, FeeFilter, FeeSort, ReviewedFee
 from marketplace.books.fees.totals import FeeSummary, GroupBy, SummaryFilter
@@ -42,11 +42,11 @@ class FeeReview:
 
     async def every(
         self, wanted: FeeFilter, sort: FeeSort = THE_NEWEST_FIRST
-    ) -> AsyncIterator[Sequence[ReviewedFee]]:
-        """All of them, for an export. Raises FeeFilterRefused before the first piece."""
+    ) -> AsyncIterator[Sequence[str]]:
+        """All of them, as lines of an export. Raises FeeFilterRefused before the first piece."""
         listing.require_answerable(wanted, sort)
         await self._catch_up()
-        return listing.every_fee(wanted, sort)
+        return listing.every_fee(wanted, sort, fee_csv.LINE)
 
     async def summary(
         self, group_by: GroupBy, wanted: SummaryFilter, page: PageRequest

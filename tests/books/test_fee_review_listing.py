@@ -12,6 +12,7 @@ from marketplace.books.errors import FeeFilterRefused, FeeReviewNotFound
 from marketplace.books.fee_review import FeeReview
 from marketplace.books.fees import fee_csv, listing, notes
 from marketplace.books.fees.listing import Direction, FeeFilter, FeeSort, ReviewedFee, SortBy
+from marketplace.books.statement_csv import safe
 from marketplace.fees.schedules import Schedules
 from marketplace.orders.records import Actor
 from marketplace.orders.refunds import RefundWish
@@ -292,11 +293,48 @@ async def test_a_file_of_many_pieces_misses_none(shop: Shop) -> None:
         await execute("SET LOCAL session_replication_role = replica")
         await execute(
             "INSERT INTO fee_reviews SELECT (jsonb_populate_record(r, jsonb_build_object('payment_id', "
-            "'pay_' || lpad(n::text, 26, '0')))).* FROM fee_reviews r, generate_series(1, 2500) AS n "
+            "'pay_' || lpad(n::text, 26, '0')))).* FROM fee_reviews r, generate_series(1, 10200) AS n "
             "WHERE r.payment_id = $1",
             payment_id,
         )
     seen: list[str] = []
     async for piece in await review.every(FeeFilter(seller_id=seller_id)):
-        seen += [fee.payment_id for fee in piece]
-    assert (len(seen), len(set(seen))) == (2_501, 2_501)
+        seen += [line.partition(",")[0] for line in piece]
+    assert (len(seen), len(set(seen))) == (10_201, 10_201)
+
+
+_TEXTS = ("yoga", "=1", "-5", "@x", "a,b", 'a "b"', '="b",c', "a\nb", "\r", "\tx", "a-b=c", "é")
+
+
+async def test_the_database_writes_a_line_as_a_csv_writer_does(shop: Shop) -> None:
+    owner, seller_id = await shop.a_seller()
+    payment_id = await sold(shop, owner)
+    await review.find(payment_id)
+    for number, text in enumerate(_TEXTS):
+        await execute(
+            "UPDATE fee_reviews SET categories = ARRAY[$2, 'books'], rule_ids = ARRAY[$2], "
+            "category_amounts = ARRAY[1, 1], category_fees = ARRAY[1, 1], fee_expected = NULL, "
+            "reviewed_at = $3, reviewed_by = $2 WHERE payment_id = $1",
+            payment_id,
+            text,
+            NOON.replace(microsecond=number % 2 * 120_000),
+        )
+        pieces = await review.every(FeeFilter(seller_id=seller_id))
+        _, line, end = [piece async for piece in fee_csv.lines(pieces)]
+        assert (line, end) == (_as_python_writes(await review.find(payment_id)), "end,1\r\n")
+
+
+def _as_python_writes(fee: ReviewedFee) -> str:
+    cells: dict[str, object] = {name: getattr(fee, name) for name in fee_csv.HEADER}
+    for name in ("captured_at", "reviewed_at"):
+        cells[name] = getattr(fee, name).isoformat()
+    cells |= {
+        "currency": fee.currency.upper(),
+        "rule_ids": safe(" ".join(fee.rule_ids)),
+        "categories": safe("; ".join(fee.categories)),
+        "anomalies": " ".join(fee.anomalies),
+        "reviewed_by": safe(fee.reviewed_by or ""),
+    }
+    told = io.StringIO()
+    csv.writer(told).writerow(cells.values())
+    return told.getvalue()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal
 
+import asyncpg
 import msgspec
 
 from marketplace.books.errors import FeeFilterRefused, FeeReviewNotFound
@@ -21,7 +22,7 @@ Direction = Literal["desc", "asc"]
 Captured = Literal["whole", "part"]
 Returned = Literal["none", "part", "whole"]
 
-_PIECE: Final = 1000
+_PIECE: Final = 5000
 _FEW: Final = 20_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -121,16 +122,21 @@ async def fees(wanted: FeeFilter, sort: FeeSort, page: PageRequest) -> Page[Revi
     return Page.cut(await _read(wanted, sort, after, page.fetched), page)
 
 
-async def every_fee(wanted: FeeFilter, sort: FeeSort) -> AsyncIterator[list[ReviewedFee]]:
-    """All of them in pieces, each a statement of its own, so that nothing is held while they are sent."""
+async def every_fee(wanted: FeeFilter, sort: FeeSort, written: str) -> AsyncIterator[list[str]]:
+    """All of them in pieces, each fee as the SQL `written` says.
+
+    Each piece is a statement of its own, so that nothing is held while they are sent.
+    """
     after = None
+    column = _SORTS[sort.by]
     while True:
-        found = await _read(wanted, sort, after, _PIECE)
+        columns = f"{written} AS written, {column} AS place, payment_id"
+        found = await _records(columns, wanted, sort, after, _PIECE)
         if found:
-            yield found
+            yield [record["written"] for record in found]
         if len(found) < _PIECE:
             return
-        after = _after(sort.cursor(found[-1]), sort)
+        after = (found[-1]["place"], found[-1]["payment_id"])
 
 
 def require_answerable(wanted: FeeFilter, sort: FeeSort) -> None:
@@ -177,6 +183,13 @@ class _Conditions:
 async def _read(
     wanted: FeeFilter, sort: FeeSort, after: tuple[Any, str] | None, limit: int
 ) -> list[ReviewedFee]:
+    found = await _records(_COLUMNS, wanted, sort, after, limit)
+    return [ReviewedFee(**record) for record in found]
+
+
+async def _records(
+    columns: str, wanted: FeeFilter, sort: FeeSort, after: tuple[Any, str] | None, limit: int
+) -> list[asyncpg.Record]:
     given = _conditions(wanted)
     column, descending = _SORTS[sort.by], sort.direction == "desc"
     if after is not None:
@@ -187,12 +200,11 @@ async def _read(
     fitting = f"SELECT * FROM fee_reviews WHERE {given.sql}"
     if await _are_few(wanted):
         fitting = f"WITH few AS MATERIALIZED ({fitting}) SELECT * FROM few"
-    found = await rows(
-        f"SELECT {_COLUMNS} FROM ({fitting}) AS fitting "
+    return await rows(
+        f"SELECT {columns} FROM ({fitting}) AS fitting "
         f"ORDER BY {column} {sort.direction}, payment_id {sort.direction} LIMIT {limit}",
         *given.arguments,
     )
-    return [ReviewedFee(**record) for record in found]
 
 
 async def _are_few(wanted: FeeFilter) -> bool:
