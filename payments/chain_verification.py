@@ -1,22 +1,24 @@
 """Verifying a book against its chain: names every row that was altered, removed or slipped in.
 
 A link is compared with what the link before it and its row, as it stands now, must give; so the first row
-that differs is named, and one altered row does not make those after it suspect. Everything is read in pieces,
-each a statement of its own, while the program runs: what is sealed never changes.
+that differs is named, and one altered row does not make those after it suspect. Everything is compared in
+pieces, each a statement of its own, while the program runs: what is sealed never changes. A piece that the
+database finds whole is not read at all.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any, Final, Literal
 
 import msgspec
 
+from payments.chain_stretches import Place, after_clean, columns_of
 from payments.database import row, rows, value
 from payments.ledger_chain import Book, content, link
 
-PIECE: Final = 5000
-"""Rows that are read at once."""
+PIECE: Final = 10_000
+"""Rows that are compared at once."""
 GRACE: Final = timedelta(hours=1)
 """How much later than the moment it names a row may be committed: a sweep over many names its start."""
 
@@ -66,41 +68,33 @@ async def verify(
         yield Finding(fault="slipped_in", row_id=row_id)
 
 
-class _Place(msgspec.Struct):
-    """Where the comparison stands: the last link, and the moment at which nothing older was left to seal."""
+def _findings(place: Place, found: Any, moment: str) -> list[Finding]:
+    """What is wrong with the next link; steps to it."""
+    faults: list[Fault] = []
+    # After an empty place nothing can be said of the link that followed it, but that it is gone.
+    follows = found["link_position"] == place.position + 1
+    if not follows:
+        faults.append("link_removed")
+    if found["id"] is None:
+        faults.append("removed")
+    elif follows and found["link_hash"] != link(
+        place.hash, content(islice(found.items(), _PLACES, None))
+    ):
+        faults.append("altered")
+    _step(place, found)
+    if not faults and place.clear_at is not None and found[moment] < place.clear_at - GRACE:
+        faults.append("backdated")
+    return [
+        Finding(fault=fault, row_id=found["sealed_row_id"], position=place.position)
+        for fault in faults
+    ]
 
-    position: int
-    hash: bytes
-    sealed_at: datetime | None = None
-    caught_up: bool = False
-    clear_at: datetime | None = None
 
-    def findings(self, found: Any, moment: str) -> list[Finding]:
-        """What is wrong with the next link; steps to it."""
-        faults: list[Fault] = []
-        # After an empty place nothing can be said of the link that followed it, but that it is gone.
-        follows = found["link_position"] == self.position + 1
-        if not follows:
-            faults.append("link_removed")
-        if found["id"] is None:
-            faults.append("removed")
-        elif follows and found["link_hash"] != link(
-            self.hash, content(islice(found.items(), _PLACES, None))
-        ):
-            faults.append("altered")
-        self._step(found)
-        if not faults and self.clear_at is not None and found[moment] < self.clear_at - GRACE:
-            faults.append("backdated")
-        return [
-            Finding(fault=fault, row_id=found["sealed_row_id"], position=self.position)
-            for fault in faults
-        ]
-
-    def _step(self, found: Any) -> None:
-        if self.caught_up and found["link_sealed_at"] != self.sealed_at:
-            self.clear_at = self.sealed_at
-        self.position, self.hash = found["link_position"], found["link_hash"]
-        self.sealed_at, self.caught_up = found["link_sealed_at"], found["link_caught_up"]
+def _step(place: Place, found: Any) -> None:
+    if place.caught_up and found["link_sealed_at"] != place.sealed_at:
+        place.clear_at = place.sealed_at
+    place.position, place.hash = found["link_position"], found["link_hash"]
+    place.sealed_at, place.caught_up = found["link_sealed_at"], found["link_caught_up"]
 
 
 _PLACES: Final = 5
@@ -109,12 +103,16 @@ _PLACES: Final = 5
 
 async def _along(book: Book, progress: Progress) -> AsyncIterator[Finding]:
     last = await value("SELECT max(position) FROM chain_links WHERE book = $1", book.table) or 0
-    place = _Place(0, book.genesis)
+    place, columns = Place(0, book.genesis), await columns_of(book)
     for done in range(0, last, PIECE):
         progress(done, last)
         upto = min(done + PIECE, last)
+        clean = columns and await after_clean(book, columns, place, upto, GRACE)
+        if clean:
+            place = clean
+            continue
         for found in await rows(_STRETCH.format(table=book.table), book.table, done, upto):
-            for finding in place.findings(found, book.moment):
+            for finding in _findings(place, found, book.moment):
                 yield finding
     progress(last, last)
 
