@@ -6,19 +6,22 @@ pieces, each a statement of its own, while the program runs: what is sealed neve
 database finds whole is not read at all.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, Literal
 
 import msgspec
 
-from payments.chain_stretches import Place, after_clean, columns_of
+from payments.chain_stretches import Clean, clean_stretch, columns_of
 from payments.database import row, rows, value
 from payments.ledger_chain import Book, content, link
 
 PIECE: Final = 10_000
 """Rows that are compared at once."""
+LANES: Final = 4
+"""Pieces that are compared beside each other: so many connections are wanted."""
 GRACE: Final = timedelta(hours=1)
 """How much later than the moment it names a row may be committed: a sweep over many names its start."""
 
@@ -68,7 +71,25 @@ async def verify(
         yield Finding(fault="slipped_in", row_id=row_id)
 
 
-def _findings(place: Place, found: Any, moment: str) -> list[Finding]:
+class _Place(msgspec.Struct):
+    """Where the comparison stands: the last link, and the moment at which nothing older was left to seal."""
+
+    position: int
+    hash: bytes
+    sealed_at: datetime | None = None
+    caught_up: bool = False
+    clear_at: datetime | None = None
+
+    def after(self, clean: Clean) -> "_Place":
+        """Behind a stretch in which nothing is wrong."""
+        clear_at = clean.clear_at
+        # The stretch does not know of the sealing before it.
+        if clear_at is None:
+            clear_at = self.clear_at
+        return _Place(clean.position, clean.hash, clean.sealed_at, clean.caught_up, clear_at)
+
+
+def _findings(place: _Place, found: Any, moment: str) -> list[Finding]:
     """What is wrong with the next link; steps to it."""
     faults: list[Fault] = []
     # After an empty place nothing can be said of the link that followed it, but that it is gone.
@@ -90,7 +111,7 @@ def _findings(place: Place, found: Any, moment: str) -> list[Finding]:
     ]
 
 
-def _step(place: Place, found: Any) -> None:
+def _step(place: _Place, found: Any) -> None:
     if place.caught_up and found["link_sealed_at"] != place.sealed_at:
         place.clear_at = place.sealed_at
     place.position, place.hash = found["link_position"], found["link_hash"]
@@ -103,18 +124,30 @@ _PLACES: Final = 5
 
 async def _along(book: Book, progress: Progress) -> AsyncIterator[Finding]:
     last = await value("SELECT max(position) FROM chain_links WHERE book = $1", book.table) or 0
-    place, columns = Place(0, book.genesis), await columns_of(book)
-    for done in range(0, last, PIECE):
+    place = _Place(0, book.genesis)
+    async for done, upto, clean in _looked_through(book, last):
         progress(done, last)
-        upto = min(done + PIECE, last)
-        clean = columns and await after_clean(book, columns, place, upto, GRACE)
-        if clean:
-            place = clean
+        if clean is not None:
+            place = place.after(clean)
             continue
         for found in await rows(_STRETCH.format(table=book.table), book.table, done, upto):
             for finding in _findings(place, found, book.moment):
                 yield finding
     progress(last, last)
+
+
+async def _looked_through(book: Book, last: int) -> AsyncIterator[tuple[int, int, Clean | None]]:
+    """Piece by piece, in their order, what the database says of it."""
+    columns = await columns_of(book)
+    pieces = ((done, min(done + PIECE, last)) for done in range(0, last, PIECE))
+    while ahead := list(islice(pieces, LANES)):
+        found: Sequence[Clean | None] = [None] * len(ahead)
+        if columns is not None:
+            found = await asyncio.gather(
+                *(clean_stretch(book, columns, done, upto, GRACE) for done, upto in ahead)
+            )
+        for (done, upto), clean in zip(ahead, found, strict=True):
+            yield done, upto, clean
 
 
 async def _outside(book: Book) -> AsyncIterator[str]:

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from marketplace.books.chains import AUDIT_LOG, anchor_of, heads, seal_due
-from payments.chain_stretches import Place, after_clean, columns_of
+from payments.chain_stretches import clean_stretch, columns_of
 from payments.chain_verification import GRACE, Anchor
 from payments.database import engine, execute, row, rows, transaction, value
 from payments.ids import new_id
@@ -118,11 +118,11 @@ async def test_the_database_finds_a_stretch_whole_as_we_do() -> None:
     for book, upto in ((AUDIT_LOG, 2), (POSTINGS, 3)):
         columns = await columns_of(book)
         assert columns
-        start = Place(0, book.genesis)
-        after = await after_clean(book, columns, start, upto, GRACE)
-        assert after is not None
-        assert (after.position, after.hash) == (upto, (await head_of(book)).hash)
-        assert await after_clean(book, columns, start, upto + 1, GRACE) is None
+        for done in range(upto):
+            clean = await clean_stretch(book, columns, done, upto, GRACE)
+            assert clean is not None
+            assert (clean.position, clean.hash) == (upto, (await head_of(book)).hash)
+        assert await clean_stretch(book, columns, 0, upto + 1, GRACE) is None
 
 
 @pytest.mark.parametrize(
