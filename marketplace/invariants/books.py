@@ -18,7 +18,8 @@ BOOKS: Final = (
             name=f"the postings of {kind} are the payment's {total}",
             query=f"""
             SELECT p.id FROM payments p LEFT JOIN postings t
-            ON t.payment_id = p.id AND t.kind = '{kind}' WHERE p.id >= 'pay_' || $1
+            ON t.payment_id = p.id AND t.payment_id >= 'pay_' || $1 AND t.kind = '{kind}'
+            WHERE p.id >= 'pay_' || $1
             GROUP BY p.id HAVING coalesce(sum(t.amount), 0) <> p.{total}""",
         )
         for kind, total in _TOTALS
@@ -28,7 +29,8 @@ BOOKS: Final = (
         name="the postings of refunds are what the payment gave back",
         query="""
         SELECT p.id FROM payments p LEFT JOIN postings t
-        ON t.payment_id = p.id AND t.kind IN ('refund', 'refund_failure') AND t.target <> t.source
+        ON t.payment_id = p.id AND t.payment_id >= 'pay_' || $1
+            AND t.kind IN ('refund', 'refund_failure') AND t.target <> t.source
         WHERE p.id >= 'pay_' || $1 GROUP BY p.id
         HAVING coalesce(sum(CASE WHEN t.target = 'buyers' THEN t.amount
                                  WHEN t.source = 'buyers' THEN -t.amount ELSE 0 END), 0)
@@ -38,7 +40,8 @@ BOOKS: Final = (
         code="L3:transfers",
         name="what transfers gave back and sent again are the payment's totals",
         query="""
-        SELECT p.id FROM payments p LEFT JOIN postings t ON t.payment_id = p.id
+        SELECT p.id FROM payments p
+        LEFT JOIN postings t ON t.payment_id = p.id AND t.payment_id >= 'pay_' || $1
         WHERE p.id >= 'pay_' || $1 GROUP BY p.id
         HAVING coalesce(sum(t.amount) FILTER (WHERE t.kind = 'transfer_reversal'
                         OR (t.kind = 'refund' AND t.source LIKE 'seller:%')), 0) <> p.transfer_reversed
@@ -61,11 +64,11 @@ BOOKS: Final = (
         SELECT seller_id FROM (
             SELECT seller_id, currency, -(amount - amount_settled - amount_written_off) AS held
             FROM debts
-            UNION ALL SELECT seller_id, currency, -amount FROM postings
-            WHERE target = 'seller:' || seller_id || ':debt'
-            UNION ALL SELECT seller_id, currency, amount FROM postings
-            WHERE source = 'seller:' || seller_id || ':debt'
-        ) AS legs WHERE $1::text IS NOT NULL GROUP BY seller_id, currency HAVING sum(held) <> 0""",
+            UNION ALL SELECT seller_id, currency, CASE target
+                WHEN 'seller:' || seller_id || ':debt' THEN -amount ELSE amount END FROM postings
+            WHERE 'seller:' || seller_id || ':debt' IN (source, target)
+                AND ($1 = '' OR kind IN ('debt', 'debt_settled', 'debt_written_off'))
+        ) AS legs GROUP BY seller_id, currency HAVING sum(held) <> 0""",
     ),
     Rule(
         code="L3:payouts",
@@ -73,7 +76,7 @@ BOOKS: Final = (
         query="""
         SELECT p.id FROM payouts p LEFT JOIN postings t
         ON t.cause IN (p.id || ':paid_out', p.id || ':returned')
-        WHERE $1::text IS NOT NULL AND p.amount <> 0 GROUP BY p.id
+        WHERE p.created_at >= $3 AND p.amount <> 0 GROUP BY p.id
         HAVING count(*) FILTER (WHERE t.kind = 'payout') <> 1
             OR count(*) FILTER (WHERE t.kind = 'payout_failure')
                 <> (p.status IN ('failed', 'canceled'))::int""",
@@ -90,7 +93,7 @@ BOOKS: Final = (
         FULL JOIN (SELECT id, facts::jsonb AS facts FROM approvals
                    WHERE action = 'ledger.adjustment' AND state = 'approved') AS a
         ON t.cause = a.id || ':adjustment'
-        WHERE $1::text IS NOT NULL AND (t.id IS NULL OR a.id IS NULL
+        WHERE (t.id IS NULL OR a.id IS NULL
             OR (t.source, t.target, t.currency, t.amount::text) IS DISTINCT FROM
                (a.facts ->> 'source', a.facts ->> 'target', a.facts ->> 'currency', a.facts ->> 'amount'))""",
     ),
@@ -108,10 +111,13 @@ BOOKS: Final = (
         name="what buyers gave is what sellers, fees, banks and Stripe hold",
         query="""
         SELECT currency FROM (
-            SELECT currency, -amount AS held FROM postings WHERE source = 'buyers'
-            UNION ALL SELECT currency, amount FROM postings WHERE target = 'buyers'
+            SELECT currency, CASE target WHEN 'buyers' THEN amount ELSE -amount END AS held
+            FROM postings WHERE 'buyers' IN (source, target)
+                AND ($1 = '' OR payment_id >= 'pay_' || $1)
             UNION ALL SELECT currency, amount_captured - amount_refunded FROM payments
+            WHERE id >= 'pay_' || $1
             UNION ALL SELECT currency, amount_reinstated - amount_withdrawn FROM disputes
-        ) AS legs WHERE $1::text IS NOT NULL GROUP BY currency HAVING sum(held) <> 0""",
+            WHERE payment_id >= 'pay_' || $1
+        ) AS legs GROUP BY currency HAVING sum(held) <> 0""",
     ),
 )

@@ -18,7 +18,8 @@ FEE_CREDITS: Final = (
         name="an order holds the credit that lessened its fee, and no more",
         # Less where only a part was captured, where it ended, or where its money came after that.
         query="""
-        SELECT o.id FROM orders o LEFT JOIN fee_credit_movements m ON m.order_id = o.id
+        SELECT o.id FROM orders o
+        LEFT JOIN fee_credit_movements m ON m.order_id = o.id AND m.order_id >= 'ord_' || $1
         WHERE o.id >= 'ord_' || $1 AND NOT EXISTS
           (SELECT FROM order_changes c WHERE c.order_id = o.id AND c.state = 'asked')
         GROUP BY o.id HAVING coalesce(sum(m.amount), 0)

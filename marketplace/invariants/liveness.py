@@ -9,7 +9,7 @@ LIVENESS: Final = (
         code="V1",
         name="no operation is without an outcome for an hour",
         query="""
-        SELECT id FROM operations WHERE id >= 'op_' || $1 AND concluded_at IS NULL
+        SELECT id FROM operations WHERE id >= 'op_' || $1 AND due_at IS NOT NULL
         AND created_at < $2::timestamptz - interval '1 hour'""",
     ),
     Rule(
@@ -32,9 +32,9 @@ LIVENESS: Final = (
         code="E3",
         name="no event waits for hours, none was given up",
         query="""
-        SELECT event_id FROM stripe_events WHERE $1::text IS NOT NULL
-        AND (state = 'dead' OR (concluded_at IS NULL
-            AND received_at < $2::timestamptz - interval '6 hours'))""",
+        SELECT event_id FROM stripe_events WHERE state = 'dead'
+        UNION ALL SELECT event_id FROM stripe_events
+        WHERE due_at IS NOT NULL AND received_at < $2::timestamptz - interval '6 hours'""",
     ),
     Rule(
         code="E4",

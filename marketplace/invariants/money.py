@@ -9,7 +9,8 @@ MONEY: Final = (
         code="M2",
         name="the total is the sum of the lines and the service fee",
         query="""
-        SELECT o.id FROM orders o LEFT JOIN order_lines l ON l.order_id = o.id
+        SELECT o.id FROM orders o
+        LEFT JOIN order_lines l ON l.order_id = o.id AND l.order_id >= 'ord_' || $1
         WHERE o.id >= 'ord_' || $1
         GROUP BY o.id HAVING coalesce(sum(l.amount), 0) + o.service_fee <> o.total OR o.total <= 0""",
     ),
@@ -26,7 +27,8 @@ MONEY: Final = (
         name="refunds, planned ones too, never exceed what was captured",
         query="""
         SELECT p.id FROM payments p JOIN refunds r ON r.payment_id = p.id
-        WHERE p.id >= 'pay_' || $1 AND r.status NOT IN ('failed', 'canceled', 'refused')
+        WHERE p.id >= 'pay_' || $1 AND r.payment_id >= 'pay_' || $1
+        AND r.status NOT IN ('failed', 'canceled', 'refused')
         GROUP BY p.id HAVING sum(r.amount) > p.amount_captured""",
     ),
     Rule(
@@ -41,8 +43,9 @@ MONEY: Final = (
         name="order, payment, refund and posting share one currency",
         query="""
         SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id
-        LEFT JOIN refunds r ON r.payment_id = p.id LEFT JOIN postings t ON t.payment_id = p.id
-        WHERE p.id >= 'pay_' || $1
+        LEFT JOIN refunds r ON r.payment_id = p.id AND r.order_id >= 'ord_' || $1
+        LEFT JOIN postings t ON t.payment_id = p.id AND t.order_id >= 'ord_' || $1
+        WHERE o.id >= 'ord_' || $1 AND p.order_id >= 'ord_' || $1
         AND (p.currency <> o.currency OR r.currency <> o.currency OR t.currency <> o.currency)""",
     ),
     Rule(
@@ -50,7 +53,7 @@ MONEY: Final = (
         name="a payment asks for what the order costs",
         query="""
         SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id
-        WHERE p.id >= 'pay_' || $1 AND p.live AND o.held_reason IS NULL
+        WHERE o.id >= 'ord_' || $1 AND p.order_id >= 'ord_' || $1 AND p.live AND o.held_reason IS NULL
         AND (p.amount, p.application_fee) IS DISTINCT FROM (o.total, o.application_fee)
         AND p.amount_next IS NULL""",
     ),
@@ -59,7 +62,7 @@ MONEY: Final = (
         name="nothing more than the order's total was taken",
         query="""
         SELECT o.id FROM orders o JOIN payments p ON p.order_id = o.id
-        WHERE o.id >= 'ord_' || $1 AND o.held_reason IS NULL
+        WHERE o.id >= 'ord_' || $1 AND p.order_id >= 'ord_' || $1 AND o.held_reason IS NULL
         GROUP BY o.id HAVING sum(p.amount_captured) > o.total""",
     ),
 )

@@ -40,7 +40,7 @@ ONCE: Final = (
         name="one successful attempt behind every payment that holds or took money",
         query="""
         SELECT p.id FROM payments p LEFT JOIN attempts a
-        ON a.payment_id = p.id AND a.outcome IN ('authorized', 'captured')
+        ON a.payment_id = p.id AND a.payment_id >= 'pay_' || $1 AND a.outcome IN ('authorized', 'captured')
         WHERE p.id >= 'pay_' || $1 AND p.status IN ('requires_capture', 'succeeded')
         GROUP BY p.id HAVING count(a.id) <> 1""",
     ),

@@ -11,7 +11,8 @@ STATES: Final = (
         query="""
         SELECT id FROM orders o WHERE id >= 'ord_' || $1
         AND status IN ('paid', 'shipped', 'completed') AND NOT EXISTS (
-            SELECT FROM payments WHERE order_id = o.id AND live AND status = 'succeeded'
+            SELECT FROM payments WHERE order_id = o.id AND order_id >= 'ord_' || $1
+            AND live AND status = 'succeeded'
             AND amount_captured > 0)""",
     ),
     Rule(
@@ -19,14 +20,15 @@ STATES: Final = (
         name="an authorized order's money is held",
         query="""
         SELECT id FROM orders o WHERE id >= 'ord_' || $1 AND status = 'authorized' AND NOT EXISTS (
-            SELECT FROM payments WHERE order_id = o.id AND live AND status = 'requires_capture')""",
+            SELECT FROM payments WHERE order_id = o.id AND order_id >= 'ord_' || $1
+            AND live AND status = 'requires_capture')""",
     ),
     Rule(
         code="S3c",
         name="an order in checkout has neither",
         query="""
         SELECT o.id FROM orders o JOIN payments p ON p.order_id = o.id
-        WHERE o.id >= 'ord_' || $1 AND o.status = 'checkout'
+        WHERE o.id >= 'ord_' || $1 AND p.order_id >= 'ord_' || $1 AND o.status = 'checkout'
         AND (p.amount_captured > 0 OR p.status IN ('requires_capture', 'succeeded'))""",
     ),
     Rule(
@@ -34,7 +36,8 @@ STATES: Final = (
         name="an order that ended has no payment that may still take money",
         query="""
         SELECT o.id FROM orders o JOIN payments p ON p.order_id = o.id AND p.live
-        WHERE o.id >= 'ord_' || $1 AND o.status IN ('canceled', 'expired')
+        WHERE o.id >= 'ord_' || $1 AND p.order_id >= 'ord_' || $1
+        AND o.status IN ('canceled', 'expired')
         AND p.status <> 'succeeded'""",
     ),
     Rule(
@@ -42,7 +45,8 @@ STATES: Final = (
         name="money of an order that ended was given back, or was asked back",
         query="""
         SELECT o.id FROM orders o JOIN payments p ON p.order_id = o.id AND p.live
-        WHERE o.id >= 'ord_' || $1 AND o.status = 'expired' AND p.status = 'succeeded'""",
+        WHERE o.id >= 'ord_' || $1 AND p.order_id >= 'ord_' || $1
+        AND o.status = 'expired' AND p.status = 'succeeded'""",
     ),
     Rule(
         code="S3f",
@@ -58,6 +62,7 @@ STATES: Final = (
         SELECT s.order_id FROM order_steps s
         LEFT JOIN order_steps before
             ON before.order_id = s.order_id AND before.position = s.position - 1
+            AND before.order_id >= 'ord_' || $1
         WHERE s.order_id >= 'ord_' || $1 AND s.from_status IS DISTINCT FROM before.to_status
         UNION SELECT o.id FROM orders o WHERE o.id >= 'ord_' || $1 AND status IS DISTINCT FROM (
             SELECT to_status FROM order_steps WHERE order_id = o.id

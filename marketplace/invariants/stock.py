@@ -11,7 +11,6 @@ STOCK: Final = (
         query="""
         SELECT l.id FROM listings l LEFT JOIN stock_reservations r
         ON r.listing_id = l.id AND r.state = 'held' WHERE l.stock_on_hand IS NOT NULL
-        AND $1::text IS NOT NULL
         GROUP BY l.id HAVING coalesce(sum(r.quantity), 0) <> l.stock_reserved""",
     ),
     Rule(
@@ -19,7 +18,8 @@ STOCK: Final = (
         name="an order that ended holds no stock",
         query="""
         SELECT o.id FROM orders o JOIN stock_reservations r ON r.order_id = o.id
-        WHERE o.id >= 'ord_' || $1 AND o.status IN ('canceled', 'expired') AND r.state = 'held'""",
+        WHERE o.id >= 'ord_' || $1 AND r.order_id >= 'ord_' || $1
+        AND o.status IN ('canceled', 'expired') AND r.state = 'held'""",
     ),
     Rule(
         code="U8c",
@@ -29,7 +29,9 @@ STOCK: Final = (
         JOIN payments p ON p.order_id = o.id AND p.live AND p.status <> 'succeeded'
         JOIN order_lines l ON l.order_id = o.id AND l.kind = 'product'
         LEFT JOIN stock_reservations r ON r.order_id = o.id AND r.listing_id = l.listing_id
-        WHERE o.id >= 'ord_' || $1 AND o.status IN ('checkout', 'authorized')
+        AND r.order_id >= 'ord_' || $1
+        WHERE o.id >= 'ord_' || $1 AND p.order_id >= 'ord_' || $1 AND l.order_id >= 'ord_' || $1
+        AND o.status IN ('checkout', 'authorized')
         AND (r.state IS DISTINCT FROM 'held' OR r.quantity <> l.quantity)""",
     ),
     Rule(
@@ -39,7 +41,9 @@ STOCK: Final = (
         SELECT o.id FROM orders o
         JOIN order_lines l ON l.order_id = o.id AND l.kind = 'product'
         LEFT JOIN stock_reservations r ON r.order_id = o.id AND r.listing_id = l.listing_id
-        WHERE o.id >= 'ord_' || $1 AND o.status IN ('paid', 'shipped', 'completed')
+        AND r.order_id >= 'ord_' || $1
+        WHERE o.id >= 'ord_' || $1 AND l.order_id >= 'ord_' || $1
+        AND o.status IN ('paid', 'shipped', 'completed')
         AND coalesce(l.quantity_prepared, l.quantity) > 0
         AND (r.state IS DISTINCT FROM 'sold' OR r.quantity <> coalesce(l.quantity_prepared, l.quantity))""",
     ),
