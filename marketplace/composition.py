@@ -65,6 +65,7 @@ from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.oversight.reconciliation_work import Reconciliation
+from marketplace.oversight.unsent_transfers import UnsentTransfers
 from marketplace.pages.signposts import RETURN
 from marketplace.people import limits, sessions
 from marketplace.people.people import People
@@ -220,6 +221,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         completion=Completion(),
         refunds=refunds,
         transfers=transfers,
+        unsent_transfers=UnsentTransfers(transfers),
         debts=SellerDebts(Debts(react), transfers, approvals),
         approvals=approvals,
         adjustments=Adjustments(approvals),

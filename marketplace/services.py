@@ -37,6 +37,7 @@ from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.oversight.reconciliation_work import Reconciliation
+from marketplace.oversight.unsent_transfers import UnsentTransfers
 from marketplace.people.people import People
 from marketplace.sellers.debts import SellerDebts
 from marketplace.sellers.freezes import Freezes
@@ -89,6 +90,7 @@ class Services:
     completion: Completion
     refunds: OrderRefunds
     transfers: Transfers
+    unsent_transfers: UnsentTransfers
     debts: SellerDebts
     approvals: Approvals
     adjustments: Adjustments

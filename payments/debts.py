@@ -6,12 +6,18 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from payments.database import require_transaction, row, rows
+from payments.database import require_transaction, row, rows, value
 from payments.debt_book import COLUMNS, DebtRecord, lock_debt, write_off
-from payments.errors import DebtClosed, DebtNotFound
+from payments.errors import DebtClosed, DebtNotFound, NothingToTakeBack
 from payments.events import Announce
 from payments.ids import OperationId
-from payments.movements import DEBT_CAUSE, plan_reversal, require_payment, sources
+from payments.movements import (
+    DEBT_CAUSE,
+    plan_reversal,
+    plan_taking_again,
+    require_payment,
+    sources,
+)
 
 Age = Literal["up_to_30_days", "up_to_60_days", "up_to_90_days", "older"]
 _AGES: Final[tuple[tuple[int, Age], ...]] = (
@@ -105,6 +111,31 @@ class Debts:
                 operation_id = await plan_reversal(payment_id, part, cause, self._announce, now)
                 planned += [operation_id] if operation_id else []
                 most -= part
+        return planned
+
+    async def take_again(self, debt_id: str, now: datetime) -> Sequence[OperationId]:
+        """Plan to take a debt from its own order's transfer once more: the seller may have money now.
+
+        Inside the caller's transaction, the order's lock held; each time under a cause of its own. Answers
+        the operations to carry out. Raises DebtNotFound, DebtClosed, NothingToTakeBack.
+        """
+        debt = await lock_debt(debt_id)
+        if debt is None:
+            raise DebtNotFound(debt_id)
+        owed = debt.left - (await _being_netted(debt.seller_id)).get(debt_id, 0)
+        if owed <= 0:
+            raise DebtClosed(debt_id)
+        cause = f"{DEBT_CAUSE}{debt_id}:{debt.payment_id}"
+        tried = await value(
+            "SELECT count(*) FROM transfer_movements WHERE payment_id = $1 AND cause LIKE $2 || ':%'",
+            debt.payment_id,
+            cause,
+        )
+        planned = []
+        if debt.payment_id is not None:
+            planned = await plan_taking_again(debt.payment_id, owed, f"{cause}:{tried + 1}", now)
+        if not planned:
+            raise NothingToTakeBack(debt_id)
         return planned
 
     async def write_off(self, debt_id: str, amount: int, cause: str, now: datetime) -> DebtRecord:

@@ -12,6 +12,7 @@ PaymentError
 |   |-- DisputeStepRefused      the dispute's status does not allow this
 |   |-- EvidenceRefused         Stripe would not take such evidence
 |   |-- DebtClosed              nothing is left of this debt
+|   |-- NothingToTakeBack       the transfers of a debt's order hold nothing any more
 |   `-- RequestReused           the same idempotency key with other parameters
 |-- PaymentNotFound
 |-- RefundNotFound
@@ -155,6 +156,14 @@ class CardSetupNotFound(PaymentError):
 
 class DebtClosed(PaymentRefused):
     """Nothing is left of this debt that could be settled or written off."""
+
+    def __init__(self, debt_id: str) -> None:
+        self.debt_id = debt_id
+        super().__init__(debt_id)
+
+
+class NothingToTakeBack(PaymentRefused):
+    """The transfers of the order that a debt is of hold nothing any more: it can be netted, or given up."""
 
     def __init__(self, debt_id: str) -> None:
         self.debt_id = debt_id

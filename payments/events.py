@@ -139,6 +139,25 @@ class TransferReversed(PaymentFact, frozen=True, kw_only=True):
     amount: int
 
 
+class TransferGivenUp(PaymentFact, frozen=True, kw_only=True):
+    """Stripe has said no for a month to sending the seller `amount` (minor units) that is theirs.
+
+    `code` is Stripe's last word. Nothing tries it again by itself.
+    """
+
+    movement_id: str
+    seller_id: str
+    amount: int
+    code: str
+
+
+class TransferSent(PaymentFact, frozen=True, kw_only=True):
+    """Money that Stripe had refused to send before reached the seller's account. Minor units."""
+
+    movement_id: str
+    amount: int
+
+
 class RefundSucceeded(PaymentFact, frozen=True, kw_only=True):
     """Money went back to the buyer; `amount_refunded` is the payment's total so far."""
 
@@ -175,6 +194,8 @@ PaymentEvent = (
     | DebtOpened
     | DebtSettled
     | TransferReversed
+    | TransferGivenUp
+    | TransferSent
 )
 Announce = Callable[[PaymentEvent], Awaitable[None]]
 """Called inside the open transaction; whatever it raises undoes the whole step."""

@@ -13,7 +13,7 @@ from payments import ledger
 from payments.database import execute, lock_order, value
 from payments.debt_book import lock_debt, open_debt, settle
 from payments.errors import OutcomeUnknown, SnapshotContradicts, StripeRejected
-from payments.events import Announce, Clock
+from payments.events import Announce, Clock, TransferGivenUp, TransferSent
 from payments.ids import IdempotencyKey, OperationId, new_id
 from payments.movements import DEBT_CAUSE, TRANSFER, Movement, lock_movement, refund_of, retotal
 from payments.operations import Operation, next_key, put_in_line
@@ -108,12 +108,15 @@ class ReverseTransfer:
 
 
 class SendTransfer:
-    """Performs a transfer to the seller. It is owed to them, so a no is not the end: it is tried again."""
+    """Performs a transfer to the seller. It is owed to them, so a no is not the end: it is tried again.
+
+    After a month of noes that is told as a fact, for people to act on.
+    """
 
     draft_type = TransferDraft
 
-    def __init__(self, gateway: TransferGateway, clock: Clock) -> None:
-        self._gateway, self._clock = gateway, clock
+    def __init__(self, gateway: TransferGateway, announce: Announce, clock: Clock) -> None:
+        self._gateway, self._announce, self._clock = gateway, announce, clock
 
     async def send(self, draft: TransferDraft, key: IdempotencyKey) -> Moved:
         return await self._gateway.transfer(draft, key)
@@ -122,7 +125,17 @@ class SendTransfer:
         return await self._gateway.find_transfer(draft)
 
     async def succeeded(self, operation: Operation, draft: TransferDraft, result: Moved) -> str:
-        await _book(draft.order_id, draft.movement_id, result, self._clock())
+        movement = await _book(draft.order_id, draft.movement_id, result, self._clock())
+        if movement is not None and await _noes(movement.id):
+            await self._announce(
+                TransferSent(
+                    order_id=movement.order_id,
+                    payment_id=movement.payment_id,
+                    occurred_at=self._clock(),
+                    movement_id=movement.id,
+                    amount=movement.amount,
+                )
+            )
         return result.id
 
     async def rejected(
@@ -133,9 +146,7 @@ class SendTransfer:
         if movement.status != "planned":
             return
         now = self._clock()
-        noes: int = await value(
-            "SELECT count(*) FROM operations WHERE subject = $1 AND state = 'rejected'", movement.id
-        )
+        noes = await _noes(movement.id)
         _log.error(
             "money that is a seller's could not be sent to them",
             movement_id=movement.id,
@@ -144,19 +155,50 @@ class SendTransfer:
             alarm=True,
         )
         if noes + 1 >= TRIES:
-            await _refuse(movement, rejection, now)
+            await self._give_up(movement, rejection, now)
             return
-        operation_id = OperationId(new_id("op"))
-        await put_in_line(
-            kind=TRANSFER,
-            subject=movement.id,
-            order_id=draft.order_id,
-            key=next_key(operation.idempotency_key),
-            draft=msgspec.structs.replace(draft, operation_id=operation_id),
-            operation_id=operation_id,
-            due_at=now + min(FIRST_PAUSE * 2 ** min(noes, 5), LONGEST_PAUSE),
-            now=now,
+        pause = min(FIRST_PAUSE * 2 ** min(noes, 5), LONGEST_PAUSE)
+        await send_anew(operation, draft, now + pause, now)
+
+    async def _give_up(self, movement: Movement, rejection: StripeRejected, now: datetime) -> None:
+        await _refuse(movement, rejection, now)
+        await self._announce(
+            TransferGivenUp(
+                order_id=movement.order_id,
+                payment_id=movement.payment_id,
+                occurred_at=now,
+                movement_id=movement.id,
+                seller_id=movement.seller_id,
+                amount=movement.amount,
+                code=rejection.code,
+            )
         )
+
+
+async def send_anew(
+    operation: Operation, draft: TransferDraft, due_at: datetime, now: datetime
+) -> OperationId:
+    """Put the transfer in line once more, after a definite no: a new request under the next key."""
+    operation_id = OperationId(new_id("op"))
+    return await put_in_line(
+        kind=TRANSFER,
+        subject=draft.movement_id,
+        order_id=draft.order_id,
+        key=next_key(operation.idempotency_key),
+        draft=msgspec.structs.replace(draft, operation_id=operation_id),
+        operation_id=operation_id,
+        due_at=due_at,
+        now=now,
+    )
+
+
+async def _noes(movement_id: str) -> int:
+    """How often Stripe refused it."""
+    return int(
+        await value(
+            "SELECT count(*) FROM operations WHERE subject = $1 AND state = 'rejected'", movement_id
+        )
+    )
 
 
 async def _book(order_id: str, movement_id: str, result: Moved, now: datetime) -> Movement | None:

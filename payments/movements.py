@@ -112,6 +112,11 @@ async def taken_for(payment_id: str, cause: str) -> int:
     return int(await value(_TAKEN, payment_id, cause, refund_of(cause)))
 
 
+async def sendable(payment_id: str) -> int:
+    """What was taken back of the payment and is not yet sent, nor about to be. Minor units."""
+    return int(await value(_SENDABLE, payment_id))
+
+
 def refund_of(cause: str) -> str | None:
     """The refund that a cause names: `refund:rfd_...`, with `+1` for a second part."""
     kind, _, id = cause.partition(":")
@@ -141,22 +146,24 @@ async def plan_reversal(
     if wanted <= 0 or payment.transfer_id is None:
         return None
     parts = _spread(wanted, await sources(payment_id))
-    planned = [
-        await _plan_part(
-            payment,
-            source_id,
-            part,
-            cause if number == 0 else f"{cause}+{number}",
-            now,
-            # One after the other: what the seller must have is asked for first.
-            due_at=now - timedelta(microseconds=len(parts) - number),
-        )
-        for number, (source_id, part) in enumerate(parts)
-    ]
+    planned = await _plan_parts(payment, parts, cause, now)
     short = wanted - sum(part for _, part in parts)
     if short and not cause.startswith(DEBT_CAUSE):
         await open_debt(subject_of(payment), short, f"{cause}:short", announce, now)
     return planned[0] if planned else None
+
+
+async def plan_taking_again(
+    payment_id: str, amount: int, cause: str, now: datetime
+) -> list[OperationId]:
+    """Write down that up to `amount` that Stripe had refused to take back is asked for once more.
+
+    In the caller's transaction, the order's lock held. It is claimed already, as a debt: only what the
+    order's transfers hold bounds it.
+    """
+    require_transaction()
+    parts = _spread(amount, await sources(payment_id))
+    return await _plan_parts(await require_payment(payment_id), parts, cause, now)
 
 
 async def plan_transfer(
@@ -172,7 +179,7 @@ async def plan_transfer(
     if earlier is not None:
         return earlier
     payment = await require_payment(payment_id)
-    sent = min(amount, await taken_for(payment_id, cause), int(await value(_SENDABLE, payment_id)))
+    sent = min(amount, await taken_for(payment_id, cause), await sendable(payment_id))
     if sent <= 0:
         return None
     movement_id = await _insert(payment, "transfer", sent, cause, None, now)
@@ -249,6 +256,23 @@ def subject_of(payment: PaymentRecord) -> ledger.Subject:
         seller_id=payment.seller_id,
         currency=payment.currency,
     )
+
+
+async def _plan_parts(
+    payment: PaymentRecord, parts: Sequence[tuple[str, int]], cause: str, now: datetime
+) -> list[OperationId]:
+    """A reversal of each transfer; one after the other: what the seller must have is asked for first."""
+    return [
+        await _plan_part(
+            payment,
+            source_id,
+            part,
+            cause if number == 0 else f"{cause}+{number}",
+            now,
+            due_at=now - timedelta(microseconds=len(parts) - number),
+        )
+        for number, (source_id, part) in enumerate(parts)
+    ]
 
 
 async def _plan_part(

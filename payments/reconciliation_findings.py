@@ -25,10 +25,11 @@ Kind = Literal[
     "dashboard_refund",
     "unknown_type",
     "balance",
+    "transfer_refused",
 ]
 """Missing in our books or at Stripe; another amount, currency, fee or status; a charge whose money was never
 transferred to its seller; a refund made at Stripe; a movement of a type that we do not know; an equation of
-balances that does not hold."""
+balances that does not hold; a seller's money that Stripe will not send (found by trying, not comparing)."""
 Value = int | str | None
 """An amount in minor units, a status or an id; None where there is nothing."""
 

@@ -12,19 +12,29 @@ somebody reversed at Stripe is read and booked too (`refresh`).
 from collections.abc import Sequence
 from datetime import datetime
 
-from payments.database import transaction, value
+import msgspec
+
+from payments.database import execute, transaction, value
 from payments.events import Announce, Clock
 from payments.fee_return_operations import ReturnFee
 from payments.fee_returns import RETURN_FEE
 from payments.gateway import PaymentGateway
 from payments.ids import OperationId
 from payments.inbox import Notice
-from payments.movement_operations import ReverseTransfer, SendTransfer
-from payments.movements import REVERSE, TRANSFER, Movement, movements_of, plan_reversal
+from payments.movement_operations import ReverseTransfer, SendTransfer, send_anew
+from payments.movements import (
+    REVERSE,
+    TRANSFER,
+    Movement,
+    lock_movement,
+    movements_of,
+    plan_reversal,
+    sendable,
+)
 from payments.operations import Operations
 from payments.restoration import restore
 from payments.reversed_elsewhere import absorb, payment_of_transfer
-from payments.transfer_gateway import TransferGateway
+from payments.transfer_gateway import TransferDraft, TransferGateway
 
 
 class Transfers:
@@ -41,7 +51,7 @@ class Transfers:
         self._gateway, self._clock = gateway, clock
         self._operations, self._announce = operations, announce
         operations.register(REVERSE, ReverseTransfer(gateway, announce, clock), standing=True)
-        operations.register(TRANSFER, SendTransfer(gateway, clock), standing=True)
+        operations.register(TRANSFER, SendTransfer(gateway, announce, clock), standing=True)
         operations.register(
             RETURN_FEE, ReturnFee(gateway, payments, announce, clock), standing=True
         )
@@ -98,6 +108,26 @@ class Transfers:
             return
         async with transaction():
             await absorb(*found, transfer_id, seen, self._announce, self._clock())
+
+    async def send_again(self, movement_id: str, now: datetime) -> OperationId | None:
+        """Put a transfer in line that was given up; None when it was not, or is no longer owed.
+
+        Inside the caller's transaction, the order's lock held.
+        """
+        movement = await lock_movement(movement_id)
+        if (movement.kind, movement.status) != ("transfer", "refused"):
+            return None
+        if movement.amount > await sendable(movement.payment_id):
+            return None
+        await execute(
+            "UPDATE transfer_movements SET status = 'planned', failure_code = NULL, updated_at = $2 "
+            "WHERE id = $1",
+            movement.id,
+            now,
+        )
+        last = await self._operations.require(await self._operation_of(movement))
+        draft = msgspec.json.decode(last.parameters, type=TransferDraft)
+        return await send_anew(last, draft, now, now)
 
     async def of_cause(self, cause: str) -> list[Movement]:
         """What was planned because of `cause`, with what became of it."""

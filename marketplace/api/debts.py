@@ -11,6 +11,7 @@ from marketplace.api.policies import admin, signed_in
 from marketplace.api.principal import Principal
 from marketplace.api.schemas.debts import (
     ApprovalAnswer,
+    DebtAnswer,
     DebtConsentAnswer,
     DebtConsentRequest,
     DebtList,
@@ -107,6 +108,23 @@ async def list_all_debts(
 
 
 @post(
+    "/v1/admin/debts/{debt_id:str}/another-try",
+    **admin("admin:write"),
+    status_code=200,
+    summary="Try again to take a debt back",
+)
+async def try_debt_again(
+    debt_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> DebtAnswer:
+    """From the order it is of: Stripe refused, but the seller may have money by now."""
+    now = services.clock()
+    debt = await services.debts.take_again(debt_id, actor=principal.account_id, now=now)
+    return DebtAnswer.of(debt, now)
+
+
+@post(
     "/v1/admin/debts/{debt_id:str}/write-off",
     **admin("admin:write"),
     summary="Ask to give a debt up",
@@ -136,5 +154,6 @@ ROUTES: list[HTTPRouteHandler] = [
     give_debt_consent,
     withdraw_debt_consent,
     list_all_debts,
+    try_debt_again,
     ask_for_write_off,
 ]

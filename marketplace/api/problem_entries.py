@@ -502,6 +502,9 @@ OVERSIGHT: Table = {
     oversight.CaseResolved: Answer(
         409, "case_resolved", "The case is resolved: nothing is open about it", ("case_id",)
     ),
+    oversight.CaseNotTried: Answer(
+        409, "case_not_tried", "Nothing about this case can be tried again", ("case_id",)
+    ),
     oversight.CaseOwnerRefused: Answer(
         422, "case_owner_refused", "Only admins look after cases", ("account_id",)
     ),

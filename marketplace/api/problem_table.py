@@ -133,6 +133,12 @@ PAYMENTS: Table = {
     payments.RefundNotFound: Answer(404, "refund_not_found", NOT_FOUND),
     payments.DebtNotFound: Answer(404, "debt_not_found", NOT_FOUND),
     payments.DebtClosed: Answer(409, "debt_closed", "Nothing is left of this debt", ("debt_id",)),
+    payments.NothingToTakeBack: Answer(
+        409,
+        "nothing_to_take_back",
+        "What the order had sent to its seller is taken back already",
+        ("debt_id",),
+    ),
     payments.StripeRejected: _rejected,
     payments.CardDeclined: _declined,
     payments.SellerCannotReceive: Answer(

@@ -135,6 +135,24 @@ async def assign_case(
     return CaseAnswer.of(case)
 
 
+@post(
+    f"{_CASE}/another-try",
+    **admin("admin:write"),
+    status_code=200,
+    summary="Try again to send a seller their money",
+)
+async def try_case_again(
+    case_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> CaseAnswer:
+    """Of a case that Stripe's no to a transfer is; once it is sent, the case is resolved."""
+    case = await services.unsent_transfers.try_again(
+        case_id, actor=principal.account_id, now=services.clock()
+    )
+    return CaseAnswer.of(case)
+
+
 @post(f"{_CASE}/notes", **admin("admin:write"), summary="Write down what you found out")
 async def note_case(
     case_id: FromPath[str],
@@ -170,6 +188,7 @@ ROUTES: list[HTTPRouteHandler] = [
     list_cases,
     read_case,
     assign_case,
+    try_case_again,
     note_case,
     resolve_case,
 ]

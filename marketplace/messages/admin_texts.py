@@ -127,6 +127,15 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Each is a case: take it, find out, and say how it was resolved.",
             "/admin/cases?run_id={run_id}",
         ),
+        "transfer_given_up": Text(
+            "A seller's money cannot be sent to them",
+            (
+                "Stripe refused for a month to send {amount} of order {order_id}: {code}.",
+                "It is the seller's, and is still with us.",
+            ),
+            "Fund the platform's balance or look at the seller's account, then try the case again.",
+            "/v1/admin/cases/{case_id}",
+        ),
         "approval_decided": Text(
             "What you asked for was decided",
             ("You asked for: {action}, {subject}.", "The decision: {decision}.", "Why: {reason}"),

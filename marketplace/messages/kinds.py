@@ -74,6 +74,7 @@ Kind = Literal[
     "stripe_silent",
     "operations_stuck",
     "cases_opened",
+    "transfer_given_up",
     # To the other party of an order
     "order_message",
 ]

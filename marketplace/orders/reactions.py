@@ -30,6 +30,7 @@ from marketplace.orders.endings import asked_to_end, canceled_by_somebody
 from marketplace.orders.order_states import ENDED, PAID_FOR, Step
 from marketplace.orders.records import OrderRecord
 from marketplace.orders.steps import STRIPE, StepRecord
+from marketplace.oversight import unsent_transfers
 from marketplace.sellers import debts
 from payments.events import (
     AmendmentRefused,
@@ -51,7 +52,9 @@ from payments.events import (
     PaymentProcessing,
     RefundFailed,
     RefundSucceeded,
+    TransferGivenUp,
     TransferReversed,
+    TransferSent,
 )
 
 _log = structlog.get_logger("marketplace.orders.reactions")
@@ -98,6 +101,8 @@ async def react(event: PaymentEvent, give_back: GiveBack | None = None) -> None:
             await debts.tell(event, order.currency)
         case TransferReversed():
             await debts.tell_taken_back(event, order.currency)
+        case TransferGivenUp() | TransferSent():
+            await unsent_transfers.take_in(event, order.currency)
         case PaymentDeclined():
             await _declined(order, event)
         case _:

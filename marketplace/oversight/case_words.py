@@ -46,6 +46,10 @@ _BY_KIND: Final[Mapping[Kind, str]] = MappingProxyType(
             "The sums of a currency do not agree. The other cases of the same run usually explain it; "
             "ask for a run over the same days once they are resolved."
         ),
+        "transfer_refused": (
+            "The seller is owed this money and Stripe will not send it. Fund the platform's balance, or see "
+            "why the account cannot receive; then try the case again. Once it is sent the case is resolved."
+        ),
     }
 )
 _MADE_BY_HAND: Final = (

@@ -42,7 +42,7 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True):
     reopened: int
     found_at: datetime
     last_found_at: datetime
-    last_run_id: str
+    last_run_id: str | None
 
     @property
     def finding(self) -> Finding:
@@ -110,7 +110,7 @@ async def page(wanted: CaseFilter, request: PageRequest) -> Page[CaseRecord]:
 async def assign(case_id: str, owner: str | None, *, actor: str, now: datetime) -> CaseRecord:
     """Give the case to an admin; None: to nobody. Raises CaseNotFound, CaseResolved, CaseOwnerRefused."""
     async with transaction():
-        before = await _unresolved(case_id)
+        before = await require_unresolved(case_id)
         if owner is not None and not await _is_admin(owner):
             raise CaseOwnerRefused(owner)
         await execute(
@@ -157,28 +157,34 @@ async def resolve(case_id: str, resolution: str, *, actor: str, now: datetime) -
     """Say how it was resolved. Raises CaseNotFound, CaseResolved, ReasonRequired."""
     how = checked_reason(resolution)
     async with transaction():
-        before = await _unresolved(case_id)
-        await execute(
-            "UPDATE cases SET state = 'resolved', resolution = $2, resolved_by = $3, resolved_at = $4 "
-            "WHERE id = $1",
-            case_id,
-            how,
-            actor,
-            now,
-        )
-        await audit.record(
-            actor=actor,
-            action="case.resolved",
-            subject=case_id,
-            before={"state": before.state, "owner": before.owner},
-            after={"state": "resolved"},
-            reason=how,
-            now=now,
-        )
-        return await find(case_id)
+        return await close(case_id, how, actor=actor, now=now)
 
 
-async def _unresolved(case_id: str) -> CaseRecord:
+async def close(case_id: str, how: str, *, actor: str, now: datetime) -> CaseRecord:
+    """Resolve it in the caller's transaction. Raises CaseNotFound, CaseResolved."""
+    before = await require_unresolved(case_id)
+    await execute(
+        "UPDATE cases SET state = 'resolved', resolution = $2, resolved_by = $3, resolved_at = $4 "
+        "WHERE id = $1",
+        case_id,
+        how,
+        actor,
+        now,
+    )
+    await audit.record(
+        actor=actor,
+        action="case.resolved",
+        subject=case_id,
+        before={"state": before.state, "owner": before.owner},
+        after={"state": "resolved"},
+        reason=how,
+        now=now,
+    )
+    return await find(case_id)
+
+
+async def require_unresolved(case_id: str) -> CaseRecord:
+    """The case, its row locked. Raises CaseNotFound, CaseResolved."""
     await execute("SELECT FROM cases WHERE id = $1 FOR UPDATE", case_id)
     case = await find(case_id)
     if case.state == "resolved":

@@ -18,6 +18,7 @@ OversightError
 |-- ReconciliationOver      it is done, canceled or failed
 |-- CaseNotFound
 |-- CaseResolved            nothing is open about it
+|-- CaseNotTried            there is nothing about it that could be tried again
 `-- CaseOwnerRefused        not an admin
 """
 
@@ -163,6 +164,14 @@ class CaseNotFound(OversightError):
 
 class CaseResolved(OversightError):
     """Somebody has resolved it; it is opened again when the same is found again."""
+
+    def __init__(self, case_id: str) -> None:
+        self.case_id = case_id
+        super().__init__(case_id)
+
+
+class CaseNotTried(OversightError):
+    """Nothing about it can be tried again: it is a difference, or what was refused is no longer owed."""
 
     def __init__(self, case_id: str) -> None:
         self.case_id = case_id

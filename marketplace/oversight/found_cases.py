@@ -35,7 +35,7 @@ RETURNING id, times_found, reopened, state
 """
 
 
-async def found(finding: Finding, run_id: str, now: datetime) -> str:
+async def found(finding: Finding, run_id: str | None, now: datetime) -> str:
     """Open a case for this difference, add to the one there is, or open it again; answers its id.
 
     Inside the transaction that writes the difference down.

@@ -124,11 +124,12 @@ class Case(Table, tablename="cases"):
     reopened = Integer(default=0)
     found_at = Timestamptz(default=None)
     last_found_at = Timestamptz(default=None)
-    last_run_id = Varchar(length=40, default=None)
+    # The reconciliation that found it last; none found a transfer that Stripe refused.
+    last_run_id = Varchar(length=40, default=None, null=True)
 
     cases_kind_known = Check(
         "kind IN ('missing_here', 'missing_there', 'amount', 'currency', 'fee', 'status', "
-        "'skipped_transfer', 'dashboard_refund', 'unknown_type', 'balance')"
+        "'skipped_transfer', 'dashboard_refund', 'unknown_type', 'balance', 'transfer_refused')"
     )
     cases_state_known = Check("state IN ('open', 'taken', 'resolved')")
     cases_resolved = Check(

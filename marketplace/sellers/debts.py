@@ -108,6 +108,26 @@ class SellerDebts:
                 _log.exception("a debt could not be netted", payment_id=record["id"], alarm=True)
         return len(due)
 
+    async def take_again(self, debt_id: str, *, actor: str, now: datetime) -> DebtRecord:
+        """Ask Stripe once more to take a debt from the order it is of; it stays owed where Stripe refuses.
+
+        Raises DebtNotFound, DebtClosed, NothingToTakeBack, StripeRejected, NotSent, OutcomeUnknown.
+        """
+        order_id = (await self._debts.require(debt_id)).order_id
+        async with transaction():
+            await lock_order(order_id or "")
+            planned = await self._debts.take_again(debt_id, now)
+            await audit.record(
+                actor=actor,
+                action="debt.tried_again",
+                subject=debt_id,
+                after={"operations": list(planned)},
+                now=now,
+            )
+        for operation_id in planned:
+            await self._transfers.carry_out(operation_id)
+        return await self._debts.require(debt_id)
+
     async def ask_write_off(
         self, debt_id: str, *, reason: str, asked_by: str, now: datetime
     ) -> ApprovalRecord:

@@ -121,8 +121,8 @@ class Cast:
         return self.keys[wanted]
 
     async def card(self) -> str:
-        """A new saved card of the buyer's."""
-        return await saves_card(self.town, self.buyer)
+        """A new saved card of the buyer's, of another number than the one they keep."""
+        return await saves_card(self.town, self.buyer, "pm_card_mastercard")
 
     async def endpoint(self) -> str:
         """A new webhook endpoint of the seller's; nothing listens there."""

@@ -3,7 +3,7 @@
 import pytest
 
 from payments import ledger
-from payments.database import execute, rows, transaction
+from payments.database import execute, lock_order, rows, transaction
 from payments.errors import (
     NoTransaction,
     NotSent,
@@ -11,7 +11,7 @@ from payments.errors import (
     SnapshotContradicts,
     StripeRejected,
 )
-from payments.ids import new_id
+from payments.ids import OperationId, new_id
 from tests.payments.conftest import Till, balances_of, postings
 from tests.payments.sellers_side import (
     debts_of,
@@ -184,6 +184,64 @@ async def test_money_that_can_never_be_sent_is_given_up_after_a_month_of_alarms(
     asked = [one.key for one in till.stripe_transfers.asked if one.key.startswith(why)]
     assert len([key for key in asked if ":transfer" in key]) == 30
     assert await movement_of(why, "transfer") == ("refused", 1000)
+    assert till.heard()[-1] == "TransferGivenUp"
+
+
+async def test_a_transfer_that_was_given_up_is_sent_when_somebody_says_so(
+    till: Till, order_id: str
+) -> None:
+    """Under the next key, once, and only while it is owed; nothing else is ever sent again."""
+    payment = await till.paid(order_id)
+    why = cause()
+    await reverse(till, order_id, 1000, why)
+    await till.sweep()
+    await send(till, order_id, 1000, why)
+    [movement] = [one for one in await till.transfers.of_cause(why) if one.kind == "transfer"]
+
+    async def again(movement_id: str) -> OperationId | None:
+        async with transaction():
+            await lock_order(order_id)
+            return await till.transfers.send_again(movement_id, till.clock())
+
+    assert await again(movement.id) is None, "it is being tried"
+    till.stripe_transfers.transfers_refused = "account_closed"
+    for _ in range(31):
+        await till.sweep()
+        till.clock.move(days=1, seconds=1)
+    operation_id = await again(movement.id)
+    assert operation_id is not None
+    with pytest.raises(StripeRejected):
+        await till.transfers.carry_out(operation_id)
+    assert await movement_of(why, "transfer") == ("refused", 1000)
+    assert till.heard()[-1] == "TransferGivenUp"
+    till.stripe_transfers.transfers_refused = None
+    operation_id = await again(movement.id)
+    assert operation_id is not None
+    till.stripe_transfers.lose_answer_after()
+    with pytest.raises(OutcomeUnknown):
+        await till.transfers.carry_out(operation_id)
+    assert await again(movement.id) is None, "its outcome is open"
+    till.clock.move(minutes=1)
+    await till.sweep()
+    assert await movement_of(why, "transfer") == ("succeeded", 1000)
+    assert till.heard()[-1] == "TransferSent"
+    assert await require_same_at_stripe(till, order_id) == 5400
+    assert await again(movement.id) is None
+    reversal = next(one for one in await till.transfers.of_cause(why) if one.kind == "reversal")
+    assert await again(reversal.id) is None
+    # What another cause has sent meanwhile is not owed twice.
+    await execute("UPDATE transfer_movements SET status = 'refused' WHERE id = $1", movement.id)
+    await execute(
+        "INSERT INTO transfer_movements (id, payment_id, order_id, seller_id, currency, kind, amount, "
+        "cause, status, created_at, updated_at) VALUES ($1, $2, $3, $4, 'eur', 'transfer', 1000, $1, "
+        "'succeeded', $5, $5)",
+        new_id("mvt"),
+        payment.id,
+        order_id,
+        payment.seller_id,
+        till.clock(),
+    )
+    assert await again(movement.id) is None
 
 
 async def test_a_reversal_answered_in_another_currency_is_not_booked(

@@ -20,9 +20,15 @@ from marketplace.paging import PageRequest
 from marketplace.sellers.debts import SellerDebts
 from marketplace.sellers.errors import OwnSellerDecision, ReasonRequired, SellerNotFound
 from payments import ledger
-from payments.database import lock_order, row, rows, transaction, value
+from payments.database import execute, lock_order, row, rows, transaction, value
 from payments.debts import DebtFilter, Debts, age_of
-from payments.errors import DebtClosed, DebtNotFound
+from payments.errors import (
+    DebtClosed,
+    DebtNotFound,
+    NothingToTakeBack,
+    OutcomeUnknown,
+    StripeRejected,
+)
 from payments.ids import OperationId, new_id
 from tests.clocks import MovedClock
 from tests.orders.deals import ADMIN
@@ -196,6 +202,39 @@ async def test_a_netting_that_stripe_refuses_leaves_the_debt_as_it_was(owing: Ow
     await owing.sweep()
     assert await owing.owes() == 5_000
     assert await value("SELECT count(*) FROM debts WHERE seller_id = $1", owing.seller_id) == 1
+
+
+async def test_a_debt_is_taken_from_its_own_order_once_the_seller_has_money(owing: Owing) -> None:
+    """Refused again it stays owed, once; taken it is settled, and no order is asked for it any more."""
+    admin = await account()
+
+    async def again() -> int:
+        taken = await owing.debts.take_again(owing.debt_id, actor=admin, now=owing.shop.clock())
+        return taken.left
+
+    owed = await owing.owes()
+    owing.shop.stripe_transfers.reversals_refused = "balance_insufficient"
+    with pytest.raises(StripeRejected):
+        await again()
+    assert await owing.owes() == owed
+    owing.shop.stripe_transfers.reversals_refused = None
+    owing.shop.stripe_transfers.lose_answer_after()
+    with pytest.raises(OutcomeUnknown):
+        await again()
+    with pytest.raises(DebtClosed):
+        await again()
+    await owing.shop.resume()
+    assert await owing.owes() == 0
+    with pytest.raises(DebtClosed):
+        await again()
+    tried = await value("SELECT count(*) FROM audit_log WHERE subject = $1", owing.debt_id)
+    assert tried == 2
+
+
+async def test_a_debt_without_an_order_can_only_be_netted_or_given_up(owing: Owing) -> None:
+    await execute("UPDATE debts SET payment_id = NULL WHERE id = $1", owing.debt_id)
+    with pytest.raises(NothingToTakeBack):
+        await owing.debts.take_again(owing.debt_id, actor="acc_1", now=owing.shop.clock())
 
 
 async def test_consent_is_the_sellers_own(owing: Owing) -> None:

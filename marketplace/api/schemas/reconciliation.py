@@ -174,7 +174,7 @@ class CaseAnswer(msgspec.Struct, kw_only=True):
     ]
     found_at: datetime
     last_found_at: datetime
-    last_run_id: Annotated[str, Meta(examples=[_RUN_ID])]
+    last_run_id: Annotated[str | None, Meta(examples=[_RUN_ID])]
     to_do: Annotated[
         str | None,
         Meta(
