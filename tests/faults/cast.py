@@ -198,7 +198,7 @@ async def assembled(town: Town) -> Cast:
         "delivery_id": (await seller.post(f"{hooks}/ping"))["id"],
         "order_id": order_id,
         "group_id": group["id"],
-        "card_id": await cast.card(),
+        "card_id": await saves_card(town, buyer),
         "setup_id": (await buyer.post("/v1/cards/setup"))["id"],
         "listing_id": listing,
         "seller_id": seller.seller_id,
