@@ -18,6 +18,7 @@ from marketplace.api.schemas.events import (
     EventReplay,
     GapReport,
     ReplayAnswer,
+    UnfinishedReport,
 )
 from marketplace.oversight import inbox_review
 from marketplace.oversight.inbox_review import EventFilter, EventState
@@ -62,6 +63,12 @@ async def read_event_gaps(page: NamedDependency[PageRequest]) -> GapReport:
     return GapReport.of(await inbox_review.gaps(page), await event_feeds.compared())
 
 
+@get("/v1/admin/events/unfinished", **admin("admin:read"), summary="Events that are not done")
+async def read_unfinished_events() -> UnfinishedReport:
+    """What is due, waiting or dead, counted by type, with what went wrong: how far a replay is, too."""
+    return UnfinishedReport.of(await inbox_review.unfinished())
+
+
 @get("/v1/admin/events/{event_id:str}", **admin("admin:read"), summary="One event of Stripe's")
 async def read_stripe_event(event_id: FromPath[str]) -> EventDetailsAnswer:
     """What became of it, and what Stripe sent."""
@@ -95,9 +102,13 @@ async def replay_events(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> ReplayAnswer:
-    """All that fit the filter, a thousand at most, the oldest first."""
+    """All that fit the filter, a thousand at most, the oldest first; go on after the last of them."""
     replayed = await inbox_review.replay_many(
-        data.told(), actor=principal.account_id, reason=data.reason, now=services.clock()
+        data.told(),
+        after=data.starting_after,
+        actor=principal.account_id,
+        reason=data.reason,
+        now=services.clock(),
     )
     return ReplayAnswer.of(replayed)
 
@@ -105,6 +116,7 @@ async def replay_events(
 ROUTES: list[HTTPRouteHandler] = [
     list_stripe_events,
     read_event_gaps,
+    read_unfinished_events,
     read_stripe_event,
     replay_event,
     replay_events,

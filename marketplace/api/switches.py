@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from litestar import delete, get, post
+from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from marketplace.api.policies import admin
 from marketplace.api.principal import Principal
-from marketplace.api.schemas.switches import SwitchAnswer, SwitchList, SwitchOff
+from marketplace.api.schemas.switches import SwitchAnswer, SwitchExpiry, SwitchList, SwitchOff
 from marketplace.oversight import switches
 from marketplace.paging import PageRequest
 from marketplace.services import Services
@@ -40,6 +40,25 @@ async def switch_off(
     return SwitchAnswer.of(switch, now)
 
 
+@patch(
+    "/v1/admin/switches/{switch_id:str}",
+    **admin("admin:write"),
+    summary="Change until when an operation is off",
+)
+async def change_switch(
+    switch_id: FromPath[str],
+    data: JSONBody[SwitchExpiry],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> SwitchAnswer:
+    """Longer or shorter, and off all the while. People are still shown why it was switched off."""
+    now = services.clock()
+    switch = await switches.change_expiry(
+        switch_id, data.expires_at, actor=principal.account_id, reason=data.reason, now=now
+    )
+    return SwitchAnswer.of(switch, now)
+
+
 @delete(
     "/v1/admin/switches/{switch_id:str}",
     **admin("admin:write"),
@@ -58,4 +77,4 @@ async def switch_on(
     return SwitchAnswer.of(switch, now)
 
 
-ROUTES: list[HTTPRouteHandler] = [list_switches, switch_off, switch_on]
+ROUTES: list[HTTPRouteHandler] = [list_switches, switch_off, change_switch, switch_on]

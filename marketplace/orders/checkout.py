@@ -117,6 +117,7 @@ class Checkout:
     ) -> IntentForBuyer | None:
         order = await records.require_bought(order_id, buyer.account_id)
         require_open(order, now)
+        await require_on("checkout", seller_id=order.seller_id, currency=order.currency, now=now)
         destination = await self._vouching.require_payable(order.seller_id, now)
         if order.group_id is not None and wishes.save_card is not None and not wishes.of_group:
             await group_cards.note_wish(order.group_id, wishes.save_card)

@@ -17,6 +17,7 @@ from marketplace.orders.errors import ConfirmationUnderWay, TotalChanged
 from marketplace.orders.order_states import after
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
+from marketplace.oversight.switches import require_on
 from marketplace.sellers.vouching import Vouching
 from payments.card_records import CardRecord, find_card
 from payments.database import transaction
@@ -76,6 +77,8 @@ class Confirmation:
         """
         order = await records.require_bought(order_id, buyer.account_id)
         require_confirmable(order, shown, now)
+        # Before it counts as a try: it is not the buyer's doing.
+        await require_on("checkout", seller_id=order.seller_id, currency=order.currency, now=now)
         await card_testing.count_confirmation(buyer.account_id, self._limits, now)
         await card_testing.require_few_declines(buyer.account_id, self._limits, now)
         card = None if card_id is None else await find_card(buyer.account_id, card_id)

@@ -59,6 +59,7 @@ class Preparation:
         """
         order = await records.require(order_id, actor)
         _require_preparable(order, actor)
+        await require_on("capture", seller_id=order.seller_id, currency=order.currency, now=now)
         try:
             await self._vouching.require_payable(order.seller_id, now)
             async with transaction():

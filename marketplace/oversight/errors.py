@@ -22,6 +22,7 @@ OversightError
 `-- CaseOwnerRefused        not an admin
 """
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -107,10 +108,18 @@ class SwitchOffAlready(OversightError):
 
 
 class SwitchedOff(OversightError):
-    """An admin switched `operation` off for `scope`, until then (None: until it is switched on)."""
+    """An admin switched `operation` off for `scope`, until then (None: until it is switched on).
 
-    def __init__(self, operation: str, *, scope: str, reason: str, until: datetime | None) -> None:
+    `retry_after_seconds` is how long that is from the moment of the refusal.
+    """
+
+    def __init__(
+        self, operation: str, *, scope: str, reason: str, until: datetime | None, now: datetime
+    ) -> None:
         self.operation, self.scope, self.reason, self.until = operation, scope, reason, until
+        self.retry_after_seconds = (
+            None if until is None else math.ceil((until - now).total_seconds())
+        )
         super().__init__(operation, scope, reason, until)
 
 

@@ -14,6 +14,8 @@ from payments.database import row, rows, transaction
 EventState = Literal["due", "waiting", "done", "ignored", "dead"]
 REPLAYED_AT_ONCE: Final = 1000
 """As many events are replayed by one request at most: ask again for more."""
+_SHOWN: Final = 200
+"""Kinds of unfinished events that are shown; Stripe has about as many types."""
 
 _LISTED = (
     "e.event_id AS id, e.account, e.door, e.type, e.object_id, e.livemode, e.state, e.attempts, "
@@ -77,10 +79,26 @@ class EventDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """How many are due again, and whether more fit the filter."""
+    """How many are due again, whether more fit the filter, and after which event those come."""
 
     count: int
     more: bool
+    last_id: str | None
+
+
+class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of one type that are in one state, and not done: how many, and what their trouble is.
+
+    `replayed` of them were made due again by a person; `note` is what went wrong with the last received.
+    """
+
+    state: EventState
+    type: str
+    count: int
+    replayed: int
+    attempts: int
+    oldest_received_at: datetime
+    note: str | None
 
 
 async def list_events(wanted: EventFilter, page: PageRequest) -> Page[ListedEvent]:
@@ -128,25 +146,46 @@ async def replay(event_id: str, *, actor: str, now: datetime) -> ListedEvent:
             action="event.replayed",
             subject=event_id[:60],
             before=dict(before.items()),
+            after={"state": "due"},
             now=now,
         )
     return (await event(event_id)).event
 
 
-async def replay_many(
-    wanted: EventFilter, *, actor: str, reason: str | None, now: datetime
-) -> Replayed:
-    """Have events worked on again, the oldest first, `REPLAYED_AT_ONCE` at most.
+async def unfinished() -> list[Unfinished]:
+    """What of the inbox is not done, by state and type, the most first."""
+    found = await rows(
+        "SELECT state, type, count(*) AS count, count(replayed_at) AS replayed, "
+        "max(attempts) AS attempts, min(received_at) AS oldest_received_at, "
+        "(array_agg(note ORDER BY received_at DESC) FILTER (WHERE note IS NOT NULL))[1] AS note "
+        "FROM (SELECT * FROM stripe_events WHERE due_at IS NOT NULL "
+        "  UNION ALL SELECT * FROM stripe_events WHERE state = 'dead') AS e "
+        "GROUP BY state, type ORDER BY count(*) DESC, state, type LIMIT $1",
+        _SHOWN,
+    )
+    return [Unfinished(**each) for each in found]
 
-    Those that are due anyway are left alone. Raises FilterRequired, RangeRefused.
+
+async def replay_many(
+    wanted: EventFilter, *, after: str | None, actor: str, reason: str | None, now: datetime
+) -> Replayed:
+    """Have events worked on again, the oldest first, `REPLAYED_AT_ONCE` at most; `after` goes on.
+
+    Those that are due anyway are left alone. Raises FilterRequired, RangeRefused, and EventNotFound where
+    `after` is none.
     """
     if wanted == EventFilter():
         raise FilterRequired(EventFilter.__struct_fields__)
+    if after is not None:
+        await event(after)
     async with transaction():
         found = await rows(
             f"SELECT event_id FROM stripe_events WHERE {_FITS} AND state <> 'due' "
-            "ORDER BY received_at, event_id LIMIT $7 FOR UPDATE SKIP LOCKED",
+            "AND ($7::text IS NULL OR (received_at, event_id) > "
+            "  (SELECT c.received_at, c.event_id FROM stripe_events c WHERE c.event_id = $7)) "
+            "ORDER BY received_at, event_id LIMIT $8 FOR UPDATE SKIP LOCKED",
             *wanted.arguments(),
+            after,
             REPLAYED_AT_ONCE + 1,
         )
         ids = [each["event_id"] for each in found[:REPLAYED_AT_ONCE]]
@@ -155,11 +194,16 @@ async def replay_many(
             actor=actor,
             action="events.replayed",
             subject="stripe_events",
-            after={"filter": msgspec.to_builtins(wanted), "count": len(ids)},
+            after={
+                "filter": msgspec.to_builtins(wanted),
+                "starting_after": after,
+                "count": len(ids),
+                "last_id": ids[-1] if ids else None,
+            },
             reason=reason,
             now=now,
         )
-    return Replayed(count=len(ids), more=len(found) > len(ids))
+    return Replayed(count=len(ids), more=len(found) > len(ids), last_id=ids[-1] if ids else None)
 
 
 class MissedEvent(msgspec.Struct, frozen=True, kw_only=True):

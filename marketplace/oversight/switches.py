@@ -2,7 +2,8 @@
 
 What they stop is refused to people before anything is asked of Stripe, with the reason the admin gave. What
 Stripe already knows goes on: a switch stops no money that is on its way. One look at the database, by each
-operation itself and inside its transaction, so that a switch works for every process from its commit on.
+operation itself: before it begins, and again inside its transaction, so that a switch works for every process
+from its commit on.
 """
 
 from datetime import datetime
@@ -21,7 +22,7 @@ from marketplace.paging import Page, PageRequest
 from marketplace.sellers.countries import COUNTRIES
 from marketplace.sellers.profile import checked_reason
 from payments.currencies import currency
-from payments.database import row, rows, transaction, value
+from payments.database import execute, row, rows, transaction, value
 from payments.errors import CurrencyUnknown
 from payments.ids import new_id
 
@@ -80,7 +81,11 @@ async def require_on(
     )
     if found is not None:
         raise SwitchedOff(
-            operation, scope=found["scope"], reason=found["reason"], until=found["expires_at"]
+            operation,
+            scope=found["scope"],
+            reason=found["reason"],
+            until=found["expires_at"],
+            now=now,
         )
 
 
@@ -88,8 +93,7 @@ async def switch_off(wanted: NewSwitch, *, actor: str, now: datetime) -> Switch:
     """Stop it from this moment on. Raises SwitchRefused, SwitchOffAlready, ReasonRequired."""
     why = checked_reason(wanted.reason)
     await _require_target(wanted)
-    if wanted.expires_at is not None and wanted.expires_at <= now:
-        raise SwitchRefused("expires_at", "past")
+    _require_ahead(wanted.expires_at, now)
     async with transaction():
         await _end_expired(now)
         made = await row(
@@ -110,6 +114,38 @@ async def switch_off(wanted: NewSwitch, *, actor: str, now: datetime) -> Switch:
             raise SwitchOffAlready(await _same(wanted))
         switch = Switch(**made)
         await _on_record("switch.off", switch, actor, why, now)
+    return switch
+
+
+async def change_expiry(
+    switch_id: str, expires_at: datetime | None, *, actor: str, reason: str, now: datetime
+) -> Switch:
+    """Let it stop until another time, or (None) until it is switched on, without a moment in between.
+
+    Raises SwitchNotFound, for one that has ended too, SwitchRefused and ReasonRequired.
+    """
+    why = checked_reason(reason)
+    _require_ahead(expires_at, now)
+    async with transaction():
+        before = await row(
+            f"SELECT {_COLUMNS} FROM switches WHERE id = $1 AND ended_at IS NULL "
+            "AND (expires_at IS NULL OR expires_at > $2) FOR UPDATE",
+            switch_id,
+            now,
+        )
+        if before is None:
+            raise SwitchNotFound(switch_id)
+        await execute("UPDATE switches SET expires_at = $2 WHERE id = $1", switch_id, expires_at)
+        switch = msgspec.structs.replace(Switch(**before), expires_at=expires_at)
+        await audit.record(
+            actor=actor,
+            action="switch.changed",
+            subject=switch_id,
+            before={"expires_at": before["expires_at"]},
+            after={"expires_at": expires_at},
+            reason=why,
+            now=now,
+        )
     return switch
 
 
@@ -164,6 +200,11 @@ async def _end_expired(now: datetime) -> int:
     return len(ended)
 
 
+def _require_ahead(expires_at: datetime | None, now: datetime) -> None:
+    if expires_at is not None and expires_at <= now:
+        raise SwitchRefused("expires_at", "past")
+
+
 async def _require_target(wanted: NewSwitch) -> None:
     target = wanted.target
     if wanted.scope == "all":
@@ -201,16 +242,19 @@ async def _same(wanted: NewSwitch) -> str:
 async def _on_record(
     action: str, switch: Switch, actor: str, reason: str | None, now: datetime
 ) -> None:
+    """What is off is before an end, and after a beginning."""
+    off = {
+        "operation": switch.operation,
+        "scope": switch.scope,
+        "target": switch.target,
+        "expires_at": switch.expires_at,
+    }
     await audit.record(
         actor=actor,
         action=action,
         subject=switch.id,
-        after={
-            "operation": switch.operation,
-            "scope": switch.scope,
-            "target": switch.target,
-            "expires_at": switch.expires_at,
-        },
+        before=off if switch.ended_at is not None else None,
+        after={"ended_at": switch.ended_at} if switch.ended_at is not None else off,
         reason=reason,
         now=now,
     )

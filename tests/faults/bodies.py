@@ -141,6 +141,10 @@ BODIES: dict[tuple[str, str], Any] = {
         "resolution": "The transfer was made by hand"
     },
     ("POST", "/v1/admin/events/replay"): lambda cast: {"state": "dead"},
+    ("PATCH", "/v1/admin/switches/{switch_id}"): lambda cast: {
+        "expires_at": None,
+        "reason": "it lasts",
+    },
     ("POST", "/v1/admin/switches"): lambda cast: {
         "operation": "refund",
         "scope": "seller",

@@ -143,7 +143,11 @@ async def test_many_are_replayed_by_filter_and_counted(admin: Browser, clock: Mo
     answer = await admin.post(
         "/v1/admin/events/replay", {"state": "dead", "reason": "The database was full"}
     )
-    assert (answer.status_code, answer.json()) == (200, {"count": 3, "more": False})
+    last = max(dead)
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"count": 3, "more": False, "last_id": last},
+    )
     assert [await due(each) for each in dead] == ["due"] * 3
     assert await due(other) == "done"
     (entry,) = (await admin.get("/v1/admin/audit", action="events.replayed")).json()["data"]
@@ -157,9 +161,41 @@ async def test_a_thousand_at_once_and_no_more(admin: Browser, clock: MovedClock)
         "'dead', 1, $1, $1 FROM generate_series(1, 1001) AS n",
         clock(),
     )
-    first = (await admin.post("/v1/admin/events/replay", {"state": "dead"})).json()
-    assert first == {"count": 1000, "more": True}
-    assert (await admin.post("/v1/admin/events/replay", {"state": "dead"})).json()["count"] == 1
+    # By a filter that they fit afterwards too: it goes on instead of beginning again.
+    wanted = {"type": "charge.refunded"}
+    first = (await admin.post("/v1/admin/events/replay", wanted)).json()
+    assert (first["count"], first["more"]) == (1000, True)
+    await execute(
+        "UPDATE stripe_events SET state = 'done', due_at = NULL, concluded_at = received_at "
+        "WHERE state = 'due'"
+    )
+    rest = {**wanted, "starting_after": first["last_id"]}
+    second = (await admin.post("/v1/admin/events/replay", rest)).json()
+    assert (second["count"], second["more"]) == (1, False)
+    assert await value("SELECT count(*) FROM stripe_events WHERE replayed_at IS NULL") == 0
+    rest["starting_after"] = "evt_nothing"
+    answer = await admin.post("/v1/admin/events/replay", rest)
+    assert (answer.status_code, answer.json()["code"]) == (404, "event_not_found")
+
+
+async def test_what_is_not_done_is_counted_by_its_trouble(
+    admin: Browser, clock: MovedClock
+) -> None:
+    for note in ("NotSent: busy", "no such payment yet"):
+        last = await an_event(clock, note=note)
+    await an_event(clock, state="due", due_at=clock(), concluded_at=None, attempts=2, note=None)
+    await an_event(clock, state="done", note=None)
+    told = (await admin.get("/v1/admin/events/unfinished")).json()["data"]
+    assert [(one["state"], one["count"], one["attempts"], one["note"]) for one in told] == [
+        ("dead", 2, 14, "no such payment yet"),
+        ("due", 1, 2, None),
+    ]
+    await admin.post(f"/v1/admin/events/{last}/replay")
+    told = (await admin.get("/v1/admin/events/unfinished")).json()["data"]
+    assert {(one["state"], one["count"], one["replayed"]) for one in told} == {
+        ("dead", 1, 0),
+        ("due", 2, 1),
+    }
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,31 @@ async def test_it_is_switched_on_again_by_hand_with_a_reason(
     assert reasons == {"Looked into", "It was nothing"}
 
 
+async def test_it_lasts_longer_or_shorter_without_a_moment_in_between(
+    admin: Browser, clock: MovedClock, seller_id: str
+) -> None:
+    made = await off(admin, expires_at=(clock() + timedelta(minutes=5)).isoformat())
+    path = f"/v1/admin/switches/{made['id']}"
+    later = (clock() + timedelta(minutes=10)).isoformat()
+    answer = await admin.patch(path, {"expires_at": later, "reason": "Not solved"})
+    assert (answer.status_code, answer.json()["off"]) == (200, True), answer.text
+    clock.move(minutes=5)
+    with pytest.raises(SwitchedOff) as refusal:
+        await require_on("checkout", seller_id=seller_id, now=clock())
+    assert refusal.value.retry_after_seconds == 300
+    clock.move(minutes=5)
+    assert not await refused(seller_id, clock)
+    over = await admin.patch(path, {"expires_at": None, "reason": "Too late"})
+    assert (over.status_code, over.json()["code"]) == (404, "switch_not_found")
+    (changed,) = (await admin.get("/v1/admin/audit", action="switch.changed")).json()["data"]
+    assert (changed["subject"], changed["reason"]) == (made["id"], "Not solved")
+    assert changed["before"] == {"expires_at": made["expires_at"]}
+    endless = await off(admin)
+    path = f"/v1/admin/switches/{endless['id']}"
+    past = await admin.patch(path, {"expires_at": clock().isoformat(), "reason": "now"})
+    assert (past.status_code, past.json()["field"]) == (422, "expires_at")
+
+
 async def test_the_same_is_switched_off_once(admin: Browser) -> None:
     made = await off(admin, scope="country", target="DE")
     answer = await admin.post(

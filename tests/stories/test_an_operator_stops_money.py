@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest_asyncio
 
+from payments.ids import new_id
 from tests.stories.town import SECRET_KEY, Person, Town, a_client
 
 
@@ -17,6 +18,9 @@ async def admin(town: Town) -> Person:
 @pytest_asyncio.fixture(loop_scope="session")
 async def coach(town: Town, admin: Person) -> Person:
     return await town.seller("coach", admin=admin)
+
+
+_SHOWN = {"confirmation": {"amount": 6000}}
 
 
 async def _off(admin: Person, operation: str, **facts: Any) -> str:
@@ -48,14 +52,19 @@ async def test_checkouts_are_switched_off_for_one_seller_and_the_buyer_is_told_w
         expires_at=ends.isoformat(),
         reason="We check their identity",
     )
-    asked = len(await town.asked("POST", "/v1/payment_intents"))
-    answer = await buyer.call("POST", f"/v1/orders/{order['id']}/checkout", key="k1")
-    assert (answer.status_code, answer.json()["code"]) == (503, "switched_off")
+    asked = len(await town.asked("POST", "/"))
+    # As often as they like: it is not their doing, and counts as no try of theirs.
+    for path in ["checkout", *["confirmation"] * 25]:
+        answer = await buyer.call(
+            "POST", f"/v1/orders/{order['id']}/{path}", _SHOWN.get(path), key=new_id("key")
+        )
+        assert (answer.status_code, answer.json()["code"]) == (503, "switched_off")
+    assert answer.headers["Retry-After"] == "3600"
     problem = answer.json()
     assert (problem["operation"], problem["scope"]) == ("checkout", "seller")
     assert problem["reason"] == "We check their identity"
     assert problem["until"] is not None
-    assert len(await town.asked("POST", "/v1/payment_intents")) == asked
+    assert len(await town.asked("POST", "/")) == asked, "not even a Customer is made"
     await buyer.pays(await town.lists(other))
     await town.passes(minutes=61)
     await town.signs_in(buyer)

@@ -15,6 +15,7 @@ from marketplace.oversight.inbox_review import (
     ListedEvent,
     MissedEvent,
     Replayed,
+    Unfinished,
 )
 from marketplace.paging import Page
 from payments.event_feeds import Compared
@@ -106,6 +107,9 @@ class EventReplay(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     received_from: _Moment | None = None
     received_to: _Moment | None = None
     reason: Annotated[str, Meta(max_length=500, examples=["The database was full"])] | None = None
+    starting_after: (
+        Annotated[str, Meta(max_length=80, description="`last_id` of the answer before.")] | None
+    ) = None
 
     def told(self) -> EventFilter:
         """In the words of oversight."""
@@ -113,15 +117,44 @@ class EventReplay(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class ReplayAnswer(msgspec.Struct, kw_only=True):
-    """How many are due again; with `more`, ask again for the rest."""
+    """How many are due again; with `more`, ask for the rest `starting_after` the last of them."""
 
     count: Annotated[int, Meta(examples=[3])]
     more: Annotated[bool, Meta(examples=[False])]
+    last_id: Annotated[str | None, Meta(examples=["evt_1SVzQ2Ei23PmCgcS0vYtRX3M"])]
 
     @classmethod
     def of(cls, replayed: Replayed) -> "ReplayAnswer":
         """As it was done."""
-        return cls(count=replayed.count, more=replayed.more)
+        return cls(count=replayed.count, more=replayed.more, last_id=replayed.last_id)
+
+
+class UnfinishedAnswer(msgspec.Struct, kw_only=True):
+    """Events of one type in one state that are not done."""
+
+    state: Annotated[EventState, Meta(examples=["dead"])]
+    type: _Type
+    count: Annotated[int, Meta(examples=[12])]
+    replayed: Annotated[int, Meta(description="Made due again by a person.", examples=[0])]
+    attempts: Annotated[int, Meta(description="Of the one tried most often.", examples=[14])]
+    oldest_received_at: datetime
+    note: Annotated[
+        str | None,
+        Meta(
+            description="What went wrong with the last received.", examples=["no such payment yet"]
+        ),
+    ]
+
+
+class UnfinishedReport(msgspec.Struct, kw_only=True):
+    """What of the inbox is not done, the most first."""
+
+    data: list[UnfinishedAnswer]
+
+    @classmethod
+    def of(cls, found: Sequence[Unfinished]) -> "UnfinishedReport":
+        """As it was counted."""
+        return cls(data=[UnfinishedAnswer(**msgspec.structs.asdict(each)) for each in found])
 
 
 class MissedEventAnswer(msgspec.Struct, kw_only=True):

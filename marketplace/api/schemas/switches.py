@@ -53,6 +53,15 @@ class SwitchOff(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
+class SwitchExpiry(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Until when a switch is to stop something: null is until it is switched on again."""
+
+    expires_at: Annotated[datetime, Meta(tz=True, examples=["2026-11-23T09:00:00Z"])] | None
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=500, examples=["The bank needs another day"])
+    ]
+
+
 class SwitchAnswer(msgspec.Struct, kw_only=True):
     """An operation that is, or was, switched off."""
 
