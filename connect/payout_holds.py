@@ -11,6 +11,7 @@ import structlog
 
 from connect import records
 from connect.payout_hold_gateway import (
+    MANUAL,
     PayoutHoldGateway,
     PayoutSchedule,
     PayoutScheduleDraft,
@@ -56,9 +57,47 @@ class PayoutHolds:
         account = await _find(seller_id)
         return account is None or account.held is held
 
+    async def keep(self, limit: int) -> int:
+        """Look at Stripe whether payouts that are held still are; where somebody let them go there they are
+        held again. Answers how many were.
+
+        A seller may be able to change their schedule themself, and so may whoever uses Stripe's Dashboard.
+        """
+        found = await rows(
+            "SELECT seller_id, account_id FROM connected_accounts "
+            "WHERE payouts_paused_at IS NOT NULL AND NOT closed ORDER BY random() LIMIT $1",
+            limit,
+        )
+        again = [
+            await self._keep(SellerId(each["seller_id"]), ConnectedAccountId(each["account_id"]))
+            for each in found
+        ]
+        return sum(again)
+
+    async def _keep(self, seller_id: SellerId, account_id: ConnectedAccountId) -> bool:
+        try:
+            shown = await self._gateway.payout_schedule(account_id)
+        except (PaymentsUnavailable, StripeMisconfigured, StripeRejected) as error:
+            _log.warning("held payouts could not be looked at", account=account_id, why=repr(error))
+            return False
+        if shown.interval == MANUAL.interval:
+            return False
+        _log.error(
+            "held payouts were let go at stripe",
+            account=account_id,
+            interval=shown.interval,
+            alarm=True,
+        )
+        # The schedule stays known: what is put back in the end is what it was before all this.
+        await execute(
+            "UPDATE connected_accounts SET payouts_paused_at = NULL WHERE account_id = $1",
+            account_id,
+        )
+        return await self.bring_about(seller_id, held=True)
+
     async def _plan(self, seller_id: SellerId, account: "_Account", held: bool) -> OperationId:
         schedule = account.schedule
-        if held or schedule is None:
+        if schedule is None:
             # Asked what it is before it is changed: a lost answer must not make us forget it.
             schedule = await self._gateway.payout_schedule(account.id)
         async with transaction():

@@ -385,7 +385,11 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
             limit=1,
         ),
         Sweep(name="switches", run_once=switches.end_expired, every_seconds=60, limit=100),
+        Sweep(
+            name="approvals", run_once=services.approvals.expire_due, every_seconds=600, limit=100
+        ),
         Sweep(name="payout_holds", run_once=services.freezes.hold_due, every_seconds=60, limit=20),
+        Sweep(name="kept_holds", run_once=services.freezes.keep_held, every_seconds=900, limit=50),
         Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
         Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),
     )

@@ -372,6 +372,12 @@ APPROVALS: Table = {
     approvals.ApprovalDecided: Answer(
         409, "approval_decided", "Somebody has decided already", ("approval_id", "state")
     ),
+    approvals.ApprovalExpired: Answer(
+        409,
+        "approval_expired",
+        "Nobody decided in time: ask for it anew",
+        ("approval_id", "expires_at"),
+    ),
     approvals.OwnApproval: Answer(
         403, "own_approval", "Another admin has to approve it", ("approval_id",)
     ),

@@ -109,6 +109,15 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Look at the webhook endpoints in Stripe's Dashboard, and at their secrets here.",
             "/admin/events",
         ),
+        "stripe_heard": Text(
+            "Stripe tells us again",
+            (
+                "Events are delivered again; the last one came at {last_event_at}.",
+                "What was not delivered meanwhile is found in Stripe's list of events.",
+            ),
+            None,
+            "/v1/admin/events/gaps",
+        ),
         "operations_stuck": Text(
             "What was asked of Stripe stays open",
             (

@@ -72,6 +72,7 @@ Kind = Literal[
     "events_given_up",
     "events_missed",
     "stripe_silent",
+    "stripe_heard",
     "operations_stuck",
     "cases_opened",
     "transfer_given_up",

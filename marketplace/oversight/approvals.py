@@ -1,12 +1,13 @@
 """Approvals: a dangerous act that one admin asks for is done when another one says yes, once.
 
 What will be done is written down when it is asked for; the decision, the act and their audit entries share
-one transaction. Who asked may withdraw it, which is a refusal, but never approve it.
+one transaction. Who asked may withdraw it, which is a refusal, but never approve it. What nobody decided
+within a week is refused by time: what two people agree on is to be of the same days.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -15,12 +16,17 @@ from marketplace.oversight import audit
 from marketplace.oversight.approval_errors import (
     ApprovalAsked,
     ApprovalDecided,
+    ApprovalExpired,
     ApprovalNotFound,
     OwnApproval,
 )
 from marketplace.paging import Page, PageRequest
-from payments.database import execute, require_transaction, row, rows, transaction, value
+from payments.database import execute, require_transaction, row, rows, transaction
 from payments.ids import new_id
+
+WAITS: Final = timedelta(days=7)
+"""How long a wish waits for its decision."""
+_NOBODY: Final = "nobody decided in time"
 
 State = Literal["asked", "approved", "refused"]
 
@@ -39,6 +45,11 @@ class ApprovalRecord(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str | None
     decided_at: datetime | None
     decision_reason: str | None
+
+    @property
+    def expires_at(self) -> datetime:
+        """Until when it can be approved."""
+        return self.asked_at + WAITS
 
 
 Act = Callable[[ApprovalRecord, datetime], Awaitable[None]]
@@ -74,13 +85,14 @@ class Approvals:
         require_transaction()
         assert action in self._acts, action
         await _lock(action, subject)
-        waiting = await value(
-            "SELECT id FROM approvals WHERE action = $1 AND subject = $2 AND state = 'asked'",
+        waiting = await row(
+            f"SELECT {_COLUMNS} FROM approvals WHERE action = $1 AND subject = $2 "
+            "AND state = 'asked' FOR UPDATE",
             action,
             subject,
         )
         if waiting is not None:
-            raise ApprovalAsked(waiting)
+            await self._expire(_approval(waiting), now)
         approval_id = new_id("apv")
         await execute(
             "INSERT INTO approvals (id, action, subject, facts, reason, state, asked_by, asked_at) "
@@ -101,11 +113,13 @@ class Approvals:
     async def approve(
         self, approval_id: str, *, by: str, reason: str, now: datetime
     ) -> ApprovalRecord:
-        """Say yes, and have it done. Raises ApprovalNotFound, OwnApproval, ApprovalDecided, and what the act
-        raises: then nothing is decided.
+        """Say yes, and have it done. Raises ApprovalNotFound, OwnApproval, ApprovalDecided, ApprovalExpired,
+        and what the act raises: then nothing is decided.
         """
         async with transaction():
             approval = await _undecided(approval_id)
+            if approval.expires_at <= now:
+                raise ApprovalExpired(approval_id, approval.expires_at)
             if approval.asked_by == by:
                 raise OwnApproval(approval_id)
             decided = await self._decide(approval, "approved", by, reason, now)
@@ -118,6 +132,25 @@ class Approvals:
         """Say no; whoever asked may, too. Raises ApprovalNotFound, ApprovalDecided."""
         async with transaction():
             return await self._decide(await _undecided(approval_id), "refused", by, reason, now)
+
+    async def expire_due(self, now: datetime, limit: int) -> int:
+        """The sweep: what nobody decided in time is refused, and whoever asked is told; answers how many."""
+        async with transaction():
+            found = await rows(
+                f"SELECT {_COLUMNS} FROM approvals WHERE state = 'asked' AND asked_at <= $1 "
+                "ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED",
+                now - WAITS,
+                limit,
+            )
+            for record in found:
+                await self._expire(_approval(record), now)
+        return len(found)
+
+    async def _expire(self, approval: ApprovalRecord, now: datetime) -> None:
+        """Refuse it by time. Raises ApprovalAsked for one that may still be decided."""
+        if approval.expires_at > now:
+            raise ApprovalAsked(approval.id)
+        await self._decide(approval, "refused", audit.EXPIRY, _NOBODY, now)
 
     async def require(self, approval_id: str) -> ApprovalRecord:
         """The approval with this id. Raises ApprovalNotFound."""

@@ -14,6 +14,8 @@ from marketplace.paging import Page, PageRequest
 from payments.database import execute, require_transaction, rows
 from payments.ids import new_id
 
+EXPIRY: Final = "expiry"
+"""The actor of what nobody decided but time."""
 _PIECE: Final = 1000
 _FITS: Final = (
     "($1::text IS NULL OR actor = $1) "

@@ -5,9 +5,9 @@ from datetime import datetime
 import structlog
 
 from marketplace.messages import outbox
-from payments.database import execute, transaction
+from payments.database import execute, rows, transaction
 from payments.event_catch_up import EventsMissed
-from payments.event_silence import silence
+from payments.event_silence import Silence, silence
 from payments.inbox import EventsGivenUp
 
 _log = structlog.get_logger("marketplace.oversight")
@@ -41,10 +41,16 @@ async def tell_missed(fact: EventsMissed) -> None:
 
 
 async def watch_silence(now: datetime, limit: int) -> int:
-    """The sweep: raise an alarm while Stripe is silent, and tell admins once for each silence."""
+    """The sweep: raise an alarm while Stripe is silent; tell admins once for each silence, and of its end."""
     found = await silence(now)
-    if not found.silent:
-        return 0
+    if found.silent:
+        await _tell_silent(found, now)
+    else:
+        await _tell_heard(found, now)
+    return 0
+
+
+async def _tell_silent(found: Silence, now: datetime) -> None:
     _log.error(
         "stripe has gone silent",
         last_event_at=found.last_event_at,
@@ -59,7 +65,39 @@ async def watch_silence(now: datetime, limit: int) -> int:
             facts={"last_event_at": found.last_event_at, "moved_at": found.moved_at},
             now=now,
         )
-    return 0
+
+
+async def _tell_heard(found: Silence, now: datetime) -> None:
+    """Whoever was told of the last silence learns that it is over."""
+    waiting = await rows(_NOT_TOLD_OF_ITS_END, await outbox.admins())
+    if not waiting:
+        return
+    _log.info("stripe is heard again", last_event_at=found.last_event_at)
+    async with transaction():
+        await outbox.tell_all(
+            [
+                outbox.Told(
+                    account_id=each["account_id"],
+                    kind="stripe_heard",
+                    subject_id="stripe",
+                    cause=each["cause"],
+                    facts={"last_event_at": found.last_event_at},
+                )
+                for each in waiting
+            ],
+            now,
+        )
+
+
+_NOT_TOLD_OF_ITS_END = """
+SELECT * FROM (
+    SELECT DISTINCT ON (account_id) account_id,
+        replace(cause, 'stripe_silent:', 'stripe_heard:') AS cause
+    FROM messages WHERE kind = 'stripe_silent' AND account_id = ANY($1::text[])
+    ORDER BY account_id, id DESC) AS silence
+WHERE NOT EXISTS (SELECT FROM messages m
+    WHERE m.account_id = silence.account_id AND m.cause = silence.cause)
+"""
 
 
 async def prune(now: datetime, limit: int, *, kept_days: int) -> int:

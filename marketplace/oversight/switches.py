@@ -56,8 +56,6 @@ class Switch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = ", ".join(Switch.__struct_fields__)
-EXPIRED_BY = "expiry"
-"""Who ended a switch whose time was over."""
 
 
 async def require_on(
@@ -193,10 +191,10 @@ async def _end_expired(now: datetime) -> int:
         "UPDATE switches SET ended_at = expires_at, ended_by = $2 "
         f"WHERE ended_at IS NULL AND expires_at <= $1 RETURNING {_COLUMNS}",
         now,
-        EXPIRED_BY,
+        audit.EXPIRY,
     )
     for each in ended:
-        await _on_record("switch.on", Switch(**each), EXPIRED_BY, None, now)
+        await _on_record("switch.on", Switch(**each), audit.EXPIRY, None, now)
     return len(ended)
 
 

@@ -188,6 +188,21 @@ async def test_an_account_opened_later_is_held_by_the_sweep(
     assert desk.stripe.shown == MANUAL
 
 
+async def test_payouts_that_somebody_let_go_at_stripe_are_held_again(
+    desk: Desk, seller: SellerProfile
+) -> None:
+    await desk.freeze(seller)
+    await desk.freezes.keep_held(desk.clock(), 10)
+    assert len(desk.stripe.asked) == 1
+    desk.stripe.shown = PayoutSchedule(interval="daily")
+    await desk.freezes.keep_held(desk.clock(), 10)
+    assert (desk.stripe.shown, await paused(seller)) == (MANUAL, True)
+    # In the end it is as it was before the freeze, not as somebody made it meanwhile.
+    await desk.unfreeze(seller)
+    await desk.sweep()
+    assert desk.stripe.shown == WEEKLY
+
+
 async def test_what_cannot_be_frozen_or_unfrozen_is_refused(
     desk: Desk, seller: SellerProfile
 ) -> None:

@@ -12,6 +12,7 @@ from marketplace.orders.refunds import RefundWish
 from marketplace.oversight.approval_errors import (
     ApprovalAsked,
     ApprovalDecided,
+    ApprovalExpired,
     ApprovalNotFound,
     OwnApproval,
 )
@@ -352,6 +353,34 @@ async def test_what_is_settled_meanwhile_is_not_written_off_too(owing: Owing) ->
     debt = await owing.debts.debts.require(owing.debt_id)
     assert (debt.amount_settled, debt.amount_written_off) == (2_125, 2_875)
     assert await owing.owes() == 0
+
+
+async def test_what_nobody_decided_in_a_week_is_refused_by_time(owing: Owing) -> None:
+    began = owing.shop.clock()
+    facts = {"debt_id": owing.debt_id, "asked_by": owing.first}
+    asked = await owing.debts.ask_write_off(**facts, reason="bankrupt", now=began)
+    at_last, over = began + timedelta(days=7, microseconds=-1), began + timedelta(days=7)
+    assert await owing.approvals.expire_due(at_last, 10) == 0
+    with pytest.raises(ApprovalAsked):
+        await owing.debts.ask_write_off(**facts, reason="again", now=at_last)
+    with pytest.raises(ApprovalExpired):
+        await owing.approvals.approve(asked.id, by=owing.second, reason="agreed", now=over)
+    assert await owing.owes() == 5_000
+    # Asked for anew it waits anew, whether or not the sweep has been here.
+    anew = await owing.debts.ask_write_off(**facts, reason="still bankrupt", now=over)
+    ended = await owing.approvals.require(asked.id)
+    assert (ended.state, ended.decided_by) == ("refused", "expiry")
+    assert await owing.approvals.expire_due(over + timedelta(days=7), 10) >= 1
+    assert await owing.approvals.expire_due(over + timedelta(days=7), 10) == 0
+    told = await rows(
+        "SELECT cause FROM messages WHERE account_id = $1 AND kind = 'approval_decided'",
+        owing.first,
+    )
+    assert {one["cause"] for one in told} == {f"{asked.id}:decided", f"{anew.id}:decided"}
+    found = await rows(
+        "SELECT action FROM audit_log WHERE subject = $1 AND actor = 'expiry'", owing.debt_id
+    )
+    assert [one["action"] for one in found] == ["approval.refused"] * 2
 
 
 async def test_nobody_gives_up_what_their_own_shop_owes(owing: Owing) -> None:

@@ -142,7 +142,12 @@ class ApprovalAnswer(msgspec.Struct, kw_only=True):
     state: Annotated[State, Meta(examples=["approved"])]
     asked_by: str
     asked_at: datetime
-    decided_by: str | None
+    expires_at: Annotated[
+        datetime, Meta(description="What nobody has decided by then is refused by time.")
+    ]
+    decided_by: Annotated[
+        str | None, Meta(description="An account, or `expiry`: nobody decided in time.")
+    ]
     decided_at: datetime | None
     decision_reason: Annotated[str | None, Meta(examples=["The court has said so"])]
 
