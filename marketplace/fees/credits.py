@@ -5,6 +5,9 @@
     await credits.settle(order_id, amount, now)                    # gives back what it holds beyond
 
 `used` is always the sum of a credit's movements, and what an order holds is the sum of its own.
+
+Credits are locked after the order and after its listings' stock, several sellers' in the order of their ids,
+and a seller's in the order in which they are used: so nobody waits in a circle.
 """
 
 from collections.abc import Iterable, Sequence

@@ -101,10 +101,13 @@ class Changes:
         cart = _changed(order, before, priced, shipping)
         if cart == before:
             return None
-        return await self._ask(order, before, cart, buyer_id, now)
+        if live is not None:
+            # Whatever Stripe answers, the stock of that cart is there.
+            await stock.adjust(order.id, _both(before.products, cart.products), now)
+        return await self._ask(order, cart, buyer_id, now)
 
     async def _ask(
-        self, order: OrderRecord, before: Cart, cart: Cart, buyer_id: str, now: datetime
+        self, order: OrderRecord, cart: Cart, buyer_id: str, now: datetime
     ) -> OperationId | None:
         version = await _next_version(order)
         cart = await self._with_credit(order, cart, now)
@@ -122,9 +125,6 @@ class Changes:
             if await self._payments.find_live(order.id) is not None:
                 raise PaymentStepRefused("amend", payment_status="planned")
             await _apply(order, change, now, reserved=False)
-        else:
-            # Whatever Stripe answers, the stock of that cart is there.
-            await stock.adjust(order.id, _both(before.products, cart.products), now)
         return operation_id
 
     async def _with_credit(self, order: OrderRecord, cart: Cart, now: datetime) -> Cart:
@@ -173,11 +173,11 @@ async def _apply(
     reason = None if change.cart.total == order.total else f"{order.total} to {change.cart.total}"
     order = await steps.take(order, "changed", actor=change.asked_by, now=now, reason=reason)
     order = await carts.become(order, change.cart, change.version, now)
-    await credits.settle(order.id, order.fee_credit, now)
     if reserved:
         await stock.adjust(order.id, change.cart.products, now)
     else:
         await stock.forget(order.id)
+    await credits.settle(order.id, order.fee_credit, now)
     await _close(change, "applied", now)
     return order
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from marketplace.orders import placing, reading
-from marketplace.orders.carts import Pricing
+from marketplace.orders.carts import Priced, Pricing
 from marketplace.orders.errors import (
     GroupNotFound,
     OrderKeyReused,
@@ -118,7 +118,8 @@ class Groups:
                 idempotency_key,
                 now,
             )
-            for position, priced in enumerate(parts if made else ()):
+            # Credits are locked by seller, so that two carts of the same sellers wait in one line.
+            for position, priced in sorted(enumerate(parts if made else ()), key=_by_seller):
                 key = f"{group_id}:{position:02}"
                 await placing.place_within(
                     buyer_id,
@@ -189,6 +190,11 @@ async def find(group_id: str, buyer_id: str | None) -> GroupView:
         raise GroupNotFound(group_id)
     orders = await reading.views_of_groups([group_id])
     return GroupView(GroupRecord(**found), orders.get(group_id, ()))
+
+
+def _by_seller(placed: tuple[int, Priced]) -> tuple[str, str]:
+    totals = placed[1].totals
+    return totals.seller_id, totals.currency
 
 
 def standing_of(view: OrderView) -> Standing:

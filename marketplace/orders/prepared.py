@@ -91,8 +91,9 @@ async def settle(order: OrderRecord, amount: int, now: datetime) -> tuple[str, .
     lines = (await records.lines_of([order.id]))[order.id]
     quantities = marked(lines)
     if quantities is not None and amount == worth(order, _sum(lines, quantities)):
+        missing = await stock.sell(order.id, quantities)
         await settle_captured(order, priced(lines, quantities), now)
-        return await stock.sell(order.id, quantities)
+        return missing
     if amount == order.total:
         await mark(order.id, {line.listing_id: line.quantity for line in lines})
     else:
