@@ -29,7 +29,9 @@ from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
 from marketplace.fees.drafts import Drafts
+from marketplace.fees.grants import Grants
 from marketplace.fees.replays import Replays
+from marketplace.fees.retirements import Retirements
 from marketplace.fees.schedules import Schedules
 from marketplace.invariants import check
 from marketplace.messages.deliveries import Deliveries
@@ -202,6 +204,8 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         catalog=catalog,
         fees=schedules,
         fee_drafts=Drafts(schedules),
+        fee_retirements=Retirements(schedules, approvals),
+        fee_grants=Grants(approvals, settings.fee_credit_approvals),
         fee_replays=Replays(schedules),
         fee_review=FeeReview(schedules, clock),
         orders=Orders(pricing),

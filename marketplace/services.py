@@ -9,7 +9,9 @@ from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
 from marketplace.disputes.cases import DisputeCases
 from marketplace.fees.drafts import Drafts
+from marketplace.fees.grants import Grants
 from marketplace.fees.replays import Replays
+from marketplace.fees.retirements import Retirements
 from marketplace.fees.schedules import Schedules
 from marketplace.messages.deliveries import Deliveries
 from marketplace.messages.endpoints import WebhookEndpoints
@@ -71,6 +73,8 @@ class Services:
     catalog: Catalog
     fees: Schedules
     fee_drafts: Drafts
+    fee_retirements: Retirements
+    fee_grants: Grants
     fee_replays: Replays
     fee_review: FeeReview
     orders: Orders

@@ -79,6 +79,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_directory: Path = _CHECKOUT / ".data"
     # What an admin refunds alone: minor units by currency. Others have a limit of their own.
     refund_approvals: dict[str, int] = {}
+    # What an admin grants a seller of fee credits alone within a month, in the same way.
+    fee_credit_approvals: dict[str, int] = {}
     # What becomes of the seller's share while a dispute is open: taken back, or set aside in the books.
     dispute_policy: Literal["reverse", "reserve"] = "reverse"
 
@@ -173,6 +175,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
             ),
             refund_approvals=reading.amounts("MARKETPLACE_REFUND_APPROVALS"),
+            fee_credit_approvals=reading.amounts("MARKETPLACE_FEE_CREDIT_APPROVALS"),
             dispute_policy=reading.choice(
                 "MARKETPLACE_DISPUTE_POLICY", "reverse", ("reverse", "reserve")
             ),

@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from marketplace.api.idempotency import key_required
 from marketplace.api.policies import admin
 from marketplace.api.principal import Principal
+from marketplace.api.schemas.debts import ApprovalAnswer
 from marketplace.api.schemas.fee_credits import (
     FeeCreditAnswer,
     FeeCreditList,
@@ -17,8 +18,9 @@ from marketplace.api.schemas.fee_credits import (
     NewFeeCredit,
     RevocationReason,
 )
-from marketplace.fees import credits
+from marketplace.fees import credits, grants
 from marketplace.paging import PageRequest
+from marketplace.sellers.profile import checked_reason
 from marketplace.services import Services
 
 _CREDITS = "/v1/admin/fee-credits"
@@ -40,11 +42,38 @@ async def grant_fee_credit(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> FeeCreditAnswer:
-    """Fees of orders placed from now on are lessened by it, until it is used up or over."""
-    credit = await credits.grant(
-        data.told(), actor=principal.account_id, reason=data.reason, now=services.clock()
+    """Fees of orders placed from now on are lessened by it, until it is used up or over.
+
+    What is more than one admin may grant a seller within a month is asked for as an approval.
+    """
+    credit = await services.fee_grants.grant(
+        data.told(),
+        actor=principal.account_id,
+        reason=checked_reason(data.reason),
+        now=services.clock(),
     )
     return FeeCreditAnswer.of(credit)
+
+
+@post(
+    "/v1/admin/fee-credit-approvals",
+    **admin("admin:write"),
+    status_code=202,
+    summary="Ask for a large fee credit",
+)
+async def ask_for_fee_credit_approval(
+    data: JSONBody[NewFeeCredit],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+) -> ApprovalAnswer:
+    """It is granted when another admin approves."""
+    approval = await services.fee_grants.ask(
+        data.told(),
+        actor=principal.account_id,
+        reason=checked_reason(data.reason),
+        now=services.clock(),
+    )
+    return ApprovalAnswer.of(approval)
 
 
 @get(_CREDIT, **admin("fees:read"), summary="One fee credit")
@@ -69,8 +98,11 @@ async def revoke_fee_credit(
     principal: NamedDependency[Principal],
 ) -> FeeCreditAnswer:
     """What is left of it; orders keep what they took."""
-    credit = await credits.revoke(
-        credit_id, actor=principal.account_id, reason=data.reason, now=services.clock()
+    credit = await grants.revoke(
+        credit_id,
+        actor=principal.account_id,
+        reason=checked_reason(data.reason),
+        now=services.clock(),
     )
     return FeeCreditAnswer.of(credit)
 
@@ -78,6 +110,7 @@ async def revoke_fee_credit(
 ROUTES: list[HTTPRouteHandler] = [
     list_fee_credits,
     grant_fee_credit,
+    ask_for_fee_credit_approval,
     read_fee_credit,
     list_fee_credit_movements,
     revoke_fee_credit,

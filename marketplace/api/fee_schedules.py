@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from marketplace.api.actors import reading
 from marketplace.api.policies import admin
 from marketplace.api.principal import Principal
+from marketplace.api.schemas.debts import ApprovalAnswer
 from marketplace.api.schemas.fee_schedules import (
     CartToExplain,
     ExplanationAnswer,
@@ -32,6 +33,7 @@ from marketplace.fees.linting import lint
 from marketplace.fees.regions import span_of
 from marketplace.fees.schedules import PublishedSchedule
 from marketplace.paging import PageRequest
+from marketplace.sellers.profile import checked_reason
 from marketplace.services import Services
 
 _SCHEDULES = "/v1/admin/fee-schedules"
@@ -83,19 +85,26 @@ async def lint_fee_schedule(
 @post(
     f"{_SCHEDULES}/{{schedule_id:str}}/retirement",
     **admin("admin:write"),
-    summary="Take a version out of force",
+    status_code=202,
+    summary="Ask to take a version out of force",
 )
 async def retire_fee_schedule(
     schedule_id: FromPath[str],
     data: JSONBody[RetirementReason],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
-) -> ScheduleAnswer:
-    """At once; the version it covered is in force again. Orders keep what they were placed under."""
-    retired = await services.fees.retire(
-        schedule_id, actor=principal.account_id, reason=data.reason, now=services.clock()
+) -> ApprovalAnswer:
+    """When another admin approves; the version it covered is in force again then.
+
+    Orders keep what they were placed under.
+    """
+    approval = await services.fee_retirements.ask(
+        schedule_id,
+        actor=principal.account_id,
+        reason=checked_reason(data.reason),
+        now=services.clock(),
     )
-    return await _shown(services, retired)
+    return ApprovalAnswer.of(approval)
 
 
 @post(
@@ -258,7 +267,7 @@ def _step(data: FeeDraftStep, services: Services, principal: Principal) -> _Step
     return {
         "revision": data.revision,
         "actor": principal.account_id,
-        "reason": data.reason,
+        "reason": checked_reason(data.reason),
         "now": services.clock(),
     }
 

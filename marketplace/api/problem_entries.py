@@ -431,6 +431,15 @@ FEES: Table = {
         409, "fee_replay_step_refused", "The replay is over", ("replay_id", "state")
     ),
     fees.FeeCreditNotFound: Answer(404, "fee_credit_not_found", "There is no such credit"),
+    fees.FeeCreditRevoked: Answer(
+        409, "fee_credit_revoked", "This credit was ended before", ("credit_id",)
+    ),
+    fees.FeeCreditNeedsApproval: Answer(
+        409,
+        "fee_credit_needs_approval",
+        "So much is granted by two admins: ask for an approval",
+        ("seller_id", "amount", "limit", "currency"),
+    ),
     fees.FeeCreditRefused: Answer(
         422,
         "fee_credit_refused",

@@ -16,20 +16,14 @@ from typing import Final
 
 import msgspec
 
-from marketplace.fees.errors import FeeCreditNotFound, FeeCreditRefused
-from marketplace.oversight import audit
+from marketplace.fees.errors import FeeCreditNotFound
 from marketplace.paging import Page, PageRequest
-from marketplace.sellers import records as sellers
-from marketplace.sellers.errors import SellerNotFound
-from marketplace.sellers.profile import require_not_own
-from payments.currencies import CURRENCIES, MAXIMUM_CHARGE
 from payments.database import (
     execute,
     execute_many,
     require_transaction,
     row,
     rows,
-    transaction,
     value,
 )
 from payments.ids import new_id
@@ -55,6 +49,8 @@ class CreditRecord(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     granted_by: str
     granted_at: datetime
+    # The second admin, where it was too much for one.
+    approved_by: str | None
 
     @property
     def left(self) -> int:
@@ -72,16 +68,6 @@ class CreditMovement(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
 
 
-class NewCredit(msgspec.Struct, frozen=True, kw_only=True):
-    """What an admin grants. `starts_at` None is at once, `ends_at` None is never."""
-
-    seller_id: str
-    currency: str
-    amount: int
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-
-
 class Piece(msgspec.Struct, frozen=True):
     """So much of one credit."""
 
@@ -89,69 +75,12 @@ class Piece(msgspec.Struct, frozen=True):
     amount: int
 
 
-_COLUMNS: Final = ", ".join(CreditRecord.__struct_fields__)
-
-
-async def grant(new: NewCredit, *, actor: str, reason: str, now: datetime) -> CreditRecord:
-    """Give a seller a credit. Raises FeeCreditRefused, saying where and why, and OwnSellerDecision."""
-    await _check(new, actor, now)
-    credit = CreditRecord(
-        id=new_id("fcr"),
-        seller_id=new.seller_id,
-        currency=new.currency,
-        amount=new.amount,
-        used=0,
-        starts_at=new.starts_at or now,
-        ends_at=new.ends_at,
-        revoked_at=None,
-        reason=reason,
-        granted_by=actor,
-        granted_at=now,
-    )
-    facts = msgspec.structs.asdict(credit)
-    places = ", ".join(f"${at}" for at in range(1, len(facts) + 1))
-    async with transaction():
-        await execute(
-            f"INSERT INTO seller_fee_credits ({_COLUMNS}) VALUES ({places})", *facts.values()
-        )
-        await audit.record(
-            actor=actor,
-            action="fee_credit.granted",
-            subject=credit.id,
-            after=facts,
-            reason=reason,
-            now=now,
-        )
-    return credit
-
-
-async def revoke(credit_id: str, *, actor: str, reason: str, now: datetime) -> CreditRecord:
-    """End what is left of a credit; orders keep what they took. Raises FeeCreditNotFound."""
-    async with transaction():
-        found = await row(
-            "UPDATE seller_fee_credits SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL "
-            f"RETURNING {_COLUMNS}",
-            credit_id,
-            now,
-        )
-        if found is None:
-            raise FeeCreditNotFound(credit_id)
-        credit = CreditRecord(**found)
-        await audit.record(
-            actor=actor,
-            action="fee_credit.revoked",
-            subject=credit_id,
-            before={"revoked_at": None, "left": credit.amount - credit.used},
-            after={"revoked_at": now, "left": 0},
-            reason=reason,
-            now=now,
-        )
-    return credit
+COLUMNS: Final = ", ".join(CreditRecord.__struct_fields__)
 
 
 async def find(credit_id: str) -> CreditRecord:
     """One credit. Raises FeeCreditNotFound."""
-    found = await row(f"SELECT {_COLUMNS} FROM seller_fee_credits WHERE id = $1", credit_id)
+    found = await row(f"SELECT {COLUMNS} FROM seller_fee_credits WHERE id = $1", credit_id)
     if found is None:
         raise FeeCreditNotFound(credit_id)
     return CreditRecord(**found)
@@ -160,7 +89,7 @@ async def find(credit_id: str) -> CreditRecord:
 async def credits_of(seller_id: str | None, page: PageRequest) -> Page[CreditRecord]:
     """Credits of one seller, or of all, the newest first."""
     found = await rows(
-        f"SELECT {_COLUMNS} FROM seller_fee_credits WHERE ($1::text IS NULL OR seller_id = $1) "
+        f"SELECT {COLUMNS} FROM seller_fee_credits WHERE ($1::text IS NULL OR seller_id = $1) "
         "AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
         seller_id,
         page.starting_after,
@@ -271,21 +200,3 @@ async def _move(pieces: Sequence[Piece]) -> None:
             [piece.credit_id for piece in pieces],
             [piece.amount for piece in pieces],
         )
-
-
-async def _check(new: NewCredit, actor: str, now: datetime) -> None:
-    try:
-        seller = await sellers.require(new.seller_id)
-    except SellerNotFound as nothing:
-        raise FeeCreditRefused("seller_id", "seller_unknown") from nothing
-    require_not_own(seller, actor)
-    if new.currency != seller.currency:
-        raise FeeCreditRefused("currency", "not_the_sellers")
-    if not 0 < new.amount <= MAXIMUM_CHARGE:
-        raise FeeCreditRefused("amount", "amount_outside")
-    if new.amount % CURRENCIES[new.currency].step:
-        raise FeeCreditRefused("amount", "amount_not_whole")
-    if new.ends_at is not None and new.ends_at <= (new.starts_at or now):
-        raise FeeCreditRefused("ends_at", "not_after_starts_at")
-    if new.ends_at is not None and new.ends_at <= now:
-        raise FeeCreditRefused("ends_at", "in_the_past")

@@ -12,6 +12,8 @@ FeeError
 |-- ReplayNotFound          no such replay
 |-- ReplayStepRefused       it is over already
 |-- FeeCreditNotFound       no such credit
+|-- FeeCreditRevoked        it was revoked before
+|-- FeeCreditNeedsApproval  more than one admin may grant alone
 `-- FeeCreditRefused        a credit that could not be used
 
 schedule.MalformedSchedule, which pure code raises, stands beside them.
@@ -104,11 +106,28 @@ class ReplayStepRefused(FeeError):
 
 
 class FeeCreditNotFound(FeeError):
-    """No such credit, or it was revoked."""
+    """No such credit."""
 
     def __init__(self, credit_id: str) -> None:
         self.credit_id = credit_id
         super().__init__(credit_id)
+
+
+class FeeCreditRevoked(FeeError):
+    """It was revoked before: nothing is left to end."""
+
+    def __init__(self, credit_id: str) -> None:
+        self.credit_id = credit_id
+        super().__init__(credit_id)
+
+
+class FeeCreditNeedsApproval(FeeError):
+    """One admin grants a seller `limit` alone; with this it would be `amount`. Minor units."""
+
+    def __init__(self, seller_id: str, *, amount: int, limit: int, currency: str) -> None:
+        self.seller_id, self.amount = seller_id, amount
+        self.limit, self.currency = limit, currency
+        super().__init__(seller_id, amount, limit, currency)
 
 
 class FeeCreditRefused(FeeError):

@@ -16,7 +16,7 @@ from marketplace.fees.first_schedule import FIRST_RULES
 from marketplace.fees.schedule import FeeOnRefund, FeeRule, Schedule
 from marketplace.oversight import audit
 from marketplace.paging import Page, PageRequest
-from payments.database import execute, require_transaction, row, rows, transaction, value
+from payments.database import execute, require_transaction, row, rows, value
 from payments.ids import new_id
 
 Standing = Literal["scheduled", "in_force", "superseded", "ended", "retired"]
@@ -180,36 +180,41 @@ class Schedules:
         )
         return schedule
 
-    async def retire(
-        self, schedule_id: str, *, actor: str, reason: str, now: datetime
-    ) -> PublishedSchedule:
-        """Take a version out of force, or see to it that it never comes into force.
+    async def require_retirable(self, schedule_id: str, now: datetime) -> PublishedSchedule:
+        """The version, if it may be retired, in the open transaction: no other one changes until it ends.
 
-        Orders keep what they were placed under. Raises FeeScheduleNotFound, and FeeScheduleKept where it is
-        over already or nothing without an end would be left in force.
+        Raises FeeScheduleNotFound, and FeeScheduleKept where it is over already or nothing without an end
+        would be left in force.
         """
-        async with transaction():
-            await _one_at_a_time()
-            schedule = await self.find(schedule_id)
-            await _require_retirable(schedule, now)
-            await execute(
-                "INSERT INTO fee_schedule_retirements (schedule_id, retired_at, retired_by, reason) "
-                "VALUES ($1, $2, $3, $4)",
-                schedule_id,
-                now,
-                actor,
-                reason,
-            )
-            await audit.record(
-                actor=actor,
-                action="fee_schedule.retired",
-                subject=schedule_id,
-                before={"version": schedule.version, "retired_at": None},
-                after={"version": schedule.version, "retired_at": now},
-                reason=reason,
-                now=now,
-            )
-            return await self.find(schedule_id)
+        require_transaction()
+        await _one_at_a_time()
+        schedule = await self.find(schedule_id)
+        await _require_retirable(schedule, now)
+        return schedule
+
+    async def retire(self, schedule_id: str, *, actor: str, reason: str, now: datetime) -> None:
+        """Take a version out of force, or see to it that it never comes into force, in the open transaction.
+
+        Orders keep what they were placed under. Raises what `require_retirable` does.
+        """
+        schedule = await self.require_retirable(schedule_id, now)
+        await execute(
+            "INSERT INTO fee_schedule_retirements (schedule_id, retired_at, retired_by, reason) "
+            "VALUES ($1, $2, $3, $4)",
+            schedule_id,
+            now,
+            actor,
+            reason,
+        )
+        await audit.record(
+            actor=actor,
+            action="fee_schedule.retired",
+            subject=schedule_id,
+            before={"version": schedule.version, "retired_at": None},
+            after={"version": schedule.version, "retired_at": now},
+            reason=reason,
+            now=now,
+        )
 
 
 def json_of(rules: Sequence[FeeRule]) -> str:

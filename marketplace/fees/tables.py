@@ -134,8 +134,11 @@ class FeeCredit(Table, tablename="seller_fee_credits"):
     reason = Text(default=None)
     granted_by = Varchar(length=60, default=None)
     granted_at = Timestamptz(default=None)
+    # The second admin, where it was too much for one.
+    approved_by = Varchar(length=60, default=None, null=True)
 
     seller_fee_credits_used_within = Check("used BETWEEN 0 AND amount AND amount > 0")
+    seller_fee_credits_by_two = Check("approved_by <> granted_by")
     seller_fee_credits_ends_after_start = Check("ends_at IS NULL OR ends_at > starts_at")
 
 

@@ -124,6 +124,12 @@ BODIES: dict[tuple[str, str], Any] = {
         "amount": 500,
         "reason": "A mistake of ours",
     },
+    ("POST", "/v1/admin/fee-credit-approvals"): lambda cast: {
+        "seller_id": cast.seller.seller_id,
+        "currency": "eur",
+        "amount": 500_000,
+        "reason": "A mistake of ours",
+    },
     ("POST", "/v1/admin/fees/{payment_id}/notes"): lambda cast: {"note": "Looks right"},
     ("POST", "/v1/admin/adjustments"): lambda cast: {
         "source_account": "platform:fees",

@@ -6,7 +6,7 @@ from datetime import datetime
 from marketplace.fees.drafts import DraftContent, Drafts
 from marketplace.fees.schedule import FeeRule
 from marketplace.fees.schedules import PublishedSchedule, Schedules
-from payments.database import execute
+from payments.database import execute, transaction
 
 AUTHOR, APPROVER = "acc_author", "acc_approver"
 
@@ -32,3 +32,9 @@ async def publish(
     draft = await drafts.create(content, AUTHOR, now)
     await drafts.submit(draft.id, revision=1, actor=AUTHOR, reason="a test", now=now)
     return await drafts.approve(draft.id, revision=1, actor=APPROVER, reason="fine", now=now)
+
+
+async def retire(schedules: Schedules, schedule_id: str, now: datetime) -> None:
+    """Take a version out of force."""
+    async with transaction():
+        await schedules.retire(schedule_id, actor=APPROVER, reason="Over", now=now)

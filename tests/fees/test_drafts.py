@@ -20,8 +20,11 @@ from marketplace.fees.errors import (
     NoFeeSchedule,
     OwnFeeScheduleDecision,
 )
+from marketplace.fees.retirements import Retirements
 from marketplace.fees.schedule import Conditions, FeeRule, MalformedSchedule
 from marketplace.fees.schedules import Schedules
+from marketplace.oversight.approval_errors import OwnApproval
+from marketplace.oversight.approvals import ApprovalRecord, Approvals
 from marketplace.paging import PageRequest
 from payments.database import execute, rows, value
 from tests.fees.publishing import APPROVER, AUTHOR, authors, publish
@@ -50,6 +53,20 @@ async def first(database: None, schedules: Schedules) -> AsyncIterator[None]:
     await execute("DELETE FROM fee_schedule_drafts")
     await execute("ALTER TABLE fee_schedules ENABLE TRIGGER ALL")
     await execute("ALTER TABLE fee_schedule_retirements ENABLE TRIGGER ALL")
+
+
+class Asking:
+    """Two admins who take versions out of force."""
+
+    def __init__(self, schedules: Schedules) -> None:
+        self._approvals = Approvals()
+        self._retirements = Retirements(schedules, self._approvals)
+
+    async def ask(self, schedule_id: str, now: datetime) -> ApprovalRecord:
+        return await self._retirements.ask(schedule_id, actor=AUTHOR, reason="Wrong rate", now=now)
+
+    async def approve(self, approval: ApprovalRecord, by: str, now: datetime) -> None:
+        await self._approvals.approve(approval.id, by=by, reason="Yes", now=now)
 
 
 async def drafted(schedules: Schedules, *rules: FeeRule, **facts: Any) -> DraftRecord:
@@ -261,13 +278,19 @@ async def test_a_version_made_later_for_now_does_not_undo_one_for_later(
 async def test_a_retired_version_gives_way_at_once(schedules: Schedules) -> None:
     first = (await schedules.current(NOON)).id
     wrong = await publish(schedules, HALF, NOON)
-    retired = await schedules.retire(wrong.id, actor=AUTHOR, reason="Wrong rate", now=NOON + DAY)
+    asking = Asking(schedules)
+    approval = await asking.ask(wrong.id, NOON)
+    with pytest.raises(OwnApproval):
+        await asking.approve(approval, AUTHOR, NOON + DAY)
+    assert (await schedules.current(NOON + DAY)).id == wrong.id
+    await asking.approve(approval, APPROVER, NOON + DAY)
+    retired = await schedules.find(wrong.id)
     assert (retired.retired_by, retired.retired_because) == (AUTHOR, "Wrong rate")
     assert (await schedules.current(NOON)).id == wrong.id
     assert (await schedules.current(NOON + DAY)).id == first
     assert (await schedules.require(wrong.id)).rules == HALF
     with pytest.raises(FeeScheduleKept) as kept:
-        await schedules.retire(wrong.id, actor=AUTHOR, reason="Again", now=NOON + DAY)
+        await asking.ask(wrong.id, NOON + DAY)
     assert kept.value.why == "retired"
     assert await value("SELECT count(*) FROM audit_log WHERE action = 'fee_schedule.retired'") >= 1
 
@@ -276,11 +299,24 @@ async def test_something_without_an_end_is_always_left_in_force(schedules: Sched
     first = (await schedules.current(NOON)).id
     season = await publish(schedules, HALF, NOON, effective_to=LATER)
     with pytest.raises(FeeScheduleKept) as kept:
-        await schedules.retire(first, actor=AUTHOR, reason="r", now=NOON)
+        await Asking(schedules).ask(first, NOON)
     assert kept.value.why == "last_one"
     with pytest.raises(FeeScheduleKept) as over:
-        await schedules.retire(season.id, actor=AUTHOR, reason="r", now=LATER)
+        await Asking(schedules).ask(season.id, LATER)
     assert over.value.why == "over"
+
+
+async def test_two_retirements_at_once_leave_something_in_force(schedules: Schedules) -> None:
+    """Each alone may go; whoever is second is told that nothing would be left."""
+    first = (await schedules.current(NOON)).id
+    second = await publish(schedules, HALF, NOON)
+    asking = Asking(schedules)
+    asked = [await asking.ask(each, NOON) for each in (first, second.id)]
+    done = await asyncio.gather(
+        *(asking.approve(approval, APPROVER, NOON) for approval in asked), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in done) == ["FeeScheduleKept", "NoneType"]
+    assert (await schedules.current(NOON)).id in (first, second.id)
 
 
 async def test_what_orders_refer_to_cannot_be_changed(schedules: Schedules) -> None:

@@ -7,14 +7,14 @@ import pytest
 import pytest_asyncio
 from msgspec import UNSET
 
-from marketplace.fees import credits
-from marketplace.fees.credits import NewCredit
+from marketplace.fees.grants import Grants, NewCredit
 from marketplace.fees.schedule import FeeRule
 from marketplace.orders.records import Actor
 from marketplace.orders.totals import Wanted
+from marketplace.oversight.approvals import Approvals
 from payments.database import execute, transaction, value
 from payments.ids import new_id
-from tests.fees.publishing import publish
+from tests.fees.publishing import publish, retire
 from tests.orders.shop import Shop, account, listing
 
 STOCK = "SELECT FROM listings WHERE id = $1 FOR NO KEY UPDATE"
@@ -32,7 +32,7 @@ async def plain(shop: Shop) -> AsyncIterator[Shop]:
         shop.schedules, (FeeRule(id="rest", basis_points=1_000),), shop.clock()
     )
     yield shop
-    await shop.schedules.retire(schedule.id, actor="acc", reason="Over", now=shop.clock())
+    await retire(shop.schedules, schedule.id, shop.clock())
 
 
 async def require_order(
@@ -61,7 +61,9 @@ async def require_order(
 
 async def given(shop: Shop, seller_id: str) -> str:
     new = NewCredit(seller_id=seller_id, currency="eur", amount=1_000)
-    credit = await credits.grant(new, actor="acc_admin", reason="Welcome", now=shop.clock())
+    credit = await Grants(Approvals()).grant(
+        new, actor="acc_admin", reason="Welcome", now=shop.clock()
+    )
     return credit.id
 
 

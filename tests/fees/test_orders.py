@@ -9,15 +9,17 @@ import pytest_asyncio
 from msgspec import UNSET
 
 from marketplace.fees import credits
-from marketplace.fees.credits import CreditRecord, NewCredit
+from marketplace.fees.credits import CreditRecord
+from marketplace.fees.grants import Grants, NewCredit
 from marketplace.fees.rules import FeeQuote
 from marketplace.fees.schedule import Conditions, FeeRule
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.refunds import RefundWish
 from marketplace.orders.totals import Wanted
+from marketplace.oversight.approvals import Approvals
 from payments.database import execute, row, value
 from payments.ids import new_id
-from tests.fees.publishing import publish
+from tests.fees.publishing import publish, retire
 from tests.orders.shop import Shop, account, listing
 
 ADMIN = Actor("acc_admin", is_admin=True)
@@ -39,7 +41,7 @@ async def with_service_fee(shop: Shop) -> AsyncIterator[Shop]:
     """Buyers pay 2 % and 0.50 on top; sellers 10 %, 0.10 for each unit, and 19 % tax on that."""
     schedule = await publish(shop.schedules, SERVICE, shop.clock())
     yield shop
-    await shop.schedules.retire(schedule.id, actor="acc", reason="Over", now=shop.clock())
+    await retire(shop.schedules, schedule.id, shop.clock())
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -47,7 +49,7 @@ async def plain(shop: Shop) -> AsyncIterator[Shop]:
     """Ten in a hundred, and nothing else."""
     schedule = await publish(shop.schedules, PLAIN, shop.clock())
     yield shop
-    await shop.schedules.retire(schedule.id, actor="acc", reason="Over", now=shop.clock())
+    await retire(shop.schedules, schedule.id, shop.clock())
 
 
 async def order_of(shop: Shop, order_id: str) -> OrderRecord:
@@ -60,7 +62,9 @@ async def fee_of(shop: Shop, order_id: str) -> FeeQuote:
 
 async def given(shop: Shop, seller_id: str, amount: int) -> CreditRecord:
     new = NewCredit(seller_id=seller_id, currency="eur", amount=amount)
-    return await credits.grant(new, actor="acc_admin", reason="Welcome", now=shop.clock())
+    return await Grants(Approvals()).grant(
+        new, actor="acc_admin", reason="Welcome", now=shop.clock()
+    )
 
 
 async def used(credit: CreditRecord) -> int:
@@ -178,7 +182,7 @@ async def test_a_promotion_counts_by_when_the_cart_was_priced(shop: Shop) -> Non
     await shop.preparation.prepare(order_id, Actor(owner), shop.clock(), [Wanted(mat.id, 1)])
     assert await captured(order_id) == (2_500, 0)
     assert (await order_of(shop, late)).application_fee == 500
-    await shop.schedules.retire(schedule.id, actor="acc", reason="Over", now=shop.clock())
+    await retire(shop.schedules, schedule.id, shop.clock())
 
 
 async def test_a_credit_lessens_the_fee_until_it_is_used_up(plain: Shop) -> None:

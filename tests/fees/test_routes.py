@@ -55,9 +55,13 @@ async def test_what_one_admin_writes_another_puts_in_force(market: Market, secon
     )
     sold = await shown(deal.seller, f"/v1/orders/{order['id']}")
     assert sold["application_fee"] == 99
-    retired = await created(
-        second, f"{SCHEDULES}/{version['id']}/retirement", {"reason": "Back to what it was"}
+    asked = await second.post(
+        f"{SCHEDULES}/{version['id']}/retirement", {"reason": "Back to what it was"}
     )
+    assert (asked.status_code, asked.json()["facts"]["version"]) == (202, version["version"])
+    assert (await shown(second, f"{SCHEDULES}/{version['id']}"))["standing"] == "in_force"
+    await market.admin.post(f"/v1/admin/approvals/{asked.json()['id']}/approval", {"reason": "Yes"})
+    retired = await shown(second, f"{SCHEDULES}/{version['id']}")
     assert (retired["standing"], retired["retired_because"]) == ("retired", "Back to what it was")
     again = await second.post(f"{SCHEDULES}/{version['id']}/retirement", {"reason": "Again"})
     assert (again.status_code, again.json()["why"]) == (409, "retired")
@@ -258,8 +262,58 @@ async def test_a_credit_is_granted_shown_and_ended(market: Market) -> None:
     path = f"/v1/admin/fee-credits/{credit['id']}"
     assert (await shown(market.admin, f"{path}/movements"))["data"] == []
     await created(market.admin, f"{path}/revocation", {"reason": "They left"})
+    again = await market.admin.post(f"{path}/revocation", {"reason": "They left"})
+    assert (again.status_code, again.json()["code"]) == (409, "fee_credit_revoked")
+    blank = await market.admin.post(f"{path}/revocation", {"reason": " "})
+    assert (blank.status_code, blank.json()["code"]) == (422, "reason_required")
     assert (await shown(market.admin, path))["left"] == 0
     refused = await market.admin.post(
         "/v1/admin/fee-credits", {**body, "currency": "usd"}, key=new_id("key")
     )
     assert (refused.status_code, refused.json()["path"]) == (422, "currency")
+
+
+async def test_a_large_credit_needs_two_admins(market: Market, second: Browser) -> None:
+    owner, seller_id = await market.seller()
+    body = {"seller_id": seller_id, "currency": "eur", "amount": 60_000, "reason": "A bad month"}
+    path, asking = "/v1/admin/fee-credits", "/v1/admin/fee-credit-approvals"
+    await created(market.admin, path, body, key=new_id("key"))
+    # Small parts count together; another admin's do not, and what was ended unused neither.
+    refused = await market.admin.post(path, body, key=new_id("key"))
+    assert (refused.status_code, refused.json()["code"]) == (409, "fee_credit_needs_approval")
+    assert (refused.json()["amount"], refused.json()["limit"]) == (120_000, 100_000)
+    others = await created(second, path, body, key=new_id("key"))
+    await created(second, f"{path}/{others['id']}/revocation", {"reason": "A mistake"})
+    await created(second, path, body, key=new_id("key"))
+    asked = await market.admin.post(asking, {**body, "amount": 500_000})
+    assert (asked.status_code, asked.json()["facts"]["amount"]) == (202, 500_000)
+    decision = f"/v1/admin/approvals/{asked.json()['id']}/approval"
+    own = await market.admin.post(decision, {"reason": "Mine"})
+    assert (own.status_code, own.json()["code"]) == (403, "own_approval")
+    assert (await second.post(decision, {"reason": "Agreed"})).status_code == 200
+    largest = max(
+        (await shown(second, path, seller_id=seller_id))["data"], key=lambda each: each["amount"]
+    )
+    assert (largest["amount"], largest["granted_by"], largest["approved_by"]) == (
+        500_000,
+        market.admin.account["id"],
+        second.account["id"],
+    )
+    assert owner.account["id"] not in (largest["granted_by"], largest["approved_by"])
+
+
+async def test_nobody_gives_their_own_shop_a_credit(market: Market, second: Browser) -> None:
+    opened = await created(
+        second, "/v1/sellers", {"display_name": "Mine", "country": "DE", "currency": "eur"}
+    )
+    body = {"seller_id": opened["id"], "currency": "eur", "amount": 100, "reason": "For me"}
+    for path in ("/v1/admin/fee-credits", "/v1/admin/fee-credit-approvals"):
+        own = await second.post(path, body, key=new_id("key"))
+        assert (own.status_code, own.json()["code"]) == (403, "own_seller_decision")
+    asked = await market.admin.post("/v1/admin/fee-credit-approvals", body)
+    decision = f"/v1/admin/approvals/{asked.json()['id']}/approval"
+    own = await second.post(decision, {"reason": "Thanks"})
+    assert (own.status_code, own.json()["code"]) == (403, "own_seller_decision")
+    assert (await shown(market.admin, "/v1/admin/fee-credits", seller_id=opened["id"]))[
+        "data"
+    ] == []

@@ -24,7 +24,7 @@ from payments.database import execute, row, transaction
 from payments.errors import PaymentDisputed, RefundExceedsCaptured, RequestReused, StripeRejected
 from payments.ids import new_id
 from payments.records import RefundRecord
-from tests.fees.publishing import publish
+from tests.fees.publishing import publish, retire
 from tests.orders.deals import ADMIN, Deal, a_dispute, a_paid_deal
 from tests.orders.shop import Shop, account, listing
 
@@ -90,7 +90,7 @@ async def with_service_fee(shop: Shop) -> AsyncIterator[Shop]:
     )
     schedule = await publish(shop.schedules, (rule,), shop.clock())
     yield shop
-    await shop.schedules.retire(schedule.id, actor="acc", reason="Over", now=shop.clock())
+    await retire(shop.schedules, schedule.id, shop.clock())
 
 
 async def left_of(shop: Shop, deal: Deal) -> tuple[int, int]:

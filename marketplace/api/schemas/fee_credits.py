@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from marketplace.fees.credits import CreditMovement, CreditRecord, NewCredit
+from marketplace.fees.credits import CreditMovement, CreditRecord
+from marketplace.fees.grants import NewCredit
 from marketplace.fees.schedule import Moment
 from marketplace.paging import Page
 from payments.currencies import MAXIMUM_CHARGE
@@ -57,6 +58,9 @@ class FeeCreditAnswer(msgspec.Struct, kw_only=True):
     reason: Annotated[str, Meta(examples=["Welcome"])]
     granted_by: Annotated[str, Meta(examples=["acc_01k9zc3v5m8q2r4t6w8y0abcde"])]
     granted_at: datetime
+    approved_by: Annotated[
+        str | None, Meta(description="Where it was too much for one admin.", examples=[None])
+    ]
 
     @classmethod
     def of(cls, credit: CreditRecord) -> "FeeCreditAnswer":

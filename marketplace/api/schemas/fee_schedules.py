@@ -57,7 +57,9 @@ _TRIED = [
 ]
 
 _Id = Annotated[str, Meta(max_length=40)]
-_Title = Annotated[str, Meta(min_length=1, max_length=120, examples=["The prices of 2027"])]
+_Title = Annotated[
+    str, Meta(min_length=1, max_length=120, pattern=r"\S", examples=["The prices of 2027"])
+]
 _Rules = Annotated[
     list[FeeRule],
     Meta(
