@@ -1,4 +1,4 @@
-"""Commands about fee schedules: `fees list`, `fees lint`, `fees approve`, `fees replay`."""
+"""Commands about fee schedules: `fees list`, `lint`, `approve`, `retire`, `replay`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ _SHOWN: Final = 10
 
 @click.group()
 def fees() -> None:
-    """Fee schedules: look at them, approve one, try one on past orders."""
+    """Fee schedules: look at them, approve one, retire one, try one on past orders."""
 
 
 @fees.command("list")
@@ -97,6 +97,30 @@ def approve_draft(draft_id: str, revision: int, reason: str) -> None:
         return schedule.version
 
     click.echo(f"{draft_id} is version {_run(approved)} now.")
+
+
+@fees.command("retire")
+@click.argument("schedule_id")
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+def retire_version(schedule_id: str, reason: str) -> None:
+    """Approve that a version is retired, which an admin asked for, as the operator of this machine.
+
+    The second person where the platform has one admin only.
+    """
+
+    async def retired(schedules: "Schedules", _: "Drafts") -> int:
+        from marketplace.fees.retirements import RETIRE, Retirements
+        from marketplace.oversight.approvals import Approvals
+
+        approvals, now = Approvals(), datetime.now(UTC)
+        Retirements(schedules, approvals)
+        waiting = await approvals.waiting(RETIRE, schedule_id)
+        if waiting is None:
+            raise Ended(FAILED, f"nobody has asked to retire {schedule_id}.")
+        await approvals.approve(waiting, by=OPERATOR, reason=reason, now=now)
+        return (await schedules.find(schedule_id)).version
+
+    click.echo(f"version {_run(retired)} is retired.")
 
 
 @fees.command("replay")

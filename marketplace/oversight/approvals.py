@@ -159,6 +159,15 @@ class Approvals:
             raise ApprovalNotFound(approval_id)
         return _approval(found)
 
+    async def waiting(self, action: str, subject: str) -> str | None:
+        """The id of the approval that this act on this subject waits for; None when it waits for none."""
+        found: str | None = await value(
+            "SELECT id FROM approvals WHERE action = $1 AND subject = $2 AND state = 'asked'",
+            action,
+            subject,
+        )
+        return found
+
     async def page(self, state: State | None, request: PageRequest) -> Page[ApprovalRecord]:
         """Approvals in this state, or all of them, the newest first."""
         found = await rows(

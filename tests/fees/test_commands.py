@@ -7,9 +7,11 @@ import pytest
 
 from marketplace.fees.draft_records import DraftContent
 from marketplace.fees.drafts import Drafts
+from marketplace.fees.retirements import Retirements
 from marketplace.fees.schedule import Conditions, FeeRule
 from marketplace.fees.schedules import Schedules
-from tests.fees.publishing import AUTHOR, authors
+from marketplace.oversight.approvals import Approvals
+from tests.fees.publishing import AUTHOR, authors, publish
 from tests.orders.shop import NOON
 from tests.running.processes import marketplace
 
@@ -59,6 +61,19 @@ async def test_the_operator_approves_what_the_only_admin_submitted(
     code, said = await run("list", at=at)
     assert "version    2  in_force" in said
     assert draft_id not in said
+
+
+async def test_the_operator_retires_what_the_only_admin_asked_to(
+    database: None, at: dict[str, str]
+) -> None:
+    schedules, approvals = Schedules(), Approvals()
+    await schedules.ensure_first(NOON)
+    version = await publish(schedules, RULES, NOON)
+    retire = ("retire", version.id, "--reason", "Agreed")
+    assert await run(*retire, at=at) == (1, f"error: nobody has asked to retire {version.id}.\n")
+    await Retirements(schedules, approvals).ask(version.id, actor=AUTHOR, reason="r", now=NOON)
+    assert await run(*retire, at=at) == (0, f"version {version.version} is retired.\n")
+    assert (await schedules.find(version.id)).retired_by == AUTHOR
 
 
 async def test_a_draft_is_linted_at_the_terminal(database: None, at: dict[str, str]) -> None:
