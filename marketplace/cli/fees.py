@@ -196,6 +196,7 @@ async def _connected(
     from marketplace.fees.errors import FeeError
     from marketplace.fees.schedule import MalformedSchedule
     from marketplace.fees.schedules import Schedules
+    from marketplace.oversight.approval_errors import ApprovalError
     from payments.database import engine
 
     await engine().start(chosen.database_url, pool_size=2)
@@ -205,7 +206,7 @@ async def _connected(
     except MalformedSchedule as refused:
         told = "; ".join(f"{one.path}: {one.why}" for one in refused.problems)
         raise Ended(FAILED, f"the schedule is refused: {told}.") from None
-    except FeeError as error:
+    except (FeeError, ApprovalError) as error:
         facts = ", ".join(str(detail) for detail in error.args)
         raise Ended(FAILED, f"{type(error).__name__}: {facts}.") from None
     finally:

@@ -21,7 +21,7 @@ from marketplace.oversight.approval_errors import (
     OwnApproval,
 )
 from marketplace.paging import Page, PageRequest
-from payments.database import execute, require_transaction, row, rows, transaction
+from payments.database import execute, require_transaction, row, rows, transaction, value
 from payments.ids import new_id
 
 WAITS: Final = timedelta(days=7)
