@@ -18,7 +18,7 @@ from marketplace.orders.records import Actor
 from marketplace.orders.refunds import RefundWish
 from payments.operations import LEASE_SECONDS
 from tests.faults.scenes import ACTS, Scene
-from tests.stories.town import Person, Town
+from tests.stories.town import PATIENCE_SECONDS, Person, Town
 
 
 class CancelledAt:
@@ -147,7 +147,7 @@ async def test_the_work_on_an_event_cancelled_at_any_of_its_waits_is_made_good(
     for at in range(1, LONGEST, stride):
         order = await buyer.order((listing, 1))
         await town.confirm(await buyer.checkout(order["id"]))
-        await town.sandbox.sandbox.deliveries.settled(10)
+        await town.sandbox.sandbox.deliveries.settled(PATIENCE_SECONDS)
         over = await cancelled_at(
             town.composition.services.inbox.process_due(town.clock(), 100), at
         )

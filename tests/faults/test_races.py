@@ -11,7 +11,7 @@ from marketplace.worker import drain
 from payments.database import rows, value
 from payments.ids import new_id
 from tests.faults.scenes import ACTS
-from tests.stories.town import Person, Town
+from tests.stories.town import PATIENCE_SECONDS, Person, Town
 
 
 def statuses(answers: Iterable[httpx.Response]) -> Counter[int]:
@@ -194,7 +194,7 @@ async def test_three_workers_share_the_events_of_many_payments(
         order = await buyer.order((listing, 1))
         orders.append(order["id"])
         await town.confirm(await buyer.checkout(order["id"]))
-    await town.sandbox.sandbox.deliveries.settled(10)
+    await town.sandbox.sandbox.deliveries.settled(PATIENCE_SECONDS)
     await asyncio.gather(*[drain(town.composition.sweeps, town.clock()) for _ in range(3)])
     ends = await rows("SELECT status FROM orders WHERE id = ANY($1)", orders)
     assert Counter(record[0] for record in ends) == {"paid": 12}

@@ -14,7 +14,7 @@ import pytest
 from payments.database import rows, value
 from payments.ids import new_id
 from tests.stories.test_webhooks_arrive_as_they_like import deliver
-from tests.stories.town import Person, Town
+from tests.stories.town import PATIENCE_SECONDS, Person, Town
 
 KINDS = ("duplicate", "reorder", "drop", "delay")
 
@@ -132,7 +132,7 @@ async def test_a_webhook_faster_than_the_answer_finds_its_payment(
     await town.fault(fault="lost_after", method="POST", path="/v1/payment_intents")
     path = f"/v1/orders/{order['id']}/checkout"
     assert (await buyer.call("POST", path, key=new_id("k"))).status_code == 503
-    await town.sandbox.sandbox.deliveries.settled(10)
+    await town.sandbox.sandbox.deliveries.settled(PATIENCE_SECONDS)
     await town.composition.services.inbox.process_due(town.clock(), 100)
     known = "SELECT intent_id FROM payments WHERE order_id = $1"
     intent_id = await value(known, order["id"])

@@ -29,6 +29,8 @@ SECRET_KEY = "sk_test_stories0123456789"
 PUBLISHABLE_KEY = "pk_test_stories0123456789"
 SECRETS = {scope: f"whsec_{scope}_of_the_stories" for scope in ("platform", "accounts", "connect")}
 PASSWORD = "seven-otters-sing-at-dawn"
+# A loaded machine answers slowly; an event given up on would only come again hours later.
+PATIENCE_SECONDS = 45.0
 
 
 def a_client(**options: Any) -> httpx.AsyncClient:
@@ -256,7 +258,7 @@ class Town:
     async def settle(self) -> None:
         """Deliver what is in the air, work on what is due, until nothing moves any more."""
         for _ in range(20):
-            await self.sandbox.sandbox.deliveries.settled(10)
+            assert await self.sandbox.sandbox.deliveries.settled(PATIENCE_SECONDS)
             if await drain(self.composition.sweeps, self.clock()) == 0:
                 return
         raise AssertionError("the town does not come to rest")
@@ -285,7 +287,12 @@ async def running_town(database_url: str, **changes: str) -> AsyncIterator[Town]
         Destination(scope, f"{base_url}/webhooks/stripe/{scope}", (secret,))  # type: ignore[arg-type]
         for scope, secret in SECRETS.items()
     )
-    config = SandboxConfig(port=0, destinations=destinations, receiver_shares_clock=True)
+    config = SandboxConfig(
+        port=0,
+        destinations=destinations,
+        receiver_shares_clock=True,
+        delivery_timeout_seconds=PATIENCE_SECONDS,
+    )
     with TemporaryDirectory() as data:
         async with running_sandbox(config) as sandbox:
             env = {
