@@ -16,6 +16,7 @@ from payments import ledger, states
 from payments.amounts import Amounts, amounts_after, mismatch
 from payments.attempts import note_attempts
 from payments.card_records import ask_to_refresh
+from payments.conversions import note_conversion
 from payments.database import execute, lock_order, require_transaction, row
 from payments.errors import PaymentNotFound, SnapshotContradicts
 from payments.events import (
@@ -84,6 +85,8 @@ class Absorption:
             await self._announce(amendment)
         entries = _entries(payment, after, _captured_at(snapshot, now), _returned_at(snapshot, now))
         await ledger.post(subject, entries, now)
+        if snapshot.charge is not None and snapshot.charge.settled_in is not None:
+            await note_conversion(after, snapshot.charge.settled_in)
         await note_attempts(after, snapshot, self._announce, now)
         for fact in _changes(payment, after, snapshot, amounts, now):
             await self._announce(fact)

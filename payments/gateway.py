@@ -203,6 +203,9 @@ class ChargeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     # When Stripe booked the money, which for a hold is days after `created_at`.
     captured_at: datetime | None = None
+    # The currency that Stripe converted the money into; None where it was booked in the charge's own. What
+    # Stripe kept of it is then no part of `processing_cost`.
+    settled_in: str | None = None
 
 
 class IntentSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ _SOURCES = """
 SELECT s.transfer_id, (s.amount - coalesce(sum(t.amount), 0))::bigint AS left
 FROM (
     SELECT transfer_id, amount_captured AS amount, true AS own, created_at FROM payments
-    WHERE id = $1 AND transfer_id IS NOT NULL
+    WHERE id = $1 AND transfer_id IS NOT NULL AND settled_in IS NULL
     UNION ALL SELECT stripe_id, amount, false, created_at FROM transfer_movements
     WHERE payment_id = $1 AND kind = 'transfer' AND status = 'succeeded'
 ) AS s LEFT JOIN (
@@ -79,6 +79,7 @@ FROM (
 ) AS t ON t.transfer_id = s.transfer_id
 GROUP BY s.transfer_id, s.amount, s.own, s.created_at ORDER BY s.own, s.created_at, s.transfer_id
 """
+# A transfer of converted money is in another currency: no amount of ours says how much of it to take.
 # The order's own transfer comes last: Stripe takes it back even into a balance below zero, the others
 # only while the seller has the money.
 # A debt netted from this order left its own refunds and disputes their full claim.

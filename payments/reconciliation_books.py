@@ -64,7 +64,8 @@ async def compare(
             currency = now_is.books.currency
             ours[currency] = ours.get(currency, 0) + now_is.held.amount
             kept = 0 if now_is.moves is None else now_is.moves.net
-            theirs[currency] = theirs.get(currency, 0) + kept
+            held_in = currency if now_is.moves is None else now_is.moves.currency
+            theirs[held_in] = theirs.get(held_in, 0) + kept
     return Compared(payments=len(sides), verdicts=verdicts, ours=ours, theirs=theirs)
 
 

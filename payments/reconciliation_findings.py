@@ -67,14 +67,14 @@ def books_differ(
 
     `currency` is the movements' own; `refunds_unknown`: Stripe lists a refund of it that our rows lack.
     """
-    found = [
+    if currency is not None and currency != ours.currency:
+        # Amounts of two currencies have nothing to say to each other.
+        return [_of_books(ours, "currency", "currency", ours.currency, currency)]
+    return [
         _sum_differs(ours, word, amount, theirs, refunds_unknown)
         for word, amount in ours.sums.items()
         if amount != theirs.get(word, 0)
     ]
-    if currency is not None and currency != ours.currency:
-        found.append(_of_books(ours, "currency", "currency", ours.currency, currency))
-    return found
 
 
 def _sum_differs(

@@ -116,7 +116,8 @@ class StripeDisputes:
 
 def dispute_snapshot(dispute: DisputeObject, request_id: str | None) -> DisputeSnapshot:
     """The dispute in our words. Withdrawals are negative movements at Stripe, give-backs positive ones."""
-    moved = dispute.balance_transactions
+    moved = [one for one in dispute.balance_transactions if one.currency == dispute.currency]
+    foreign = [one for one in dispute.balance_transactions if one.currency != dispute.currency]
     details = dispute.evidence_details
     return DisputeSnapshot(
         id=dispute.id,
@@ -127,8 +128,11 @@ def dispute_snapshot(dispute: DisputeObject, request_id: str | None) -> DisputeS
         reason=dispute.reason,
         status=dispute.status,
         refundable=dispute.is_charge_refundable,
-        withdrawn=-sum(one.amount for one in moved if one.amount < 0),
-        reinstated=sum(one.amount for one in moved if one.amount > 0),
+        withdrawn=-sum(one.amount for one in moved if one.amount < 0)
+        + (dispute.amount if any(one.amount < 0 for one in foreign) else 0),
+        # Of converted money only the whole is known to be the dispute's amount.
+        reinstated=sum(one.amount for one in moved if one.amount > 0)
+        + (dispute.amount if foreign and dispute.status == _WON else 0),
         cost=sum(one.fee for one in moved if one.fee > 0),
         cost_returned=-sum(one.fee for one in moved if one.fee < 0),
         evidence_due_by=_time(details.due_by) if details.due_by is not None else None,
@@ -137,6 +141,9 @@ def dispute_snapshot(dispute: DisputeObject, request_id: str | None) -> DisputeS
         created_at=_time(dispute.created),
         request_id=request_id,
     )
+
+
+_WON = "won"
 
 
 def _path(stripe_dispute_id: str, action: str = "") -> str:

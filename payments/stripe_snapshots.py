@@ -76,6 +76,7 @@ def charge_snapshot(charge: ChargeObject) -> ChargeSnapshot:
     details = charge.payment_method_details
     listed = charge.refunds.data if charge.refunds and charge.captured else []
     real = [refund for refund in listed if not _is_uncaptured_rest(refund)]
+    booked = charge.balance_transaction
     rests = [refund.balance_transaction for refund in listed if _is_uncaptured_rest(refund)]
     return ChargeSnapshot(
         id=charge.id,
@@ -87,7 +88,8 @@ def charge_snapshot(charge: ChargeObject) -> ChargeSnapshot:
         application_fee_id=_id(fee),
         application_fee=fee.amount if isinstance(fee, ApplicationFeeObject) else 0,
         fee_refunded=fee.amount_refunded if isinstance(fee, ApplicationFeeObject) else 0,
-        processing_cost=sum(map(_cost, [charge.balance_transaction, *rests])),
+        processing_cost=sum(_cost(one, charge.currency) for one in (booked, *rests)),
+        settled_in=_other_currency(booked, charge.currency),
         capture_before=_capture_before(charge),
         card=_card(details.card if details else None),
         refunds=tuple(refund_snapshot(one) for one in real),
@@ -108,8 +110,18 @@ def _is_uncaptured_rest(refund: RefundObject) -> bool:
     )
 
 
-def _cost(moved: str | BalanceTransactionObject | None) -> int:
-    return moved.fee if isinstance(moved, BalanceTransactionObject) else 0
+def _cost(moved: str | BalanceTransactionObject | None, currency: str) -> int:
+    """Stripe's price; one in another currency is no amount of this charge's books."""
+    if not isinstance(moved, BalanceTransactionObject) or moved.currency != currency:
+        return 0
+    return moved.fee
+
+
+def _other_currency(moved: str | BalanceTransactionObject | None, currency: str) -> str | None:
+    """What Stripe converted the charge into, if it did: the platform has no balance in its own."""
+    if not isinstance(moved, BalanceTransactionObject) or moved.currency == currency:
+        return None
+    return moved.currency
 
 
 def refund_snapshot(refund: RefundObject) -> RefundSnapshot:

@@ -112,6 +112,7 @@ class ChargeObject(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     amount_captured: int
     amount_refunded: int
+    currency: str
     captured: bool
     created: int
     transfer: str | TransferObject | None = None

@@ -45,6 +45,8 @@ class Payment(Table, tablename="payments"):
     # What was taken back of the seller's transfer, and sent to them again, in total.
     transfer_reversed = BigInt(default=0)
     transfer_restored = BigInt(default=0)
+    # What Stripe converted the money into; null where it was booked in the payment's own currency.
+    settled_in = Varchar(length=3, default=None, null=True)
     processing_cost = BigInt(default=None)
     capture_before = Timestamptz(default=None, null=True)
     cancellation_reason = Varchar(length=40, default=None, null=True)

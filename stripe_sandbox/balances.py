@@ -11,7 +11,7 @@ nothing is simulated: no reserve (`connect_reserved`), no debit of its bank acco
 collection from the platform after 180 days (`connect_collection_transfer`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import schedule
 from .errors import Json, StripeError, refused
@@ -82,8 +82,10 @@ def book(
 ) -> Json:
     """Keep one balance transaction of the platform, or of the connected account.
 
-    `amount` is signed as the balance sees it; `available_on` (unix seconds) defaults to now.
+    `amount` is signed as the balance sees it; `available_on` (unix seconds) defaults to now. A platform
+    that settles in another currency has it converted.
     """
+    amount, currency, fees, exchange_rate = _settled(world, account, amount, currency, fees)
     fee = sum(line.amount for line in fees)
     available_on = max(world.now(), available_on or 0)
     pending = available_on > world.now()
@@ -98,7 +100,7 @@ def book(
             "created": world.now(),
             "currency": currency,
             "description": description,
-            "exchange_rate": None,
+            "exchange_rate": exchange_rate,
             "fee": fee,
             "fee_details": [_line(line, currency) for line in fees if line.amount],
             "net": amount - fee,
@@ -115,6 +117,22 @@ def book(
     else:
         _have(world, kept, transaction)
     return transaction
+
+
+def settle_in(world: World, currency: str | None, exchange_rate: float) -> None:
+    """Have the platform keep its money in this currency only; None: in each currency it is paid in."""
+    holdings(world, None)["settles_in"] = (currency, exchange_rate)
+
+
+def _settled(
+    world: World, account: str | None, amount: int, currency: str, fees: tuple[Fee, ...]
+) -> tuple[int, str, tuple[Fee, ...], float | None]:
+    """The movement as it is booked, and the rate it was converted at."""
+    kept_in, rate = holdings(world, None).get("settles_in", (None, 1.0))
+    if account is not None or kept_in in (None, currency):
+        return amount, currency, fees, None
+    converted = tuple(replace(line, amount=round(line.amount * rate)) for line in fees)
+    return round(amount * rate), kept_in, converted, rate
 
 
 def _line(fee: Fee, currency: str) -> Json:

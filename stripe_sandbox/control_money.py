@@ -3,6 +3,8 @@
 What a buyer's bank, the issuer of a card, a seller's bank or a person in the Dashboard does.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from . import balances, disputes, payouts, refund_fates, refunds
@@ -31,7 +33,8 @@ INDEX = {
     "POST /_sandbox/refunds/{id}": "{status: succeeded | failed | canceled, failure_reason?}: what "
     "becomes of a refund",
     "POST /_sandbox/balances": "{overdrafts: false}: have refunds wait (pending, "
-    "insufficient_funds) for money on the platform's balance",
+    "insufficient_funds) for money on the platform's balance; {settles_in: usd, exchange_rate}: have "
+    "the platform's money converted",
 }
 
 
@@ -106,7 +109,9 @@ class RefundFate(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BalanceRules(msgspec.Struct, forbid_unknown_fields=True):
-    overdrafts: bool
+    overdrafts: bool = True
+    settles_in: Annotated[str, msgspec.Meta(pattern="^[a-z]{3}$")] | None = None
+    exchange_rate: Annotated[float, msgspec.Meta(gt=0)] = 1.0
 
 
 def _require_one_of(name: str, value: str | None, known: tuple[str | None, ...]) -> None:
@@ -212,8 +217,9 @@ async def decide_refund(sandbox: Sandbox, request: Request) -> Json:
 async def change_balance_rules(sandbox: Sandbox, request: Request) -> Json:
     asked = body_of(request, BalanceRules)
     refund_fates.allow_overdrafts(sandbox.world, asked.overdrafts)
+    balances.settle_in(sandbox.world, asked.settles_in, asked.exchange_rate)
     sandbox.world.tick()
-    return {"overdrafts": asked.overdrafts}
+    return {"overdrafts": asked.overdrafts, "settles_in": asked.settles_in}
 
 
 def _charge_of(world: World, intent_id: str) -> Json:

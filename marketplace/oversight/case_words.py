@@ -20,7 +20,8 @@ _BY_KIND: Final[Mapping[Kind, str]] = MappingProxyType(
             "Both have it, with another amount. Compare the payment in Stripe's Dashboard with its trail."
         ),
         "currency": (
-            "Both have it, in another currency. Compare the payment in Stripe's Dashboard with its trail."
+            "Stripe converted it: the platform has no balance in this currency, and what the conversion and "
+            "Stripe cost is in its balance transactions only. Add a bank account in the currency at Stripe."
         ),
         "fee": (
             "The fee or Stripe's price of it differs. Compare the application fee in Stripe's Dashboard with "

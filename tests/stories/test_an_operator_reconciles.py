@@ -427,3 +427,52 @@ async def test_the_terminal_heals_and_tells_what_stays(town: Town) -> None:
     latest = await value("SELECT asked_by FROM reconciliation_runs ORDER BY id DESC LIMIT 1")
     assert latest == "operator"
     await town.settle()
+
+
+async def test_what_stripe_converts_is_told_and_nothing_is_guessed(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """gumroad 5175: a difference of rates booked as a seller's money grew a phantom balance.
+
+    The platform has lost its bank account in euro: what is paid in euro is dollars on its balance.
+    """
+    since = town.clock() - timedelta(seconds=1)
+    rules = {"settles_in": "usd", "exchange_rate": 1.25}
+    await town.stripe("POST", "/_sandbox/balances", json=rules)
+    session = await town.lists(coach)
+    kept, refunded, disputed = [await buyer.pays(session) for _ in range(3)]
+    await coach.post(f"/v1/orders/{refunded}/refunds", {"amount": 2_000})
+    body = {"payment_intent": await _intent(disputed), "reason": "fraudulent"}
+    dispute = (await town.stripe("POST", "/_sandbox/disputes", json=body))["id"]
+    await town.settle()
+    await town.stripe("POST", f"/_sandbox/disputes/{dispute}", json={"outcome": "lost"})
+    await town.settle()
+    found = await rows(
+        "SELECT order_id, settled_in, amount_captured, amount_refunded, processing_cost FROM payments "
+        "WHERE order_id = ANY($1::text[])",
+        [kept, refunded, disputed],
+    )
+    sums = {one["order_id"]: tuple(one.values())[1:] for one in found}
+    assert sums == {
+        kept: ("usd", 6_000, 0, 0),
+        refunded: ("usd", 6_000, 2_000, 0),
+        disputed: ("usd", 6_000, 0, 0),
+    }
+    [lost] = await rows("SELECT amount_withdrawn, cost FROM disputes WHERE order_id = $1", disputed)
+    assert tuple(lost.values()) == (6_000, 0), "in euro, as the buyer paid; its price was dollars"
+    postings = await rows(
+        "SELECT DISTINCT currency FROM postings WHERE order_id = ANY($1::text[])",
+        [kept, refunded, disputed],
+    )
+    assert [one["currency"] for one in postings] == ["eur"]
+    # The transfer is dollars: what the seller owes is a debt, not an amount of it.
+    reversals = await value("SELECT count(*) FROM transfer_movements WHERE order_id = $1", disputed)
+    owed = await value("SELECT amount FROM debts WHERE order_id = $1", disputed)
+    assert (reversals, owed) == (0, 5_100), "their share: 6000 less the fee"
+    run = await _runs(town, admin, since)
+    told = await _found(admin, run, state="case")
+    assert [one for one in told if one[0] != "balance"] == [("currency", "currency", "case")] * 3
+    [case, *_] = (await admin.get(CASES, order_id=kept))["data"]
+    assert (case["ours"], case["theirs"]) == ("eur", "usd")
+    assert "bank account" in case["to_do"]
+    await town.stripe("POST", "/_sandbox/balances", json={})
