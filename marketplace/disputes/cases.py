@@ -196,7 +196,8 @@ SELECT {COLUMNS} FROM disputes d
 WHERE closed_at IS NULL AND evidence_due_by > $1 AND evidence_due_by <= $3 AND status = ANY($4::text[])
 AND NOT EXISTS (
     SELECT 1 FROM messages m WHERE m.subject_id = d.id
-    AND m.cause = d.id || ':due:' || CASE WHEN d.evidence_due_by <= $2 THEN $5 ELSE $6 END)
+    AND m.cause = d.id || CASE WHEN d.inquiry THEN ':answer_due:' ELSE ':due:' END
+        || CASE WHEN d.evidence_due_by <= $2 THEN $5 ELSE $6 END)
 ORDER BY evidence_due_by LIMIT $7
 """
 
@@ -208,9 +209,10 @@ async def _remind(dispute: DisputeRecord, now: datetime) -> None:
     async with transaction():
         await outbox.tell_seller(
             dispute.seller_id,
-            kind="dispute_evidence_due",
+            kind="inquiry_answer_due" if dispute.inquiry else "dispute_evidence_due",
             subject_id=dispute.id,
-            cause=f"{dispute.id}:due:{word}",
+            # An inquiry that becomes a dispute has another deadline, and other words.
+            cause=f"{dispute.id}:{'answer_due' if dispute.inquiry else 'due'}:{word}",
             facts={
                 "order_id": dispute.order_id,
                 "amount": dispute.amount,

@@ -44,6 +44,7 @@ Kind = Literal[
     "dispute_evidence_due",
     "dispute_closed",
     "inquiry_opened",
+    "inquiry_answer_due",
     "inquiry_closed",
     "fraud_warned",
     # To a seller, about money and programs

@@ -142,6 +142,15 @@ SALE: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Say what you know, or refund the order: then the inquiry ends.",
             _ORDER,
         ),
+        "inquiry_answer_due": Text(
+            "A bank waits for an answer: order {order_id}",
+            (
+                "The buyer's bank still asks about {amount}; nothing is taken yet.",
+                "Without an answer by {evidence_due_by} it may become a dispute.",
+            ),
+            "Answer it, or refund the order: then the inquiry ends.",
+            _ORDER,
+        ),
         "inquiry_closed": Text(
             "A bank's inquiry has ended: order {order_id}",
             (

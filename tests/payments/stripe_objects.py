@@ -39,6 +39,7 @@ def charge(**changes: Any) -> Json:
         "amount": 10_000,
         "amount_captured": 10_000,
         "amount_refunded": 0,
+        "currency": "usd",
         "application_fee": {
             "id": "fee_1",
             "object": "application_fee",

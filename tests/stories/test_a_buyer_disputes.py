@@ -178,15 +178,25 @@ async def test_giving_up_loses_at_once(town: Town) -> None:
 
 
 async def test_evidence_after_the_deadline_is_refused_and_sellers_were_reminded(town: Town) -> None:
-    _, coach, _, _, intent = await _sold(town)
+    admin, coach, buyer, _, intent = await _sold(town)
     await _disputes(town, intent)
-    (dispute,) = (await coach.get(f"/v1/sellers/{coach.seller_id}/disputes"))["data"]
+    asked = await buyer.pays(await town.lists(coach))
+    found = await admin.get(f"/v1/admin/orders/{asked}")
+    await _disputes(town, str(found["payment_intent"]), inquiry=True)
+    known = (await coach.get(f"/v1/sellers/{coach.seller_id}/disputes"))["data"]
+    (inquiry,) = [one for one in known if one["inquiry"]]
+    (dispute,) = [one for one in known if not one["inquiry"]]
     await town.passes(days=7)
     await town.passes(days=1, hours=12)
     await town.signs_in(coach)
     told = (await coach.get("/v1/me/messages", limit=100))["data"]
-    about = [one["kind"] for one in told if one["subject_id"] == dispute["id"]]
-    assert about.count("dispute_evidence_due") == 2
+    reminded = [one for one in told if one["kind"].endswith("_due")]
+    assert sorted((one["kind"], one["subject_id"]) for one in reminded) == sorted(
+        [("dispute_evidence_due", dispute["id"]), ("inquiry_answer_due", inquiry["id"])] * 2
+    )
+    # A question can be answered or refunded, but it is not lost.
+    asking = [" ".join(one["paragraphs"]) for one in reminded if one["subject_id"] == inquiry["id"]]
+    assert all("may become a dispute" in body and "without you" not in body for body in asking)
     await town.passes(days=3)
     await town.signs_in(coach)
     refused = await coach.refused("POST", f"/v1/disputes/{dispute['id']}/submission")
