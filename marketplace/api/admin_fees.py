@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from litestar import get, post
+from litestar import delete, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -43,6 +43,7 @@ _Version = Annotated[int | None, QueryParameter(ge=1, le=2**31 - 1)]
 _Anomaly = Annotated[
     str | None, QueryParameter(max_length=40, description="A code, `any` or `none`.")
 ]
+_Reason = Annotated[str, QueryParameter(min_length=1, max_length=500)]
 _FEES = "/v1/admin/fees"
 _FEE = f"{_FEES}/{{payment_id:str}}"
 
@@ -129,8 +130,14 @@ async def summarize_fees(
     return FeeSummaryList.of(await services.fee_review.summary(group_by, wanted, page))
 
 
-@get(f"{_FEES}/export", **admin("fees:read"), dependencies=_FILTERED, include_in_schema=False)
-async def export_fees(
+@get(
+    f"{_FEES}/csv",
+    **admin("fees:read"),
+    dependencies=_FILTERED,
+    media_type="text/csv",
+    summary="Every application fee, as a file",
+)
+async def download_fees(
     services: NamedDependency[Services],
     wanted: NamedDependency[FeeFilter],
     sorted_by: NamedDependency[FeeSort],
@@ -180,12 +187,12 @@ async def note_fee(
 ) -> FeeNoteAnswer:
     """What is written stays written."""
     written = await notes.note(
-        payment_id, text=data.note, author=principal.account_id, now=services.clock()
+        payment_id, text=data.text, author=principal.account_id, now=services.clock()
     )
     return FeeNoteAnswer.of(written)
 
 
-@post(f"{_FEE}/review", **admin("admin:write"), summary="Mark a fee as reviewed")
+@post(f"{_FEE}/review", **admin("admin:write"), status_code=200, summary="Mark a fee as reviewed")
 async def review_fee(
     payment_id: FromPath[str],
     services: NamedDependency[Services],
@@ -196,13 +203,28 @@ async def review_fee(
     return FeeAnswer.of(reviewed)
 
 
+@delete(f"{_FEE}/review", **admin("admin:write"), status_code=200, summary="Take a review back")
+async def unreview_fee(
+    payment_id: FromPath[str],
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+    reason: _Reason,
+) -> FeeAnswer:
+    """The fee waits for its review again."""
+    open_again = await notes.take_back_review(
+        payment_id, actor=principal.account_id, reason=reason, now=services.clock()
+    )
+    return FeeAnswer.of(open_again)
+
+
 ROUTES: list[HTTPRouteHandler] = [
     list_fees,
     summarize_fees,
-    export_fees,
+    download_fees,
     list_fee_anomalies,
     read_fee,
     list_fee_notes,
     note_fee,
     review_fee,
+    unreview_fee,
 ]

@@ -76,7 +76,12 @@ async def list_audit_entries(
     )
 
 
-@get("/v1/admin/audit/csv", **admin("admin:read"), include_in_schema=False)
+@get(
+    "/v1/admin/audit/csv",
+    **admin("admin:read"),
+    media_type="text/csv",
+    summary="The audit log, as a file",
+)
 async def download_audit(
     actor: _Filter = None,
     action: _Action = None,

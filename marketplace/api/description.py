@@ -14,6 +14,7 @@ from litestar._openapi.plugin import OpenAPIPlugin
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Server
+from litestar.response import Stream
 from litestar.routes import HTTPRoute
 
 from marketplace.api.doorkeeper import COOKIE, CSRF_HEADER
@@ -180,6 +181,8 @@ def _complete(
         _describe_key(operation, handler)
     responses = operation["responses"]
     responses.pop("400", None)  # Litestar's own error body, which is never sent
+    if isinstance(handler, HTTPRouteHandler) and _is_file(handler):
+        responses["200"]["content"] = {str(handler.media_type): {"schema": {"type": "string"}}}
     for status, response in responses.items():
         response["description"] = _OUTCOMES.get(status, response["description"])
     for status in sorted(_statuses(method, policy, path)):
@@ -189,6 +192,12 @@ def _complete(
         operation["description"] = (
             f"{operation.get('description', '')}\n\nScope: `{policy.scope}`.".strip()
         )
+
+
+def _is_file(handler: HTTPRouteHandler) -> bool:
+    """Whether the answer is text sent piece by piece: a CSV file, or a page to be printed."""
+    returned = handler.parsed_return_field
+    return isinstance(returned.annotation, type) and issubclass(returned.annotation, Stream)
 
 
 def _describe_key(operation: dict[str, Any], handler: BaseRouteHandler) -> None:
@@ -222,7 +231,9 @@ def _statuses(method: str, policy: Policy, path: str) -> set[str]:
         found |= {"401", "429"}
     if policy.scope == "account:write" and method == "POST":
         found |= {"429"}
-    if path.endswith(("/checkout", "/preparation")):
+    if method == "POST" and path.endswith(("/checkout", "/confirmation")):
+        found |= {"402", "429"}
+    if path.endswith("/preparation"):
         found |= {"402"}
     return found
 

@@ -135,6 +135,13 @@ _PROBLEM_DATA: dict[str, dict[str, Any]] = {
 }
 
 
+# What a body says beside what it must: without it another member would be refused.
+_SENT_TOO: dict[str, dict[str, Any]] = {
+    "switch_off": {"target": "DE"},
+    "edit_fee_draft": {"title": "The prices of 2027"},
+}
+
+
 def give_examples(document: dict[str, Any]) -> None:
     """Every body that is sent gets what it must have, every answer all it can have."""
     schemas: Schemas = document["components"]["schemas"]
@@ -142,10 +149,13 @@ def give_examples(document: dict[str, Any]) -> None:
         for operation in item.values():
             for media in operation.get("requestBody", {}).get("content", {}).values():
                 value = _example(media["schema"], schemas, whole=False)
+                value |= _SENT_TOO.get(operation["operationId"], {})
                 media.setdefault("examples", {"shortest": {"value": value}})
             for status, response in operation["responses"].items():
                 otherwise = _OTHERWISE.get((operation["operationId"], status), {})
-                for media in response.get("content", {}).values():
+                for kind, media in response.get("content", {}).items():
+                    if kind != "application/json":
+                        continue  # a file
                     value = _example(media["schema"], schemas, whole=True) | otherwise
                     media.setdefault("examples", {"whole": {"value": value}})
 

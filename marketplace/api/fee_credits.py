@@ -90,7 +90,7 @@ async def list_fee_credit_movements(
     return FeeCreditMovementList.of(await credits.movements_of(credit_id, page))
 
 
-@post(f"{_CREDIT}/revocation", **admin("admin:write"), summary="End a fee credit")
+@post(f"{_CREDIT}/revocation", **admin("admin:write"), status_code=200, summary="End a fee credit")
 async def revoke_fee_credit(
     credit_id: FromPath[str],
     data: JSONBody[RevocationReason],

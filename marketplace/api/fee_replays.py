@@ -62,7 +62,7 @@ async def list_fee_replay_figures(
     return FeeReplayFigures.of(await services.fee_replays.figures(replay_id, by, page))
 
 
-@post(f"{_REPLAY}/cancellation", **admin("admin:write"), summary="Stop a replay")
+@post(f"{_REPLAY}/cancellation", **admin("admin:write"), status_code=200, summary="Stop a replay")
 async def cancel_fee_replay(
     replay_id: FromPath[str],
     services: NamedDependency[Services],

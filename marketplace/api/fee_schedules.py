@@ -7,7 +7,7 @@ from typing import Annotated, TypedDict
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from marketplace.api.actors import reading
 from marketplace.api.policies import admin
@@ -36,6 +36,7 @@ from marketplace.paging import PageRequest
 from marketplace.sellers.profile import checked_reason
 from marketplace.services import Services
 
+_State = Annotated[State | None, QueryParameter(name="state")]
 _SCHEDULES = "/v1/admin/fee-schedules"
 _DRAFTS = f"{_SCHEDULES}/drafts"
 _DRAFT = f"{_DRAFTS}/{{draft_id:str}}"
@@ -138,9 +139,9 @@ async def explain_order_fee(
 async def list_fee_drafts(
     services: NamedDependency[Services],
     page: NamedDependency[PageRequest],
-    in_state: FromQuery[State | None] = None,
+    in_state: _State = None,
 ) -> FeeDraftList:
-    """Schedules in the making, the newest first; `in_state=submitted` are those that wait for approval."""
+    """Schedules in the making, the newest first; `state=submitted` are those that wait for approval."""
     found = await services.fee_drafts.list(page, in_state)
     return FeeDraftList(
         data=[FeeDraftAnswer.of(draft) for draft in found.data], has_more=found.has_more
@@ -210,7 +211,7 @@ async def lint_fee_draft(
     return FindingList.of(await services.fee_drafts.lint(draft_id, services.clock()))
 
 
-@post(f"{_DRAFT}/submission", **admin("admin:write"), summary="Ask for approval")
+@post(f"{_DRAFT}/submission", **admin("admin:write"), status_code=200, summary="Ask for approval")
 async def submit_fee_draft(
     draft_id: FromPath[str],
     data: JSONBody[FeeDraftStep],
@@ -222,7 +223,12 @@ async def submit_fee_draft(
     return FeeDraftAnswer.of(draft)
 
 
-@post(f"{_DRAFT}/withdrawal", **admin("admin:write"), summary="Take a submitted draft back")
+@post(
+    f"{_DRAFT}/withdrawal",
+    **admin("admin:write"),
+    status_code=200,
+    summary="Take a submitted draft back",
+)
 async def withdraw_fee_draft(
     draft_id: FromPath[str],
     data: JSONBody[FeeDraftStep],
@@ -234,7 +240,7 @@ async def withdraw_fee_draft(
     return FeeDraftAnswer.of(draft)
 
 
-@post(f"{_DRAFT}/refusal", **admin("admin:write"), summary="Refuse a draft")
+@post(f"{_DRAFT}/refusal", **admin("admin:write"), status_code=200, summary="Refuse a draft")
 async def refuse_fee_draft(
     draft_id: FromPath[str],
     data: JSONBody[FeeDraftStep],

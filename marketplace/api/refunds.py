@@ -64,7 +64,7 @@ async def ask_for_refund_approval(
         order_id,
         deciding(principal),
         data.refund.told(),
-        reason=data.why,
+        reason=data.reason,
         now=services.clock(),
     )
     return ApprovalAnswer.of(approval)

@@ -166,7 +166,8 @@ async def list_statement_movements(
 @get(
     "/v1/sellers/{seller_id:str}/statements/{month:str}/csv",
     **signed_in("sellers:read"),
-    include_in_schema=False,
+    media_type="text/csv",
+    summary="A month's statement, as a file",
 )
 async def download_statement(
     seller_id: FromPath[str],
@@ -189,7 +190,8 @@ async def download_statement(
 @get(
     "/v1/sellers/{seller_id:str}/statements/{month:str}/print",
     **signed_in("sellers:read"),
-    include_in_schema=False,
+    media_type="text/html",
+    summary="A month's statement, to be printed",
 )
 async def print_statement(
     seller_id: FromPath[str],

@@ -241,9 +241,9 @@ async def test_notes_stay_and_are_audited(shop: Shop) -> None:
         await notes.note(payment_id, text=text, author="acc_admin", now=shop.clock())
         await asyncio.sleep(0.002)  # ids sort to the millisecond
     found = await notes.notes(payment_id, PageRequest(limit=1))
-    assert ([one.note for one in found.data], found.has_more) == (["second"], True)
+    assert ([one.text for one in found.data], found.has_more) == (["second"], True)
     after = PageRequest(starting_after=found.data[0].id)
-    assert [one.note for one in (await notes.notes(payment_id, after)).data] == ["first"]
+    assert [one.text for one in (await notes.notes(payment_id, after)).data] == ["first"]
     told = await rows(
         "SELECT reason FROM audit_log WHERE subject = $1 AND action = 'fee.noted' ORDER BY id",
         payment_id,

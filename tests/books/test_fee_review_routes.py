@@ -30,11 +30,11 @@ async def test_an_admin_reviews_a_fee(market: Market) -> None:
     )
     assert after["data"] == []
     path = f"{FEES}/{fee['payment_id']}"
-    noted = await market.admin.post(f"{path}/notes", {"note": "Looks right"})
+    noted = await market.admin.post(f"{path}/notes", {"text": "Looks right"})
     assert noted.status_code == 201, noted.text
     assert (await shown(market.admin, f"{path}/notes"))["data"] == [noted.json()]
     reviewed = await market.admin.post(f"{path}/review")
-    assert reviewed.status_code == 201, reviewed.text
+    assert reviewed.status_code == 200, reviewed.text
     assert reviewed.json()["reviewed_by"] is not None
     assert (await shown(market.admin, path)) == reviewed.json()
     audited = await shown(market.admin, "/v1/admin/audit", subject=fee["payment_id"])
@@ -42,6 +42,15 @@ async def test_an_admin_reviews_a_fee(market: Market) -> None:
     assert (await shown(market.admin, FEES, seller_id=deal.seller_id, reviewed="false"))[
         "data"
     ] == []
+    taken_back = await market.admin.http.delete(f"{path}/review", params={"reason": "Too early"})
+    assert taken_back.status_code == 200, taken_back.text
+    assert (taken_back.json()["reviewed_at"], taken_back.json()["reviewed_by"]) == (None, None)
+    again = await market.admin.http.delete(f"{path}/review", params={"reason": "Too early"})
+    assert again.status_code == 200
+    (entry,) = (await shown(market.admin, "/v1/admin/audit", action="fee.review_taken_back"))[
+        "data"
+    ]
+    assert (entry["subject"], entry["reason"]) == (fee["payment_id"], "Too early")
 
 
 async def test_sums_over_http_are_of_one_currency_each(market: Market) -> None:
@@ -62,7 +71,7 @@ async def test_sums_over_http_are_of_one_currency_each(market: Market) -> None:
 
 async def test_the_export_is_a_file_of_the_same_fees(market: Market) -> None:
     deal = await paid(market)
-    answer = await market.admin.get(f"{FEES}/export", seller_id=deal.seller_id)
+    answer = await market.admin.get(f"{FEES}/csv", seller_id=deal.seller_id)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="fees.csv"'
@@ -88,13 +97,13 @@ async def test_odd_fees_are_listed(market: Market) -> None:
     ("path", "query", "status", "code"),
     [
         ("", {"colour": "red"}, 400, "unknown_parameter"),
-        ("/export", {"colour": "red"}, 400, "unknown_parameter"),
+        ("/csv", {"colour": "red"}, 400, "unknown_parameter"),
         ("/summary", {"group_by": "day", "colour": "red"}, 400, "unknown_parameter"),
         ("", {"sort": "colour"}, 400, "invalid_parameter"),
         ("", {"captured": "half"}, 400, "invalid_parameter"),
         ("/summary", {"group_by": "colour"}, 400, "invalid_parameter"),
         ("", {"sort": "fee"}, 422, "fee_filter_refused"),
-        ("/export", {"sort": "fee"}, 422, "fee_filter_refused"),
+        ("/csv", {"sort": "fee"}, 422, "fee_filter_refused"),
         ("", {"anomaly": "red"}, 422, "fee_filter_refused"),
         ("", {"from": "2026-02-01", "to": "2026-01-01"}, 422, "fee_filter_refused"),
         ("/summary", {"group_by": "seller", "category": "x"}, 422, "fee_filter_refused"),
@@ -114,9 +123,7 @@ async def test_what_cannot_be_asked_is_refused_with_where_and_why(
         assert told["why"]
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/summary", "/export", "/anomalies", "/pay_x", "/pay_x/notes"]
-)
+@pytest.mark.parametrize("path", ["", "/summary", "/csv", "/anomalies", "/pay_x", "/pay_x/notes"])
 async def test_the_review_is_for_admins(market: Market, standing: Deal, path: str) -> None:
     assert (await standing.buyer.get(FEES + path)).status_code == 403
     assert (await client_of(market.app).get(FEES + path)).status_code == 401
@@ -125,6 +132,6 @@ async def test_the_review_is_for_admins(market: Market, standing: Deal, path: st
 @pytest.mark.parametrize("action", ["notes", "review"])
 async def test_only_admins_write(market: Market, standing: Deal, action: str) -> None:
     path = f"{FEES}/pay_x/{action}"
-    body = {"note": "Mine"} if action == "notes" else None
+    body = {"text": "Mine"} if action == "notes" else None
     assert (await standing.buyer.post(path, body)).status_code == 403
     assert (await market.admin.post(path, body)).status_code == 404

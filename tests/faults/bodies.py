@@ -14,6 +14,7 @@ QUERIES: dict[tuple[str, str], dict[str, str]] = {
     ("GET", "/v1/admin/fees/summary"): {"group_by": "day"},
     ("GET", "/v1/admin/ledger/accounts/{account}/postings"): {"currency": "eur"},
     ("DELETE", "/v1/admin/fee-schedules/drafts/{draft_id}"): {"revision": "1"},
+    ("DELETE", "/v1/admin/fees/{payment_id}/review"): {"reason": "it was too early"},
     ("DELETE", "/v1/admin/switches/{switch_id}"): {"reason": "it was a false alarm"},
     ("DELETE", "/v1/admin/sellers/{seller_id}/suspension"): {"reason": "it was a false alarm"},
 }
@@ -103,7 +104,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/admin/sellers/{seller_id}/suspension"): lambda cast: {"reason": "complaints"},
     ("POST", "/v1/admin/orders/{order_id}/refund-approvals"): lambda cast: {
         "refund": {"amount": 100, "reason": "requested_by_customer"},
-        "why": "Nobody came",
+        "reason": "Nobody came",
     },
     ("POST", "/v1/admin/fee-schedules/explanation"): lambda cast: {
         "seller_id": cast.seller.seller_id,
@@ -130,7 +131,7 @@ BODIES: dict[tuple[str, str], Any] = {
         "amount": 500_000,
         "reason": "A mistake of ours",
     },
-    ("POST", "/v1/admin/fees/{payment_id}/notes"): lambda cast: {"note": "Looks right"},
+    ("POST", "/v1/admin/fees/{payment_id}/notes"): lambda cast: {"text": "Looks right"},
     ("POST", "/v1/admin/adjustments"): lambda cast: {
         "source_account": "platform:fees",
         "target_account": f"seller:{cast.seller.seller_id}",

@@ -208,6 +208,7 @@ async def assembled(town: Town) -> Cast:
         "account": "platform:fees",
         "name": "docs.js",
         "code": "not_found",
+        "path": "admin/cases",
         "dispute_id": await cast.dispute(),
         "debt_id": await things.debt(order_id, town.clock()),
     }

@@ -25,7 +25,14 @@ async def second(market: Market) -> Browser:
 async def submitted(market: Market, rules: list[dict[str, Any]], **facts: Any) -> dict[str, Any]:
     draft = await created(market.admin, DRAFTS, {"title": "Prices", "rules": rules, **facts})
     step = {"revision": draft["revision"], "reason": "Costs rose"}
-    return await created(market.admin, f"{DRAFTS}/{draft['id']}/submission", step)
+    return await stepped(market.admin, f"{DRAFTS}/{draft['id']}/submission", step)
+
+
+async def stepped(person: Browser, path: str, body: dict[str, Any]) -> Any:
+    """What there was, one step on."""
+    answer = await person.post(path, body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 async def put_in_force(
@@ -41,7 +48,7 @@ async def test_what_one_admin_writes_another_puts_in_force(market: Market, secon
     deal = await market.deal()
     draft = await submitted(market, FLAT)
     assert (draft["state"], draft["submitted_by"]) == ("submitted", market.admin.account["id"])
-    waiting = await shown(second, DRAFTS, in_state="submitted")
+    waiting = await shown(second, DRAFTS, state="submitted")
     assert [each["id"] for each in waiting["data"]] == [draft["id"]]
     approval = f"{DRAFTS}/{draft['id']}/approval"
     own = await market.admin.post(approval, {"revision": 1, "reason": "Fine with me"})
@@ -72,7 +79,7 @@ async def test_a_draft_is_edited_refused_withdrawn_and_discarded(
 ) -> None:
     draft = await submitted(market, FLAT)
     path = f"{DRAFTS}/{draft['id']}"
-    refused = await created(second, f"{path}/refusal", {"revision": 1, "reason": "Too cheap"})
+    refused = await stepped(second, f"{path}/refusal", {"revision": 1, "reason": "Too cheap"})
     assert (refused["state"], refused["decision_reason"]) == ("refused", "Too cheap")
     edited = await market.admin.patch(path, {"revision": 1, "rules": USUAL})
     assert (edited.json()["revision"], edited.json()["state"]) == (2, "draft")
@@ -80,8 +87,8 @@ async def test_a_draft_is_edited_refused_withdrawn_and_discarded(
     stale = await market.admin.patch(path, {"revision": 1, "title": "Other"})
     assert (stale.status_code, stale.json()["revision"]) == (409, 2)
     step = {"revision": 2, "reason": "Once more"}
-    await created(market.admin, f"{path}/submission", step)
-    await created(market.admin, f"{path}/withdrawal", step)
+    await stepped(market.admin, f"{path}/submission", step)
+    await stepped(market.admin, f"{path}/withdrawal", step)
     gone = await market.admin.http.delete(path, params={"revision": 2})
     assert (gone.status_code, gone.json()["state"]) == (200, "discarded")
     late = await market.admin.post(f"{path}/submission", step)
@@ -261,7 +268,7 @@ async def test_a_credit_is_granted_shown_and_ended(market: Market) -> None:
     assert [each["id"] for each in listed["data"]] == [credit["id"]]
     path = f"/v1/admin/fee-credits/{credit['id']}"
     assert (await shown(market.admin, f"{path}/movements"))["data"] == []
-    await created(market.admin, f"{path}/revocation", {"reason": "They left"})
+    await stepped(market.admin, f"{path}/revocation", {"reason": "They left"})
     again = await market.admin.post(f"{path}/revocation", {"reason": "They left"})
     assert (again.status_code, again.json()["code"]) == (409, "fee_credit_revoked")
     blank = await market.admin.post(f"{path}/revocation", {"reason": " "})

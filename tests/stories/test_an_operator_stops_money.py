@@ -197,7 +197,7 @@ async def test_a_large_refund_needs_two_admins(
     assert await admin.refused("POST", f"{path}/cancellation") == (409, "refund_needs_approval")
     asked = await admin.post(
         f"/v1/admin{path.removeprefix('/v1')}/refund-approvals",
-        {"refund": {"bearer": "platform"}, "why": "The coach does not answer any more"},
+        {"refund": {"bearer": "platform"}, "reason": "The coach does not answer any more"},
     )
     assert (await buyer.get(f"{path}/refunds"))["data"] == []
     second = await town.admin()

@@ -145,7 +145,7 @@ class FeeAnomalyList(msgspec.Struct, kw_only=True):
 class NewFeeNote(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What somebody should know about this fee."""
 
-    note: Annotated[
+    text: Annotated[
         str, Meta(min_length=1, max_length=2_000, examples=["Agreed with the seller by phone"])
     ]
 
@@ -156,7 +156,7 @@ class FeeNoteAnswer(msgspec.Struct, kw_only=True):
     id: Annotated[str, Meta(examples=["fnt_01k9zc3v5m8q2r4t6w8y0abcde"])]
     payment_id: Annotated[str, Meta(examples=[_PAYMENT_ID])]
     author: Annotated[str, Meta(examples=[_ADMIN_ID])]
-    note: Annotated[str, Meta(examples=["Agreed with the seller by phone"])]
+    text: Annotated[str, Meta(examples=["Agreed with the seller by phone"])]
     written_at: datetime
 
     @classmethod

@@ -133,6 +133,7 @@ class ChainList(msgspec.Struct, kw_only=True):
     """The chains of all books that are sealed."""
 
     data: list[ChainAnswer]
+    has_more: bool = False
 
 
 class AdjustmentRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -76,7 +76,7 @@ class RefundApprovalRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=
     """A refund that another admin is to approve, and why."""
 
     refund: RefundRequest
-    why: Annotated[
+    reason: Annotated[
         str,
         Meta(min_length=1, max_length=500, examples=["The coach never came, and does not answer"]),
     ]

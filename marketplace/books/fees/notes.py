@@ -25,7 +25,7 @@ class FeeNote(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     payment_id: str
     author: str
-    note: str
+    text: str
     written_at: datetime
 
 
@@ -43,7 +43,7 @@ class FoundAnomaly(msgspec.Struct, frozen=True, kw_only=True):
 async def note(payment_id: str, *, text: str, author: str, now: datetime) -> FeeNote:
     """Write a note down. Raises FeeReviewNotFound."""
     written = FeeNote(
-        id=new_id("fnt"), payment_id=payment_id, author=author, note=text, written_at=now
+        id=new_id("fnt"), payment_id=payment_id, author=author, text=text, written_at=now
     )
     async with transaction():
         await _locked(payment_id)
@@ -71,7 +71,7 @@ async def notes(payment_id: str, page: PageRequest) -> Page[FeeNote]:
     """The newest first. Raises FeeReviewNotFound."""
     await listing.find(payment_id)
     found = await rows(
-        "SELECT id, payment_id, author, text AS note, written_at FROM fee_notes WHERE payment_id = $1 "
+        "SELECT id, payment_id, author, text, written_at FROM fee_notes WHERE payment_id = $1 "
         "AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
         payment_id,
         page.starting_after,
@@ -101,6 +101,29 @@ async def review(payment_id: str, *, actor: str, now: datetime) -> ReviewedFee:
             after={**before, "reviewed_at": now},
             now=now,
         )
+        return await listing.find(payment_id)
+
+
+async def take_back_review(
+    payment_id: str, *, actor: str, reason: str, now: datetime
+) -> ReviewedFee:
+    """A fee is not reviewed after all; one that is not stays as it is. Raises FeeReviewNotFound."""
+    async with transaction():
+        before = await _locked(payment_id)
+        if before["reviewed_at"] is not None:
+            await execute(
+                "UPDATE fee_reviews SET reviewed_at = NULL, reviewed_by = NULL WHERE payment_id = $1",
+                payment_id,
+            )
+            await audit.record(
+                actor=actor,
+                action="fee.review_taken_back",
+                subject=payment_id,
+                before={"reviewed_at": before["reviewed_at"]},
+                after={"reviewed_at": None},
+                reason=reason,
+                now=now,
+            )
         return await listing.find(payment_id)
 
 
