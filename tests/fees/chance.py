@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from marketplace.catalog.listings import Kind
@@ -20,10 +20,23 @@ TIMES = tuple(START + timedelta(days=days) for days in (0, 7, 14))
 _INSTANT = timedelta(microseconds=1)
 
 
-def conditions(chance: random.Random) -> Conditions:
+USUAL = ("eur", "isk", "jpy", "kwd")
+_BY_STEP = {
+    step: sorted(code for code, rules in CURRENCIES.items() if (rules.step, rules.exponent) == step)
+    for step in {(rules.step, rules.exponent) for rules in CURRENCIES.values()}
+}
+
+
+def codes(chance: random.Random) -> tuple[str, ...]:
+    """Currencies of one schedule: one of each shape, those without and with three decimals too."""
+    shapes = [chance.choice(_BY_STEP[shape]) for shape in sorted(_BY_STEP)]
+    return (*shapes, chance.choice(sorted(CURRENCIES)))
+
+
+def conditions(chance: random.Random, named: Sequence[str] = NAMED) -> Conditions:
     """Some of the conditions, rarely all."""
 
-    def some(words: tuple[str, ...]) -> tuple[str, ...]:
+    def some(words: Sequence[str]) -> tuple[str, ...]:
         return tuple(chance.sample(words, chance.randint(1, len(words))))
 
     when: dict[str, object] = {}
@@ -34,7 +47,7 @@ def conditions(chance: random.Random) -> Conditions:
     if chance.random() < 0.3:
         when["kinds"] = some(KINDS)
     if chance.random() < 0.6:
-        when["currencies"] = some(NAMED)
+        when["currencies"] = some(tuple(dict.fromkeys(named)))
         low, high = sorted(chance.sample(BOUNDS, 2))
         if chance.random() < 0.5:
             when["amount_from"] = low
@@ -48,19 +61,24 @@ def conditions(chance: random.Random) -> Conditions:
     return Conditions(**when)  # type: ignore[arg-type]
 
 
-def rules(chance: random.Random, how_many: int) -> tuple[FeeRule, ...]:
+def rules(
+    chance: random.Random, how_many: int, among: Sequence[str] = USUAL
+) -> tuple[FeeRule, ...]:
     """So many rules and one that matches everything, with terms of every kind."""
     found = []
+    named = NAMED if among is USUAL else among
     for number in range(how_many):
-        when = conditions(chance)
+        when = conditions(chance, named)
         if not when.any_order:
-            found.append(rule(chance, f"rule-{number}", when))
-    return (*found, rule(chance, "rest", Conditions()))
+            found.append(rule(chance, f"rule-{number}", when, among))
+    return (*found, rule(chance, "rest", Conditions(), among))
 
 
-def rule(chance: random.Random, rule_id: str, when: Conditions) -> FeeRule:
+def rule(
+    chance: random.Random, rule_id: str, when: Conditions, among: Sequence[str] = USUAL
+) -> FeeRule:
     """A rule with these conditions; where it names amounts it knows every currency it is for."""
-    codes = when.currencies or ("eur", "isk", "jpy", "kwd")
+    codes = when.currencies or among
 
     def amounts(limit: int) -> dict[str, int]:
         if chance.random() < 0.5:
@@ -77,9 +95,7 @@ def rule(chance: random.Random, rule_id: str, when: Conditions) -> FeeRule:
         fixed_per_unit=amounts(100),
         floor=floor,
         cap=cap,
-        tiers={code: _tiers(chance, code) for code in codes if chance.random() < 0.3}
-        if not when.currencies
-        else {},
+        tiers=_all_tiers(chance, when, codes),
         tax_basis_points=chance.choice((0, 0, 1_900, 2_500, 777)),
         service_basis_points=chance.choice((0, 0, 250, 1_000)),
         service_fixed=amounts(100),
@@ -135,6 +151,15 @@ def _whole(amount: int, code: str) -> int:
 
 def _rate(chance: random.Random) -> int:
     return chance.choice((0, 1, 333, 1_000, 1_500, 9_999, 10_000))
+
+
+def _all_tiers(
+    chance: random.Random, when: Conditions, codes: Sequence[str]
+) -> dict[str, tuple[Tier, ...]]:
+    """For some currencies; of a rule for certain ones for all of them or none."""
+    if when.currencies:
+        return {code: _tiers(chance, code) for code in codes} if chance.random() < 0.3 else {}
+    return {code: _tiers(chance, code) for code in codes if chance.random() < 0.3}
 
 
 def _tiers(chance: random.Random, code: str) -> tuple[Tier, ...]:
