@@ -246,6 +246,7 @@ async def _facts(order: OrderRecord) -> EvidenceFacts:
     return EvidenceFacts(
         order_id=order.id,
         total=order.total,
+        service_fee=order.service_fee,
         currency=order.currency,
         placed_at=order.created_at,
         lines=(await records.lines_of([order.id]))[order.id],

@@ -12,7 +12,7 @@ import msgspec
 
 from marketplace.orders.totals import Line
 from payments.dispute_evidence import LONGEST_TOGETHER
-from payments.money import written
+from payments.money import whole_share, written
 
 _CONVERSATION_LONGEST: Final = 60_000
 """Characters kept of the conversation, its end first: Stripe takes 150,000 of everything together."""
@@ -45,6 +45,7 @@ class EvidenceFacts(msgspec.Struct, frozen=True, kw_only=True):
     buyer_email: str
     seller_name: str
     lines: Sequence[Line]
+    service_fee: int = 0
     history: Sequence[Happened] = ()
     conversation: Sequence[Said] = ()
     carrier: str | None = None
@@ -89,7 +90,15 @@ def _product(facts: EvidenceFacts) -> str:
         for count, line in sold
         if count
     ]
+    service_fee = _service_fee(facts, sum(count * line.unit_amount for count, line in sold))
+    if service_fee:
+        lines.append(f"Service fee of the platform: {written(service_fee, facts.currency)}")
     return f"Sold by {facts.seller_name}:\n" + "\n".join(lines)
+
+
+def _service_fee(facts: EvidenceFacts, sold: int) -> int:
+    """What the buyer paid on top of lines that came to `sold`: its share where a part was left out."""
+    return whole_share(facts.service_fee, sold, facts.total - facts.service_fee, facts.currency)
 
 
 def _account(facts: EvidenceFacts) -> str:

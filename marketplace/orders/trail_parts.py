@@ -86,12 +86,21 @@ def _readers(step: str) -> frozenset[Audience]:
 def _told_with(step: str, material: Material) -> dict[str, Any]:
     """What a step is told with: prices when it was placed, the parcel when it was shipped."""
     if step == "placed" and not any(row["state"] == "applied" for row in material.changes):
-        return {"lines": [_line(row) for row in material.lines], "total": material.order["total"]}
+        return {
+            "lines": [_line(row) for row in material.lines],
+            **_on_top(material.order["service_fee"]),
+            "total": material.order["total"],
+        }
     if step == "shipped":
         return {
             name: row[name] for row in material.shipments for name in ("carrier", "tracking_number")
         }
     return {}
+
+
+def _on_top(service_fee: int) -> dict[str, int]:
+    """What the buyer pays beside the lines, where the fee rules ask for it."""
+    return {"service_fee": service_fee} if service_fee else {}
 
 
 def _line(row: Row) -> dict[str, Any]:
@@ -113,7 +122,11 @@ def _changes(material: Material) -> Iterator[Part]:
                 amount=row["total"],
                 currency=material.order["currency"],
                 ids={"change": row["id"]},
-                facts={"version": row["version"], "lines": [_line(each) for each in cart["lines"]]},
+                facts={
+                    "version": row["version"],
+                    "lines": [_line(each) for each in cart["lines"]],
+                    **_on_top(cart["fee"].get("service_fee", 0)),
+                },
             ),
             chapter=words.CHECKOUT,
             turn=50,
@@ -155,6 +168,7 @@ def _payments(material: Material) -> Iterator[Part]:
                 },
                 facts={
                     "application_fee": row["application_fee"],
+                    **_on_top(material.order["service_fee"]),
                     "fee_rule_id": material.order["fee_rule_id"],
                     "fee_schedule_version": material.order["schedule_version"],
                 },

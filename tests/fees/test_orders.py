@@ -16,6 +16,7 @@ from marketplace.fees.schedule import Conditions, FeeRule
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.orders.refunds import RefundWish
 from marketplace.orders.totals import Wanted
+from marketplace.orders.trail import trail
 from marketplace.oversight.approvals import Approvals
 from payments.database import execute, row, value
 from payments.ids import new_id
@@ -91,6 +92,14 @@ async def test_a_buyer_pays_the_service_fee_and_the_seller_is_not_touched_by_it(
     assert (fee.fee_net, fee.fee_tax, fee.seller_amount) == (610, 116, 6_000 - 726)
     assert order.application_fee == 726 + 170
     await shop.pay(order_id)
+    (placed, planned) = [
+        entry.facts
+        for entry in (await trail(order_id, Actor(owner))).entries
+        if entry.event in ("order.placed", "payment.planned")
+    ]
+    assert (placed["service_fee"], placed["total"]) == (170, 6_170)
+    assert sum(line["amount"] for line in placed["lines"]) + 170 == 6_170
+    assert (planned["application_fee"], planned["service_fee"]) == (896, 170)
     assert await captured(order_id) == (6_170, 896)
     assert (await order_of(shop, order_id)).status == "paid"
 

@@ -212,6 +212,17 @@ async def test_the_fee_of_any_order_is_explained(market: Market) -> None:
     ]
 
 
+async def test_a_key_for_fees_alone_explains_any_orders_fee(market: Market) -> None:
+    deal = await market.deal()
+    key = await market.admin.api_key("fees:read")
+    program = Browser(market.app)
+    program.http.headers["Authorization"] = f"Bearer {key}"
+    told = await shown(program, f"/v1/admin/orders/{deal.order_id}/fee")
+    assert told["agrees"] is True
+    nothing = await program.http.get("/v1/admin/orders/ord_unknown/fee")
+    assert (nothing.status_code, nothing.json()["code"]) == (404, "order_not_found")
+
+
 async def test_a_replay_is_asked_for_shown_and_stopped(market: Market) -> None:
     deal = await paid(market)
     draft = await created(market.admin, DRAFTS, {"title": "Flat", "rules": FLAT})

@@ -179,6 +179,7 @@ def a_life() -> Material:
             "seller_id": "sel_1",
             "currency": "eur",
             "total": 6000,
+            "service_fee": 0,
             "fee_rule_id": "sessions",
             "fee_schedule_id": "fsc_1",
             "schedule_version": 1,
