@@ -37,7 +37,7 @@ UPDATE orders SET expiry_due_at = $1 WHERE id IN (
     WHERE o.status = 'checkout' AND o.expiry_due_at = o.checkout_expires_at
     AND o.checkout_expires_at > $1
     AND p.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
-    AND (s.suspended_at IS NOT NULL OR s.approval <> 'approved' OR c.closed
+    AND (s.suspended_at IS NOT NULL OR s.frozen_at IS NOT NULL OR s.approval <> 'approved' OR c.closed
         OR c.transfers_status <> 'active')
     LIMIT $2)
 """
@@ -77,7 +77,7 @@ class Expiry:
         return len(due)
 
     async def mark_unpayable(self, now: datetime, limit: int = 50) -> int:
-        """Make open checkouts due whose seller was suspended or lost their account; answers how many.
+        """Make open checkouts due whose seller was stopped or lost their account; answers how many.
 
         Nobody should be asked to pay for what will not be delivered, or could not be paid out.
         """

@@ -1,13 +1,21 @@
-"""Fulfilment is held when the money is not what the buyer was shown, until an admin has looked."""
+"""Fulfilment is held when money came that should not have, or not so much, until an admin has looked."""
 
 from datetime import datetime
+from typing import Final
+
+import msgspec
 
 from marketplace.orders import records, steps
 from marketplace.orders.errors import FulfilmentNotHeld
 from marketplace.orders.reading import OrderView, view
 from marketplace.orders.records import Actor, OrderRecord
 from marketplace.oversight import audit
-from payments.database import execute, transaction
+from payments.database import execute, transaction, value
+
+_TOO_LATE: Final = "the seller could not be paid any more when the money came"
+_STOPPED: Final = (
+    "SELECT suspended_at IS NOT NULL OR frozen_at IS NOT NULL FROM sellers WHERE id = $1"
+)
 
 
 class Holds:
@@ -55,11 +63,22 @@ async def compare(
     )
 
 
+async def hold_if_stopped(order: OrderRecord, *, actor: str, now: datetime) -> OrderRecord:
+    """Hold fulfilment where the platform had stopped the seller while the buyer was paying.
+
+    The sweep ends such checkouts within a minute; a browser that already shows the payment may be faster.
+    In the open transaction; an order that is held already stays so.
+    """
+    if order.held_reason is not None or not await value(_STOPPED, order.seller_id):
+        return order
+    return await hold(order, _TOO_LATE, actor=actor, now=now)
+
+
 async def hold(order: OrderRecord, reason: str, *, actor: str, now: datetime) -> OrderRecord:
     """Nothing of it goes out until people have looked, whatever made that necessary."""
     order = await steps.take(order, "fulfilment_held", actor=actor, now=now, reason=reason)
     await _hold(order, reason)
-    return order
+    return msgspec.structs.replace(order, held_reason=reason)
 
 
 async def _hold(order: OrderRecord, reason: str | None) -> None:

@@ -133,7 +133,7 @@ async def _captured(order: OrderRecord, event: PaymentCaptured, give_back: GiveB
     if order.status in PAID_FOR:
         return
     step, actor = await _how_captured(order)
-    late = order.status in ENDED
+    late, bought = order.status in ENDED, order.status == "checkout"
     unwanted = None if late else await canceled_by_somebody(order.id)
     if late:
         _alarm(order, event)
@@ -143,16 +143,18 @@ async def _captured(order: OrderRecord, event: PaymentCaptured, give_back: GiveB
     order = await steps.take(order, step, actor=actor, now=event.occurred_at, reason=reason)
     # A hold may be captured in part on purpose.
     if order.capture_method == "automatic" or event.amount > order.total:
-        await _compare(order, event)
+        order = await _compare(order, event)
+    if bought:
+        await holds.hold_if_stopped(order, actor=STRIPE, now=event.occurred_at)
     why = _shortage(short) or _unwanted(unwanted)
     if why is not None and give_back is not None:
         await give_back(order, why, event.occurred_at)
 
 
-async def _compare(order: OrderRecord, event: PaymentAuthorized | PaymentCaptured) -> None:
+async def _compare(order: OrderRecord, event: PaymentAuthorized | PaymentCaptured) -> OrderRecord:
     """What came must be what the buyer was shown when they confirmed."""
     shown = order.total if order.frozen_total is None else order.frozen_total
-    await holds.compare(
+    return await holds.compare(
         order, expected=shown, received=event.amount, actor=STRIPE, now=event.occurred_at
     )
 

@@ -3,19 +3,22 @@
 import pytest
 
 from marketplace.catalog.listings import ListingChanges
+from marketplace.orders.checkout import Buyer
+from marketplace.orders.confirmation import Shown
 from marketplace.orders.errors import (
     ListingNotOffered,
     OrderStepRefused,
     TotalChanged,
 )
 from marketplace.orders.reactions import react
+from marketplace.sellers.errors import SellerNotPayable
 from payments.database import execute, transaction, value
 from payments.events import PaymentAuthorized
 from tests.connect.fakes import RESTRICTED
 from tests.fakes import CHALLENGED, DEBIT
 from tests.orders.carts import Basket, a_basket
 from tests.orders.deals import ADMIN
-from tests.orders.shop import Shop, stock_of
+from tests.orders.shop import Shop, account, listing, stock_of
 
 
 async def a_day_passes(shop: Shop) -> None:
@@ -139,6 +142,37 @@ async def test_a_suspended_sellers_open_checkouts_end(shop: Shop) -> None:
     )
     assert await stock_of(basket.thing) == (10, 0)
     assert await shop.status(other.id) == "checkout"
+
+
+@pytest.mark.parametrize(
+    "stopped", ["suspended_at = $2", "frozen_at = $2, freeze_reason = 'looked into'"]
+)
+async def test_who_pays_a_stopped_seller_in_the_last_second_is_not_left_alone(
+    shop: Shop, stopped: str
+) -> None:
+    """The browser had the payment before: the money is held for people, and nobody else can pay."""
+    owner, seller_id = await shop.a_seller()
+    session = (await listing(owner, kind="session")).id
+    faster, slower = [await shop.place(await account(), (session, 1)) for _ in range(2)]
+    intent, _ = await shop.begin(faster), await shop.begin(slower)
+    await execute(f"UPDATE sellers SET {stopped} WHERE id = $1", seller_id, shop.clock())
+    for late in (faster, slower):
+        order = (await shop.see(late)).order
+        with pytest.raises(SellerNotPayable):
+            await shop.confirmation.begin(
+                late, Buyer(order.buyer_id, "b@x.com"), Shown(order.total), shop.clock()
+            )
+    shop.stripe.pay(intent.intent_id)
+    await shop.hear(faster)
+    await shop.hear(faster)
+    paid = (await shop.see(faster)).order
+    assert (paid.status, paid.held_reason) == (
+        "paid",
+        "the seller could not be paid any more when the money came",
+    )
+    assert (await shop.steps(faster)).count("fulfilment_held") == 1
+    await end_unpayable(shop)
+    assert await shop.status(slower) == "canceled"
 
 
 async def test_a_seller_who_lost_their_capability_takes_no_more_money(shop: Shop) -> None:
