@@ -12,21 +12,23 @@ from typing import Final
 def _moment(column: str) -> str:
     """As Python's isoformat writes a moment in UTC: without a fraction where there is none."""
     at = f"{column} AT TIME ZONE 'UTC'"
+    json = f"to_json({at})::text"
+    whole_seconds = len('"2026-11-21T00:00:00"')
     return (
-        f"CASE WHEN date_trunc('second', {column}) = {column} "
-        f"""THEN to_char({at}, 'YYYY-MM-DD"T"HH24:MI:SS"+00:00"') """
-        f"""ELSE to_char({at}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') END"""
+        f"CASE length({json}) WHEN {whole_seconds} THEN substr({json}, 2, {whole_seconds - 2}) "
+        f"""|| '+00:00' ELSE to_char({at}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') END"""
     )
 
 
 def _text(written: str) -> str:
     """Text that somebody chose: no formula, and quoted where it must be."""
+    special = r"""E'-=+@\t\r\n,"'"""
     plain = rf"CASE WHEN {written} ~ '^[-=+@\t\r\n]' THEN '''' || {written} ELSE {written} END"
+    quoted = f"""'"' || replace({plain}, '"', '""') || '"'"""
     return (
-        rf"CASE WHEN {written} !~ '[-=+@\t\r\n,\"]' THEN {written} "
-        rf"WHEN {written} ~ '[,\"\r\n]' THEN '\"' || replace({plain}, '\"', '\"\"') || '\"' "
-        f"ELSE {plain} END"
-    ).replace('\\"', '"')
+        f"CASE WHEN translate({written}, {special}, '') = {written} THEN {written} "
+        rf"""WHEN {written} ~ '[,"\r\n]' THEN {quoted} ELSE {plain} END"""
+    )
 
 
 _CELLS: Final = {
