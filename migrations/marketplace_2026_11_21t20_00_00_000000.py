@@ -1,4 +1,5 @@
-"""Indexes of the fees somebody looks for among ten million: what is odd, in part, returned or reviewed.
+"""Indexes of the fees somebody looks for among ten million: what is odd, in part, returned or reviewed; and
+of the postings of one account.
 
 Each holds only those, and there is one for each order in which a list is read: a list that walks along all
 fees until it has found a page of the few would not come back.
@@ -10,7 +11,7 @@ from payments.database import execute
 
 ID = "2026-11-21T20:00:00:000000"
 VERSION = "1.38.0"
-DESCRIPTION = "Indexes of the fees that are few"
+DESCRIPTION = "Indexes of the fees that are few, and of an account's postings"
 
 FEW = {
     "flagged": "anomalies <> '{}'",
@@ -36,6 +37,13 @@ STATEMENTS = [
     f"WHERE {FEW['flagged']}",
     "CREATE INDEX fee_anomalies_of_code ON fee_anomalies (code, found_at, id) "
     "WHERE resolved_at IS NULL",
+    # The postings of an account: a seller's, and one that few postings have.
+    "CREATE INDEX postings_of_seller_by_id ON postings (seller_id, id)",
+    *(
+        f"CREATE INDEX postings_of_few_by_{side} ON postings ({side}, id) WHERE {side} NOT IN "
+        f"('buyers', 'platform:fees', 'stripe:processing') AND {side} NOT LIKE 'seller:%'"
+        for side in ("source", "target")
+    ),
 ]
 
 

@@ -1,6 +1,7 @@
 """The ledger as admins read it: every posting with what caused it, and what accounts hold. Minor units."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -58,19 +59,50 @@ class PostingFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 async def postings(wanted: PostingFilter, page: PageRequest) -> Page[PostingRecord]:
     """Every posting that fits, the newest first."""
-    found = await rows(
-        f"SELECT {POSTING_COLUMNS} FROM postings "
-        "WHERE ($1::text IS NULL OR order_id = $1) "
-        "AND ($2::text IS NULL OR source = $2 OR target = $2) "
-        "AND ($3::text IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
-        wanted.order_id,
-        wanted.account,
-        page.starting_after,
-        page.fetched,
-    )
+    arguments: list[Any] = []
+
+    def bound(condition: str, argument: str | None) -> list[str]:
+        if argument is None:
+            return []
+        arguments.append(argument)
+        return [condition.replace("$", f"${len(arguments)}")]
+
+    # Only the conditions that are given are sent, so that each list can use its own index.
+    given = [*bound("order_id = $", wanted.order_id), *bound("id < $", page.starting_after)]
+    seller = _SELLER.match(wanted.account or "")
+    given += bound("seller_id = $", seller and seller[1])
+    newest = f"ORDER BY id DESC LIMIT {page.fetched}"
+    arms = [
+        f"(SELECT {POSTING_COLUMNS} FROM postings WHERE {' AND '.join(['true', *given, *side])} {newest})"
+        for side in _sides(wanted.account, bound)
+    ]
+    found = await rows(f"SELECT * FROM ({' UNION ALL '.join(arms)}) AS found {newest}", *arguments)
     return Page.cut([PostingRecord(**record) for record in found], page)
 
 
+def _sides(account: str | None, bound: Callable[[str, str | None], list[str]]) -> list[list[str]]:
+    """The conditions of each side on which the account may be; one without any for all accounts.
+
+    Of accounts that few postings have, the index of just those is named by its own condition.
+    """
+    if account is None:
+        return [[]]
+    few = [] if _SELLER.match(account) else [FEW]
+    return [
+        [
+            *bound(f"{side} = $", account),
+            *[each.format(side=side) for each in few if account not in _MANY],
+        ]
+        for side in ("source", "target")
+    ]
+
+
+_SELLER: Final = re.compile(r"seller:(\w+)")
+_MANY: Final = ("buyers", "platform:fees", "stripe:processing")
+FEW: Final = (
+    "{side} NOT IN ('buyers', 'platform:fees', 'stripe:processing') AND {side} NOT LIKE 'seller:%'"
+)
+"""Of postings that are in an index of their own: (side, id)."""
 POSTING_COLUMNS: Final = ", ".join(PostingRecord.__struct_fields__)
 
 

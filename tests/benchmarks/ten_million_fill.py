@@ -19,6 +19,7 @@ from payments.database import engine
 from tests.benchmarks.ten_million_cast import ADMIN, BUYER, NOW, OWNER, SELLERS, TOKEN
 
 YEARS = 3
+BUYERS = 500_000
 _FIRST_DAY = "2023-11-21Z"
 _SCOPES = ("admin:read", "admin:write", "fees:read", "orders:read", "sellers:read", "refunds:read")
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -108,7 +109,7 @@ _ORDERS = f"""
 INSERT INTO orders (id, buyer_id, seller_id, currency, status, total, capture_method, application_fee,
     fee_schedule_id, fee_rule_id, fee_working, generation, idempotency_key, created_at, updated_at,
     checkout_expires_at)
-SELECT 'ord_' || body, CASE WHEN n % 1000 = 0 THEN '{BUYER}' ELSE 'acc_' || n * 7919 % 500000 END, seller_id,
+SELECT 'ord_' || body, CASE WHEN n % 1000 = 0 THEN '{BUYER}' ELSE 'acc_' || n * 7919 % {BUYERS} END, seller_id,
     currency, 'completed', amount, 'automatic', fee, 'fsc_1', rule_id, $working, 1, n::text, at, at, at
 FROM made
 """
@@ -152,7 +153,8 @@ SELECT 'att_' || body, 'pay_' || body, 'ord_' || body, 'ch_' || body, 'captured'
 _PEOPLE = f"""
 INSERT INTO accounts (id, email, display_name, password_hash, is_admin, created_at)
 SELECT id, id || '@example.com', 'Somebody', 'no password', id = '{ADMIN}', now()
-FROM unnest(ARRAY['{ADMIN}', '{BUYER}', '{OWNER}']) AS a (id);
+FROM (SELECT unnest(ARRAY['{ADMIN}', '{BUYER}', '{OWNER}']) AS id
+    UNION ALL SELECT 'acc_' || n FROM generate_series(0, {BUYERS - 1}) AS n) AS a;
 INSERT INTO sellers (id, account_id, display_name, country, currency, approval, created_at)
 SELECT 'sel_' || lpad(n::text, 26, '0'), CASE n WHEN 0 THEN '{OWNER}' ELSE 'acc_owner' || n END,
     'A shop', 'DE', (ARRAY['eur', 'eur', 'usd', 'gbp', 'jpy'])[n % 5 + 1], 'approved', now()
@@ -160,7 +162,7 @@ FROM generate_series(0, {SELLERS - 1}) AS n;
 INSERT INTO connected_accounts (account_id, seller_id, country, transfers_status, payouts_status,
     status_details, requirements, closed, checked_at, state, nudges, nudges_absorbed, refresh_at, created_at)
 SELECT 'acct_' || n, 'sel_' || lpad(n::text, 26, '0'), 'DE', 'active', 'active', '{{}}', '[]', false, now(),
-    'active', 0, 0, now(), now() FROM generate_series(0, {SELLERS - 1}) AS n
+    'ready', 0, 0, now(), now() FROM generate_series(0, {SELLERS - 1}) AS n
 """
 _KEYS = """
 INSERT INTO api_keys (id, account_id, name, preview, token_hash, scopes, created_at)
