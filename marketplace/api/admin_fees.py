@@ -18,6 +18,7 @@ from marketplace.api.schemas.fees import (
     FeeList,
     FeeNoteAnswer,
     FeeNoteList,
+    FeeSeen,
     FeeSummaryList,
     NewFeeNote,
 )
@@ -50,6 +51,7 @@ _FEE = f"{_FEES}/{{payment_id:str}}"
 
 # The period is each handler's own: a parameter by another name is only told of by it there.
 def fee_filter(
+    order_id: _Word = None,
     seller_id: _Word = None,
     category: _Word = None,
     rule_id: _Word = None,
@@ -62,6 +64,7 @@ def fee_filter(
 ) -> FeeFilter:
     """Which fees, as the query says."""
     return FeeFilter(
+        order_id=order_id,
         seller_id=seller_id,
         category=category,
         rule_id=rule_id,
@@ -197,9 +200,13 @@ async def review_fee(
     payment_id: FromPath[str],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
+    data: JSONBody[FeeSeen | None] = None,
 ) -> FeeAnswer:
-    """As it stands: when its figures change afterwards, it is not reviewed any more."""
-    reviewed = await notes.review(payment_id, actor=principal.account_id, now=services.clock())
+    """As it stands, or as you saw it: when its figures change afterwards, it is not reviewed any more."""
+    seen = None if data is None else data.seen
+    reviewed = await notes.review(
+        payment_id, actor=principal.account_id, now=services.clock(), seen=seen
+    )
     return FeeAnswer.of(reviewed)
 
 

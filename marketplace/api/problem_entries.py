@@ -328,6 +328,12 @@ BOOKS: Table = {
     books.FeeReviewNotFound: Answer(
         404, "fee_not_found", "Nothing of such a payment was captured", ("payment_id",)
     ),
+    books.FeeChanged: Answer(
+        409,
+        "fee_changed",
+        "The fee is not as you saw it: look again",
+        ("payment_id", "updated_at"),
+    ),
     books.FeeFilterRefused: Answer(
         422,
         "fee_filter_refused",

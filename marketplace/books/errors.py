@@ -1,5 +1,6 @@
 """What can go wrong with the books. Classes carry data, not sentences, and no HTTP."""
 
+from datetime import datetime
 from typing import Literal
 
 
@@ -41,6 +42,14 @@ class FeeReviewNotFound(BooksError):
     def __init__(self, payment_id: str) -> None:
         self.payment_id = payment_id
         super().__init__(payment_id)
+
+
+class FeeChanged(BooksError):
+    """The fee is not as its reviewer saw it: it was updated at `updated_at`."""
+
+    def __init__(self, payment_id: str, updated_at: datetime) -> None:
+        self.payment_id, self.updated_at = payment_id, updated_at
+        super().__init__(payment_id, updated_at)
 
 
 class FeeFilterRefused(BooksError):

@@ -1,7 +1,7 @@
 """Operations whose outcome is open: admins see them explained, and have them resolved by reading Stripe."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import structlog
@@ -63,10 +63,10 @@ class OperationDesk:
         before = await self.require(operation_id)
         if before.concluded_at is not None:
             raise OperationConcluded(operation_id, before.state)
-        await _on_record("operation.resolution_asked", actor, before, why, now)
+        await _on_record("operation.resolution_asked", actor, before, None, why, now)
         outcome = await self._ask(operation_id)
         after = await self.require(operation_id)
-        await _on_record(f"operation.{outcome}", actor, after, None, now)
+        await _on_record(f"operation.{outcome}", actor, before, after, why, now)
         return Resolved(outcome=outcome, operation=after)
 
     async def _ask(self, operation_id: str) -> Outcome:
@@ -113,20 +113,30 @@ class OperationDesk:
 
 
 async def _on_record(
-    action: str, actor: str, operation: OperationRow, reason: str | None, now: datetime
+    action: str,
+    actor: str,
+    before: OperationRow,
+    after: OperationRow | None,
+    reason: str,
+    now: datetime,
 ) -> None:
     async with transaction():
         await audit.record(
             actor=actor,
             action=action,
-            subject=operation.id,
-            after={
-                "kind": operation.kind,
-                "order_id": operation.order_id,
-                "state": operation.state,
-                "attempts": operation.attempts,
-                "result_id": operation.result_id,
-            },
+            subject=before.id,
+            before=_facts(before),
+            after=None if after is None else _facts(after),
             reason=reason,
             now=now,
         )
+
+
+def _facts(operation: OperationRow) -> dict[str, Any]:
+    return {
+        "kind": operation.kind,
+        "order_id": operation.order_id,
+        "state": operation.state,
+        "attempts": operation.attempts,
+        "result_id": operation.result_id,
+    }

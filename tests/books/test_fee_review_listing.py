@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from marketplace.books.errors import FeeFilterRefused, FeeReviewNotFound
+from marketplace.books.errors import FeeChanged, FeeFilterRefused, FeeReviewNotFound
 from marketplace.books.fee_review import FeeReview
 from marketplace.books.fees import fee_csv, listing, notes
 from marketplace.books.fees.listing import Direction, FeeFilter, FeeSort, ReviewedFee, SortBy
@@ -115,6 +115,8 @@ async def test_every_filter_says_yes_and_no(shop: Shop) -> None:
     part = await payment_of(order_id)
     made = {"whole": whole, "partly": partly, "gone": gone, "part": part}
     expected: dict[tuple[str, Any], set[str]] = {
+        ("order_id", order_id): {"part"},
+        ("order_id", "ord_nothing"): set(),
         ("category", "chess"): {"whole"},
         ("category", "nothing"): set(),
         ("rule_id", "sessions"): {"whole", "partly", "gone"},
@@ -145,6 +147,8 @@ async def test_what_no_list_can_show_is_refused() -> None:
         (FeeSort(by="fee"), FeeFilter(), "sort", "needs_currency"),
         (FeeSort(by="margin"), FeeFilter(), "sort", "needs_currency"),
         (FeeSort(), FeeFilter(anomaly="odd"), "anomaly", "unknown"),
+        (FeeSort(), FeeFilter(currency="EUR"), "currency", "unknown"),
+        (FeeSort(by="fee"), FeeFilter(currency="xyz"), "currency", "unknown"),
         (FeeSort(), FeeFilter(since=NOON.date(), until=NOON.date()), "to", "ends_before_it_begins"),
     ):
         with pytest.raises(FeeFilterRefused) as refused:
@@ -231,6 +235,23 @@ async def test_a_review_holds_as_long_as_the_figures(shop: Shop) -> None:
     assert await listed(seller_id=seller_id, reviewed=True) == []
     told = await rows("SELECT action, actor FROM audit_log WHERE subject = $1", payment_id)
     assert [tuple(one) for one in told] == [("fee.reviewed", "acc_admin")]
+
+
+async def test_what_changed_since_it_was_seen_is_not_marked(shop: Shop) -> None:
+    owner, _ = await shop.a_seller()
+    payment_id = await sold(shop, owner)
+    seen = (await review.find(payment_id)).updated_at
+    shop.clock.move(seconds=1)
+    await refund(shop, payment_id, 1)
+    await review.folding.run_once(shop.clock(), 100)
+    changed = await review.find(payment_id)
+    with pytest.raises(FeeChanged) as refused:
+        await notes.review(payment_id, actor="acc_admin", now=shop.clock(), seen=seen)
+    assert refused.value.updated_at == changed.updated_at
+    assert (await review.find(payment_id)).reviewed_at is None
+    facts = {"actor": "acc_admin", "now": shop.clock()}
+    await notes.review(payment_id, **facts, seen=changed.updated_at)
+    assert (await review.find(payment_id)).reviewed_by == "acc_admin"
 
 
 async def test_notes_stay_and_are_audited(shop: Shop) -> None:

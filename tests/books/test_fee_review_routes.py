@@ -37,6 +37,9 @@ async def test_an_admin_reviews_a_fee(market: Market) -> None:
     assert reviewed.status_code == 200, reviewed.text
     assert reviewed.json()["reviewed_by"] is not None
     assert (await shown(market.admin, path)) == reviewed.json()
+    stale = await market.admin.post(f"{path}/review", {"seen": "2026-01-01T00:00:00Z"})
+    assert (stale.status_code, stale.json()["code"]) == (409, "fee_changed")
+    assert stale.json()["updated_at"] == fee["updated_at"]
     audited = await shown(market.admin, "/v1/admin/audit", subject=fee["payment_id"])
     assert {one["action"] for one in audited["data"]} == {"fee.noted", "fee.reviewed"}
     assert (await shown(market.admin, FEES, seller_id=deal.seller_id, reviewed="false"))[
@@ -105,6 +108,9 @@ async def test_odd_fees_are_listed(market: Market) -> None:
         ("", {"sort": "fee"}, 422, "fee_filter_refused"),
         ("/csv", {"sort": "fee"}, 422, "fee_filter_refused"),
         ("", {"anomaly": "red"}, 422, "fee_filter_refused"),
+        ("", {"currency": "EUR"}, 422, "fee_filter_refused"),
+        ("/export", {"currency": "xyz"}, 422, "fee_filter_refused"),
+        ("/summary", {"group_by": "day", "currency": "xyz"}, 422, "fee_filter_refused"),
         ("", {"from": "2026-02-01", "to": "2026-01-01"}, 422, "fee_filter_refused"),
         ("/summary", {"group_by": "seller", "category": "x"}, 422, "fee_filter_refused"),
         ("/anomalies", {"code": "red"}, 400, "invalid_parameter"),

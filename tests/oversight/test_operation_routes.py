@@ -175,7 +175,8 @@ async def test_what_stripe_turns_out_to_have_done_is_adopted_and_nothing_is_sent
         "operation.resolution_asked",
         "The buyer is waiting",
     )
-    assert (asked["after"]["state"], done["after"]["state"]) == ("unknown", "succeeded")
+    assert (asked["before"]["state"], asked["after"]) == ("unknown", None)
+    assert (done["before"], done["after"]["state"]) == (asked["before"], "succeeded")
     status, problem = await resolve(admin, operation_id)
     assert (status, problem["code"], problem["state"]) == (409, "operation_concluded", "succeeded")
 

@@ -55,6 +55,7 @@ class FeeAnswer(FeeFiguresAnswer, kw_only=True):
     anomalies: Annotated[list[str], Meta(description="Codes.", examples=[["negative_margin"]])]
     reviewed_at: datetime | None
     reviewed_by: Annotated[str | None, Meta(examples=[_ADMIN_ID])]
+    updated_at: datetime
 
     @classmethod
     def of(cls, fee: ReviewedFee) -> "FeeAnswer":
@@ -140,6 +141,19 @@ class FeeAnomalyList(msgspec.Struct, kw_only=True):
         """As it was found."""
         data = [FeeAnomalyAnswer(**_facts(FeeAnomalyAnswer, found)) for found in page.data]
         return cls(data=data, has_more=page.has_more)
+
+
+class FeeSeen(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What was looked at."""
+
+    seen: Annotated[
+        datetime,
+        Meta(
+            tz=True,
+            description="`updated_at` of the fee: when it has changed since, it is not marked.",
+            examples=["2026-11-21T09:00:00Z"],
+        ),
+    ]
 
 
 class NewFeeNote(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

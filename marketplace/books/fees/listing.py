@@ -15,6 +15,7 @@ from marketplace.books.errors import FeeFilterRefused, FeeReviewNotFound
 from marketplace.books.fees.assessing import CODES
 from marketplace.books.fees.figures import FeeFigures
 from marketplace.paging import Page, PageRequest
+from payments.currencies import CURRENCIES
 from payments.database import row, rows, value
 
 SortBy = Literal["time", "fee", "rate", "margin"]
@@ -63,6 +64,7 @@ class ReviewedFee(FeeFigures, frozen=True, kw_only=True):
     anomalies: list[str]
     reviewed_at: datetime | None
     reviewed_by: str | None
+    updated_at: datetime
 
 
 class FeeFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +73,7 @@ class FeeFilter(msgspec.Struct, frozen=True, kw_only=True):
     `anomaly` is a code, `any` or `none`.
     """
 
+    order_id: str | None = None
     seller_id: str | None = None
     category: str | None = None
     rule_id: str | None = None
@@ -145,7 +148,14 @@ def require_answerable(wanted: FeeFilter, sort: FeeSort) -> None:
         raise FeeFilterRefused("anomaly", "unknown", ("any", "none", *CODES))
     if sort.by in _AMOUNTS and wanted.currency is None:
         raise FeeFilterRefused("sort", "needs_currency")
+    require_currency(wanted.currency)
     require_period(wanted.since, wanted.until)
+
+
+def require_currency(currency: str | None) -> None:
+    """Raise FeeFilterRefused for one that no payment could have: nothing found would look like no fees."""
+    if currency is not None and currency not in CURRENCIES:
+        raise FeeFilterRefused("currency", "unknown", tuple(sorted(CURRENCIES)))
 
 
 def require_period(since: date | None, until: date | None) -> None:
@@ -231,6 +241,7 @@ async def _are_few(wanted: FeeFilter) -> bool:
 
 def _conditions(wanted: FeeFilter) -> _Conditions:
     given = _Conditions()
+    given.add("payment_id IN (SELECT id FROM payments WHERE order_id = $)", wanted.order_id)
     given.add("seller_id = $", wanted.seller_id)
     given.add("categories @> ARRAY[$::varchar]", wanted.category)
     given.add("rule_ids @> ARRAY[$::varchar]", wanted.rule_id)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from marketplace.books.errors import FeeReviewNotFound
+from marketplace.books.errors import FeeChanged, FeeReviewNotFound
 from marketplace.books.fees import listing
 from marketplace.books.fees.listing import ReviewedFee
 from marketplace.oversight import audit
@@ -16,7 +16,9 @@ from marketplace.paging import Page, PageRequest
 from payments.database import execute, row, rows, transaction
 from payments.ids import new_id
 
-_FIGURES: Final = "captured, refunded, fee_taken, fee_returned, processing_cost, reviewed_at"
+_FIGURES: Final = (
+    "captured, refunded, fee_taken, fee_returned, processing_cost, reviewed_at, updated_at"
+)
 
 
 class FeeNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,13 +82,19 @@ async def notes(payment_id: str, page: PageRequest) -> Page[FeeNote]:
     return Page.cut([FeeNote(**record) for record in found], page)
 
 
-async def review(payment_id: str, *, actor: str, now: datetime) -> ReviewedFee:
+async def review(
+    payment_id: str, *, actor: str, now: datetime, seen: datetime | None = None
+) -> ReviewedFee:
     """Mark a fee, as it stands, as looked at; a second time changes who and when.
 
-    Raises FeeReviewNotFound.
+    `seen` is the `updated_at` of what the reviewer looked at. Raises FeeReviewNotFound, and FeeChanged when
+    it was updated since.
     """
     async with transaction():
         before = await _locked(payment_id)
+        updated_at = before.pop("updated_at")
+        if seen is not None and seen != updated_at:
+            raise FeeChanged(payment_id, updated_at)
         await execute(
             "UPDATE fee_reviews SET reviewed_at = $2, reviewed_by = $3 WHERE payment_id = $1",
             payment_id,

@@ -13,7 +13,7 @@ from marketplace.books.errors import FeeFilterRefused
 from marketplace.books.fees.contributions import FIGURES, SUMS, Dimension, contributions, moved
 from marketplace.books.fees.figures import FeeFigures
 from marketplace.books.fees.folding import SPREAD_RECORD, json_of, spread_of
-from marketplace.books.fees.listing import require_period
+from marketplace.books.fees.listing import require_currency, require_period
 from marketplace.books.fees.loading import load
 from marketplace.books.fees.periods import Cut, cut
 from marketplace.fees.schedules import Schedules
@@ -68,6 +68,7 @@ async def summary(
     group_by: GroupBy, wanted: SummaryFilter, page: PageRequest, schedules: Schedules
 ) -> Page[FeeSummary]:
     """A page of sums: periods with the newest first, others by their key. Raises FeeFilterRefused."""
+    require_currency(wanted.currency)
     require_period(wanted.since, wanted.until)
     asked = _asked(group_by, wanted, page.starting_after)
     if page.starting_after is not None and asked.after is None:
