@@ -109,7 +109,7 @@ async def test_odd_fees_are_listed(market: Market) -> None:
         ("/csv", {"sort": "fee"}, 422, "fee_filter_refused"),
         ("", {"anomaly": "red"}, 422, "fee_filter_refused"),
         ("", {"currency": "EUR"}, 422, "fee_filter_refused"),
-        ("/export", {"currency": "xyz"}, 422, "fee_filter_refused"),
+        ("/csv", {"currency": "xyz"}, 422, "fee_filter_refused"),
         ("/summary", {"group_by": "day", "currency": "xyz"}, 422, "fee_filter_refused"),
         ("", {"from": "2026-02-01", "to": "2026-01-01"}, 422, "fee_filter_refused"),
         ("/summary", {"group_by": "seller", "category": "x"}, 422, "fee_filter_refused"),
