@@ -368,6 +368,12 @@ MESSAGES: Table = {
     messages.WebhookEndpointDisabled: Answer(
         409, "webhook_endpoint_disabled", "Enable the endpoint first", ("endpoint_id",)
     ),
+    messages.WebhookEndpointExists: Answer(
+        409,
+        "webhook_endpoint_exists",
+        "You have an endpoint at this address: change its types instead",
+        ("endpoint_id",),
+    ),
 }
 
 APPROVALS: Table = {

@@ -7,12 +7,13 @@ import msgspec
 
 from marketplace.messages import endpoints
 from marketplace.messages.errors import WebhookDeliveryNotFound
+from marketplace.messages.tries import Try
 from marketplace.paging import Page, PageRequest
 from payments.database import row, rows, transaction
 
 _COLUMNS = (
     "d.id, d.endpoint_id, d.event_id, e.type, d.state, d.attempts, d.due_at, d.last_status, d.note, "
-    "d.created_at, d.concluded_at"
+    "d.created_at, d.concluded_at, d.tries"
 )
 _AGAIN = """
 UPDATE webhook_deliveries SET state = 'due', due_at = $3, concluded_at = NULL, attempts = 0
@@ -34,6 +35,8 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None
     created_at: datetime
     concluded_at: datetime | None
+    tries: tuple[Try, ...]
+    """The latest fifty, the first one first; also those before it was sent again."""
 
 
 class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +71,7 @@ async def deliveries(seller_id: str, endpoint_id: str, page: PageRequest) -> Pag
         page.starting_after,
         page.fetched,
     )
-    return Page.cut([DeliveryRecord(**one) for one in found], page)
+    return Page.cut([_delivery(one) for one in found], page)
 
 
 async def require(seller_id: str, endpoint_id: str, delivery_id: str) -> DeliveryRecord:
@@ -82,7 +85,7 @@ async def require(seller_id: str, endpoint_id: str, delivery_id: str) -> Deliver
     )
     if found is None:
         raise WebhookDeliveryNotFound(delivery_id)
-    return DeliveryRecord(**found)
+    return _delivery(found)
 
 
 async def redeliver(
@@ -98,6 +101,11 @@ async def redeliver(
         if again is None:
             raise WebhookDeliveryNotFound(delivery_id)
         return await require(seller_id, endpoint_id, delivery_id)
+
+
+def _delivery(found: asyncpg.Record) -> DeliveryRecord:
+    tries = tuple(msgspec.json.decode(one, type=Try) for one in found["tries"])
+    return DeliveryRecord(**{**found, "tries": tries})
 
 
 def _event(found: asyncpg.Record) -> EventRecord:

@@ -17,6 +17,7 @@ from marketplace.messages import outbox
 from marketplace.messages.addresses import host_shown
 from marketplace.messages.endpoints import give_up_due
 from marketplace.messages.signing import signed_headers
+from marketplace.messages.tries import Try
 from marketplace.messages.webhook_sender import Answered
 from payments.database import execute, row, rows, transaction
 from payments.events import Clock
@@ -64,9 +65,10 @@ ORDER BY c.id
 """
 _CONCLUDE = """
 UPDATE webhook_deliveries d SET state = o.state, due_at = o.due_at, concluded_at = o.concluded_at,
-    last_status = o.last_status, note = o.note
-FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::text[])
-     AS o(id, state, due_at, concluded_at, last_status, note)
+    last_status = o.last_status, note = o.note,
+    tries = array_append(d.tries[greatest(1, cardinality(d.tries) - 48):], o.tried)
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::text[], $7::text[])
+     AS o(id, state, due_at, concluded_at, last_status, note, tried)
 WHERE d.id = o.id AND d.state = 'due'
 """
 _DISABLE = """
@@ -170,7 +172,12 @@ async def _conclude(concluded: Sequence[_Conclusion], now: datetime) -> None:
         [None if one.due_at else now for one in concluded],
         [one.answered.status for one in concluded],
         [one.answered.note for one in concluded],
+        [_tried(one.answered, now) for one in concluded],
     )
+
+
+def _tried(answered: Answered, now: datetime) -> str:
+    return msgspec.json.encode(Try(at=now, status=answered.status, note=answered.note)).decode()
 
 
 def _endings(concluded: Sequence[_Conclusion]) -> list[_Conclusion]:

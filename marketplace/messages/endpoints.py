@@ -11,6 +11,7 @@ from marketplace.messages.addresses import checked_url
 from marketplace.messages.errors import (
     TooManyWebhookEndpoints,
     WebhookEndpointDisabled,
+    WebhookEndpointExists,
     WebhookEndpointNotFound,
     WebhookTypesRefused,
 )
@@ -82,17 +83,20 @@ class WebhookEndpoints:
         actor: str,
         now: datetime,
     ) -> IssuedSecret:
-        """A new endpoint. Raises WebhookUrlRefused, WebhookTypesRefused, TooManyWebhookEndpoints."""
+        """A new endpoint.
+
+        Raises WebhookUrlRefused, WebhookTypesRefused, TooManyWebhookEndpoints, WebhookEndpointExists.
+        """
         checked_url(url, loopback_allowed=self._loopback_allowed)
         wanted, secret = _known(types), new_secret()
         async with transaction():
-            # One at a time for each seller, so that nobody slips past the limit.
-            await execute("SELECT 1 FROM sellers WHERE id = $1 FOR NO KEY UPDATE", seller_id)
+            await _one_at_a_time(seller_id)
             count = await value(
                 "SELECT count(*) FROM webhook_endpoints WHERE seller_id = $1", seller_id
             )
             if count >= ENDPOINTS_OF_A_SELLER:
                 raise TooManyWebhookEndpoints(ENDPOINTS_OF_A_SELLER)
+            await _require_only_one(seller_id, url)
             made = await row(
                 "INSERT INTO webhook_endpoints (id, seller_id, url, secret, types, description, "
                 f"created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}",
@@ -131,11 +135,14 @@ class WebhookEndpoints:
     ) -> EndpointRecord:
         """Change or switch it. What it missed while it was disabled is not sent by itself.
 
-        Raises WebhookEndpointNotFound, WebhookUrlRefused, WebhookTypesRefused.
+        Raises WebhookEndpointNotFound, WebhookUrlRefused, WebhookTypesRefused, WebhookEndpointExists.
         """
         if changes.url is not None:
             checked_url(changes.url, loopback_allowed=self._loopback_allowed)
         async with transaction():
+            if changes.url is not None:
+                await _one_at_a_time(seller_id)
+                await _require_only_one(seller_id, changes.url, but=endpoint_id)
             before = await _require(seller_id, endpoint_id, hold=_CHANGING)
             after = _changed(before, changes, now)
             await execute(
@@ -232,6 +239,22 @@ async def give_up_due(endpoint_id: str, why: str, now: datetime) -> None:
         now,
         why,
     )
+
+
+async def _one_at_a_time(seller_id: str) -> None:
+    """So that nobody slips past what a seller may have."""
+    await execute("SELECT 1 FROM sellers WHERE id = $1 FOR NO KEY UPDATE", seller_id)
+
+
+async def _require_only_one(seller_id: str, url: str, *, but: str = "") -> None:
+    other = await value(
+        "SELECT id FROM webhook_endpoints WHERE seller_id = $1 AND url = $2 AND id <> $3 LIMIT 1",
+        seller_id,
+        url,
+        but,
+    )
+    if other is not None:
+        raise WebhookEndpointExists(other)
 
 
 async def _require(seller_id: str, endpoint_id: str, *, hold: str = "") -> EndpointRecord:

@@ -4,6 +4,7 @@ MessagesRefused
     WebhookEndpointNotFound   WebhookDeliveryNotFound
     WebhookUrlRefused         WebhookTypesRefused
     TooManyWebhookEndpoints   WebhookEndpointDisabled
+    WebhookEndpointExists
 """
 
 from collections.abc import Sequence
@@ -57,6 +58,14 @@ class TooManyWebhookEndpoints(MessagesRefused):
 
 class WebhookEndpointDisabled(MessagesRefused):
     """Nothing is sent to it: enable it first."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(endpoint_id)
+        self.endpoint_id = endpoint_id
+
+
+class WebhookEndpointExists(MessagesRefused):
+    """The seller has an endpoint at this address: it would be told everything twice."""
 
     def __init__(self, endpoint_id: str) -> None:
         super().__init__(endpoint_id)

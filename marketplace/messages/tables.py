@@ -73,6 +73,8 @@ class WebhookDelivery(Table, tablename="webhook_deliveries"):
     due_at = Timestamptz(default=None, null=True)
     last_status = Integer(default=None, null=True)
     note = Text(default=None, null=True)
+    # JSON, one text each: when it was tried, and what came of it; the latest fifty.
+    tries = Array(base_column=Text(), default=list)
     created_at = Timestamptz(default=None)
     concluded_at = Timestamptz(default=None, null=True)
 

@@ -91,7 +91,7 @@ BODIES: dict[tuple[str, str], Any] = {
         "currency": "eur",
     },
     ("POST", "/v1/sellers/{seller_id}/webhook-endpoints"): lambda cast: {
-        "url": "http://127.0.0.1:9/hook"
+        "url": f"http://127.0.0.1:9/{new_id('at')}"
     },
     ("PATCH", "/v1/sellers/{seller_id}/webhook-endpoints/{endpoint_id}"): lambda cast: {
         "description": "The warehouse"

@@ -127,7 +127,8 @@ class Cast:
     async def endpoint(self) -> str:
         """A new webhook endpoint of the seller's; nothing listens there."""
         made = await self.seller.post(
-            f"/v1/sellers/{self.seller.seller_id}/webhook-endpoints", {"url": "http://127.0.0.1:9/"}
+            f"/v1/sellers/{self.seller.seller_id}/webhook-endpoints",
+            {"url": f"http://127.0.0.1:9/{new_id('at')}"},
         )
         return str(made["endpoint"]["id"])
 

@@ -1,6 +1,7 @@
 """Deliveries to sellers' programs: tried for days, never in each other's way, ended when none is taken."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -172,7 +173,9 @@ async def test_a_failure_is_tried_ten_times_over_three_days_with_one_id(clock: M
     assert tuple(waits[1:]) == PAUSES
     assert timedelta(days=3) <= sum(waits, timedelta()) <= timedelta(days=3.2)
     assert (delivery.state, delivery.attempts, delivery.last_status) == ("dead", 10, 500)
-    assert len(network.posted) == 10
+    assert len(network.posted) == len(delivery.tries) == 10
+    assert [one.status for one in delivery.tries] == [500] * 10
+    assert [b.at - a.at for a, b in itertools.pairwise(delivery.tries)] == list(PAUSES)
     assert len({headers["webhook-id"] for _, headers, _ in network.posted}) == 1
     assert len({body for *_, body in network.posted}) == 1
     assert len({headers["webhook-timestamp"] for _, headers, _ in network.posted}) == 10

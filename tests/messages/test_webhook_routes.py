@@ -120,8 +120,7 @@ async def test_what_cannot_be_is_refused(
 
 
 async def test_a_seller_has_ten_endpoints_at_most(shop: Shop) -> None:
-    for _ in range(10):
-        await shop.endpoint()
+    made = [await shop.endpoint(url=f"{URL}{n}") for n in range(10)]
     answer = await shop.browser.post(shop.path, {"url": URL})
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_webhook_endpoints")
     await shop.happens()
@@ -131,6 +130,13 @@ async def test_a_seller_has_ten_endpoints_at_most(shop: Shop) -> None:
         shop.seller_id,
     )
     assert waiting == 10
+    one, other = made[0]["endpoint"], made[1]["endpoint"]
+    moved = await shop.browser.patch(f"{shop.path}/{one['id']}", {"url": other["url"]})
+    assert (moved.status_code, moved.json()["code"]) == (409, "webhook_endpoint_exists")
+    assert moved.json()["endpoint_id"] == other["id"]
+    await shop.browser.delete(f"{shop.path}/{one['id']}")
+    twice = await shop.browser.post(shop.path, {"url": other["url"]})
+    assert (twice.status_code, twice.json()["code"]) == (409, "webhook_endpoint_exists")
 
 
 async def test_an_endpoint_changes_switches_and_goes(shop: Shop) -> None:
@@ -165,6 +171,7 @@ async def test_a_ping_an_event_and_a_redelivery_arrive(
         assert listed["has_more"]
         event = listed["data"][0]
         assert (event["state"], event["last_status"], event["attempts"]) == ("delivered", 200, 1)
+        assert [(one["status"], one["note"]) for one in event["tries"]] == [(200, None)]
         again = await shop.browser.post(f"{path}/deliveries/{event['id']}/redelivery")
         assert (again.status_code, again.json()["state"]) == (202, "due")
         await composition.services.deliveries.deliver_due(CLOCK())

@@ -122,6 +122,14 @@ class IssuedWebhookEndpointAnswer(msgspec.Struct, kw_only=True):
         return f"IssuedWebhookEndpointAnswer({self.endpoint.id})"
 
 
+class TryAnswer(msgspec.Struct, kw_only=True):
+    """One try to deliver. `status` is what the endpoint answered; without one, `note` says why."""
+
+    at: datetime
+    status: Annotated[int | None, Meta(examples=[503])]
+    note: Annotated[str | None, Meta(examples=["it answered 503"])]
+
+
 class WebhookDeliveryAnswer(msgspec.Struct, kw_only=True):
     """One event for one endpoint. `due_at` is the next try; `note` says what went wrong last."""
 
@@ -136,11 +144,13 @@ class WebhookDeliveryAnswer(msgspec.Struct, kw_only=True):
     note: Annotated[str | None, Meta(examples=[None])]
     created_at: datetime
     concluded_at: datetime | None
+    tries: Annotated[list[TryAnswer], Meta(description="The first one first; fifty are kept.")]
 
     @classmethod
     def of(cls, delivery: DeliveryRecord) -> "WebhookDeliveryAnswer":
         """As it stands."""
-        return cls(**msgspec.structs.asdict(delivery))
+        tries = [TryAnswer(at=one.at, status=one.status, note=one.note) for one in delivery.tries]
+        return cls(**{**msgspec.structs.asdict(delivery), "tries": tries})
 
 
 class WebhookDeliveryList(msgspec.Struct, kw_only=True):
