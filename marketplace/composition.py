@@ -67,6 +67,7 @@ from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.oversight.reconciliation_work import Reconciliation
+from marketplace.oversight.retention import Retention
 from marketplace.oversight.unsent_transfers import UnsentTransfers
 from marketplace.pages.signposts import RETURN
 from marketplace.people import limits, sessions
@@ -105,9 +106,6 @@ from payments.stripe_tracking import StripeTracking
 from payments.stripe_transfers import StripeTransfers
 from payments.tracking import Tracking
 from payments.transfers import Transfers
-
-EVENTS_KEPT_DAYS = 90
-"""Ignored events are forgotten after that."""
 
 
 def wall_clock() -> datetime:
@@ -238,6 +236,11 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
             clock,
         ),
         gauges=Gauges(),
+        retention=Retention(
+            messages_days=settings.kept_messages_days,
+            webhooks_days=settings.kept_webhooks_days,
+            ignored_events_days=settings.kept_ignored_events_days,
+        ),
         refund_approvals=RefundApprovals(refunds, approvals),
         event_catch_up=EventCatchUp(StripeEvents(stripe), inbox, inbox_news.tell_missed, clock),
         stripe_disputes=disputes,
@@ -378,7 +381,19 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
         ),
         Sweep(
             name="old_events",
-            run_once=functools.partial(inbox_news.prune, kept_days=EVENTS_KEPT_DAYS),
+            run_once=services.retention.forget_ignored_events,
+            every_seconds=600,
+            limit=1000,
+        ),
+        Sweep(
+            name="old_messages",
+            run_once=services.retention.forget_messages,
+            every_seconds=600,
+            limit=1000,
+        ),
+        Sweep(
+            name="old_webhooks",
+            run_once=services.retention.forget_webhooks,
             every_seconds=600,
             limit=1000,
         ),

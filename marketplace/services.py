@@ -39,6 +39,7 @@ from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.oversight.reconciliation_work import Reconciliation
+from marketplace.oversight.retention import Retention
 from marketplace.oversight.unsent_transfers import UnsentTransfers
 from marketplace.people.people import People
 from marketplace.sellers.debts import SellerDebts
@@ -103,6 +104,7 @@ class Services:
     reconciliation: Reconciliation
     event_catch_up: EventCatchUp
     gauges: Gauges
+    retention: Retention
     refund_approvals: RefundApprovals
     stripe_disputes: Disputes
     disputes: DisputeCases

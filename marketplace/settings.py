@@ -81,6 +81,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     refund_approvals: dict[str, int] = {}
     # What an admin grants a seller of fee credits alone within a month, in the same way.
     fee_credit_approvals: dict[str, int] = {}
+    # For how many days news are kept; what money and audits rest on is kept for ever.
+    kept_messages_days: int = 400
+    kept_webhooks_days: int = 90
+    kept_ignored_events_days: int = 90
     # What becomes of the seller's share while a dispute is open: taken back, or set aside in the books.
     dispute_policy: Literal["reverse", "reserve"] = "reverse"
 
@@ -176,6 +180,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             ),
             refund_approvals=reading.amounts("MARKETPLACE_REFUND_APPROVALS"),
             fee_credit_approvals=reading.amounts("MARKETPLACE_FEE_CREDIT_APPROVALS"),
+            kept_messages_days=reading.number("MARKETPLACE_KEEP_MESSAGES_DAYS", 400, 31, 36_500),
+            kept_webhooks_days=reading.number("MARKETPLACE_KEEP_WEBHOOKS_DAYS", 90, 31, 36_500),
+            # Stripe lists its events for thirty days: a younger one would be found missing here.
+            kept_ignored_events_days=reading.number(
+                "MARKETPLACE_KEEP_IGNORED_EVENTS_DAYS", 90, 31, 36_500
+            ),
             dispute_policy=reading.choice(
                 "MARKETPLACE_DISPUTE_POLICY", "reverse", ("reverse", "reserve")
             ),

@@ -5,7 +5,7 @@ from datetime import datetime
 import structlog
 
 from marketplace.messages import outbox
-from payments.database import execute, rows, transaction
+from payments.database import rows, transaction
 from payments.event_catch_up import EventsMissed
 from payments.event_silence import Silence, silence
 from payments.inbox import EventsGivenUp
@@ -98,19 +98,3 @@ SELECT * FROM (
 WHERE NOT EXISTS (SELECT FROM messages m
     WHERE m.account_id = silence.account_id AND m.cause = silence.cause)
 """
-
-
-async def prune(now: datetime, limit: int, *, kept_days: int) -> int:
-    """The sweep: forget ignored events that are older than that.
-
-    What was about an order of ours is a part of its trail, and what is dead still wants a person: both stay.
-    """
-    return await execute(
-        "DELETE FROM stripe_events WHERE event_id IN ("
-        "  SELECT event_id FROM stripe_events WHERE state = 'ignored' AND received_at < "
-        "  $1::timestamptz - make_interval(days => $2) "
-        "  ORDER BY received_at LIMIT $3 FOR UPDATE SKIP LOCKED)",
-        now,
-        kept_days,
-        limit,
-    )

@@ -7,6 +7,7 @@ import pytest
 from litestar import Litestar
 
 from marketplace.oversight import inbox_news
+from marketplace.oversight.retention import Retention
 from payments.database import execute, rows, transaction, value
 from payments.event_catch_up import EventsMissed
 from payments.inbox import EventsGivenUp
@@ -300,11 +301,12 @@ async def _an_attempt(at: datetime) -> None:
 async def test_only_ignored_events_are_forgotten_after_their_time(
     admin: Browser, clock: MovedClock
 ) -> None:
+    forgetting = Retention(messages_days=1, webhooks_days=1, ignored_events_days=90)
     kept = [
         await an_event(clock, state=state, note=None, received_at=clock() - timedelta(days=91))
         for state in ("done", "dead")
     ]
     young = await an_event(clock, state="ignored", received_at=clock() - timedelta(days=89))
     await an_event(clock, state="ignored", received_at=clock() - timedelta(days=91))
-    assert await inbox_news.prune(clock(), 10, kept_days=90) == 1
+    assert await forgetting.forget_ignored_events(clock(), 10) == 1
     assert sorted(await ids(admin)) == sorted([*kept, young])
