@@ -52,6 +52,7 @@ _PUT_OFF: Final = timedelta(minutes=10)
 _LAST_CHANCE: Final = timedelta(minutes=30)
 """Before the bank's hold ends: from then on nobody waits for Stripe to say whether the seller may be paid."""
 _IN_TIME: Final = "nobody prepared the order in time"
+_SWITCHED_OFF: Final = "not captured: captures are switched off"
 _BY_POLICY: Final = "captured by the seller's choice"
 
 _log = structlog.get_logger("marketplace.orders.deadlines")
@@ -109,6 +110,8 @@ class Deadlines:
                 return
             except _NOT_CAPTURED as refusal:
                 _log.warning("not captured", order_id=order_id, why=type(refusal).__name__)
+                if isinstance(refusal, SwitchedOff):
+                    why = _SWITCHED_OFF
         await self._release(order_id, now, why or _IN_TIME)
 
     async def _tell(self, order_id: str, now: datetime) -> bool:
