@@ -360,6 +360,12 @@ def _sweeps(services: Services) -> tuple[Sweep, ...]:
         ),
         Sweep(name="fee_replays", run_once=services.fee_replays.run_once, every_seconds=2, limit=1),
         Sweep(
+            name="old_fee_replays",
+            run_once=services.fee_replays.forget_old,
+            every_seconds=3600,
+            limit=50,
+        ),
+        Sweep(
             name="reconciliation",
             run_once=services.reconciliation.run_once,
             every_seconds=5,

@@ -14,6 +14,7 @@ from marketplace.api.principal import Principal
 from marketplace.api.schemas.debts import ApprovalAnswer
 from marketplace.api.schemas.fee_schedules import (
     CartToExplain,
+    DraftFindingList,
     ExplanationAnswer,
     FeeDraftAnswer,
     FeeDraftList,
@@ -207,9 +208,12 @@ async def discard_fee_draft(
 @get(f"{_DRAFT}/findings", **admin("fees:read"), summary="What a draft says without meaning to")
 async def lint_fee_draft(
     draft_id: FromPath[str], services: NamedDependency[Services]
-) -> FindingList:
-    """Rules that never match or overlap, and what it moves from one rule of those in force to another."""
-    return FindingList.of(await services.fee_drafts.lint(draft_id, services.clock()))
+) -> DraftFindingList:
+    """Rules that never match or overlap, what it moves from one rule of those in force to another, and which
+    version would be in force when."""
+    now = services.clock()
+    findings = await services.fee_drafts.lint(draft_id, now)
+    return DraftFindingList.of_draft(findings, await services.fee_drafts.reigns(draft_id, now))
 
 
 @post(f"{_DRAFT}/submission", **admin("admin:write"), status_code=200, summary="Ask for approval")

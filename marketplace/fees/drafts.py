@@ -27,6 +27,7 @@ from marketplace.fees.draft_records import (
     update,
 )
 from marketplace.fees.errors import DraftChanged, DraftStepRefused, OwnFeeScheduleDecision
+from marketplace.fees.in_force import Meant, Reign, reigns
 from marketplace.fees.linting import Finding
 from marketplace.fees.rules import FeeInputs
 from marketplace.fees.schedule import Schedule
@@ -199,6 +200,18 @@ class Drafts:
         start = max(draft.effective_from or now, now)
         before = await self._schedules.current(start)
         return await asyncio.to_thread(findings_of, before, draft, now)
+
+    async def reigns(self, draft_id: str, now: datetime) -> Sequence[Reign]:
+        """Which version would be in force when, were it approved at `now`; it is version 0.
+
+        Raises DraftNotFound.
+        """
+        draft = await read(draft_id)
+        start = max(draft.effective_from or now, now)
+        if draft.effective_to is not None and draft.effective_to <= start:
+            return reigns(await self._schedules.meant_from(now), now)
+        mine = Meant(id=draft_id, version=0, effective_from=start, effective_to=draft.effective_to)
+        return reigns([*await self._schedules.meant_from(now), mine], now)
 
     async def rules_for(
         self, inputs: FeeInputs, schedule_id: str | None, draft_id: str | None

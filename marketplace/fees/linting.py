@@ -37,6 +37,7 @@ _WEIGHTS: Final[dict[What, Weight]] = {
     # Orders that were another rule's are this one's now, or the other way round.
     "widened": "warning",
     "narrowed": "warning",
+    # The same rule, or a new one where another was, charges something else.
     "repriced": "note",
     "undecided": "warning",
 }
@@ -148,6 +149,9 @@ class _Edit:
         if came_from.id in self._new_rules:
             silent = self._new_rules[came_from.id].when == came_from.when
             yield self._priced("narrowed", came_from.id, (to.id,), example, silent)
+        elif to.id not in self._old_rules and came_from.terms != to.terms:
+            # One rule went and a new one came in its place, at another price.
+            yield self._priced("repriced", to.id, (came_from.id,), example, silent=False)
 
     def _priced(
         self, what: What, rule_id: str, others: tuple[str, ...], example: Example, silent: bool

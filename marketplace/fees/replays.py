@@ -28,6 +28,8 @@ ORDERS_PER_PAGE: Final = 5_000
 """So few that neither the statement nor the sums over it keep anybody else waiting."""
 SLICE_SECONDS: Final = 2.0
 """How long one worker goes on before it writes down how far it came."""
+KEPT_FOR: Final = timedelta(days=180)
+"""After that what a replay found is forgotten; that it was asked for stays in the audit log."""
 _LEASE: Final = timedelta(minutes=2)
 
 _WANTED = """
@@ -199,6 +201,16 @@ class Replays:
     async def run_once(self, now: datetime, limit: int) -> int:
         """Go on with the replay that waits longest, for a slice of time; 0 when there is none."""
         return limit if await self.go_on(now) else 0
+
+    async def forget_old(self, now: datetime, limit: int) -> int:
+        """The sweep that deletes replays that ended long ago, with what they found."""
+        return await execute(
+            "WITH old AS (SELECT id FROM fee_replays WHERE concluded_at < $1 ORDER BY id LIMIT $2), "
+            "found AS (DELETE FROM fee_replay_figures WHERE replay_id IN (SELECT id FROM old)) "
+            "DELETE FROM fee_replays WHERE id IN (SELECT id FROM old)",
+            now - KEPT_FOR,
+            limit,
+        )
 
     async def go_on(self, now: datetime, replay_id: str | None = None) -> bool:
         """Work on one replay (None: the one that waits longest) for a slice of time.

@@ -13,6 +13,7 @@ import msgspec
 from marketplace.fees.checking import check_rules
 from marketplace.fees.errors import FeeScheduleKept, FeeScheduleNotFound, NoFeeSchedule
 from marketplace.fees.first_schedule import FIRST_RULES
+from marketplace.fees.in_force import Meant
 from marketplace.fees.schedule import FeeOnRefund, FeeRule, Schedule
 from marketplace.oversight import audit
 from marketplace.paging import Page, PageRequest
@@ -132,6 +133,16 @@ class Schedules:
             page.fetched,
         )
         return Page.cut([_published(record) for record in found], page)
+
+    async def meant_from(self, now: datetime) -> Sequence[Meant]:
+        """Every version that may be in force at `now` or later."""
+        found = await rows(
+            "SELECT f.id, f.version, f.effective_from, f.effective_to FROM fee_schedules f "
+            "WHERE (f.effective_to IS NULL OR f.effective_to > $1) AND NOT EXISTS "
+            "(SELECT FROM fee_schedule_retirements r WHERE r.schedule_id = f.id)",
+            now,
+        )
+        return [Meant(**record) for record in found]
 
     async def ensure_first(self, now: datetime) -> bool:
         """Write version 1 unless there is one; answers whether it did. Safe to call at every start."""

@@ -19,7 +19,7 @@ from marketplace.fees.errors import (
     ReplayStepRefused,
 )
 from marketplace.fees.replay_sums import By, Figure
-from marketplace.fees.replays import Replays, ReplayWanted
+from marketplace.fees.replays import KEPT_FOR, Replays, ReplayWanted
 from marketplace.fees.rules import FeeQuote, quote
 from marketplace.fees.schedule import FeeRule, Schedule
 from marketplace.fees.schedules import Schedules
@@ -66,7 +66,7 @@ async def world(database: None) -> AsyncIterator[Past]:
         )
         if rule.when.seller_ids
         else rule
-        for rule in by_chance.rules(random.Random(9), 8)
+        for rule in by_chance.rules(random.Random(10), 8)
     )
     draft = await Drafts(schedules).create(DraftContent(title="Dearer", rules=rules), ADMIN, START)
     yield Past(schedules, orders, draft.id)
@@ -245,6 +245,18 @@ async def test_figures_are_paged_by_their_difference(world: Past) -> None:
     )
     assert first.has_more
     assert first.data + rest.data == everything
+
+
+async def test_what_was_found_long_ago_is_forgotten(world: Past) -> None:
+    replays = world.replays()
+    replay_id = await finished(replays, ReplayWanted(draft_id=world.draft_id))
+    waiting = await replays.ask(ReplayWanted(draft_id=world.draft_id), ADMIN, NOW)
+    assert await replays.forget_old(NOW + KEPT_FOR, 50) == 0
+    assert await replays.forget_old(NOW + KEPT_FOR + timedelta(seconds=1), 50) == 1
+    with pytest.raises(ReplayNotFound):
+        await replays.find(replay_id)
+    assert await value("SELECT count(*) FROM fee_replay_figures") == 0
+    assert (await replays.find(waiting.id)).state == "waiting"
 
 
 async def test_only_what_exists_is_replayed(world: Past) -> None:

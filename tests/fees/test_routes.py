@@ -140,7 +140,9 @@ async def test_a_draft_that_cannot_be_is_told_where_and_why(
 async def test_a_draft_is_linted(market: Market) -> None:
     rules = [{"id": "yoga", "basis_points": 0, "when": {"categories": ["yoga"]}}, *USUAL]
     draft = await created(market.admin, DRAFTS, {"title": "Free yoga", "rules": rules})
-    findings = (await shown(market.admin, f"{DRAFTS}/{draft['id']}/findings"))["data"]
+    answer = await shown(market.admin, f"{DRAFTS}/{draft['id']}/findings")
+    findings = answer["data"]
+    assert [(each["version"], each["until"]) for each in answer["in_force"]] == [(0, None)]
     # Everything else's orders fall to `sessions` now, which has no conditions any more.
     assert {(each["what"], each["rule_id"], each["silent"]) for each in findings} >= {
         ("narrowed", "sessions", False),

@@ -7,10 +7,11 @@ import pytest
 from marketplace.fees.checking import check_rules
 from marketplace.fees.compiled import CompiledRules
 from marketplace.fees.explaining import explain, misses
+from marketplace.fees.pricing import FeePart
 from marketplace.fees.rules import FeeInputs, FeeQuote, PricedLine, holds, quote, quote_captured
 from marketplace.fees.schedule import FeeRule, Schedule
 from payments.currencies import CURRENCIES
-from payments.money import whole_share
+from payments.money import BASIS_POINTS, whole_share
 from tests.fees import chance as by_chance
 from tests.fees.refunding import live_through
 
@@ -37,10 +38,35 @@ def check_quote(answer: FeeQuote, step: int) -> None:
         assert 0 <= part.fee == part.fee_net + part.fee_tax == part.within_amount - part.credit
         assert part.fee_net >= 0
         assert part.fee_tax >= 0
-        assert part.within_amount <= part.amount
+        assert part.within_amount == min(part.gross, part.amount)
+        assert part.before_limits == part.rate_amount + part.fixed + part.units_amount
+        assert part.units_amount == part.fixed_per_unit * part.units
+        assert part.after_floor == max(part.before_limits, part.floor)
+        assert part.after_cap == (
+            part.after_floor if part.cap is None else min(part.after_floor, part.cap)
+        )
+        assert part.gross == part.after_cap + part.tax_amount
+        assert part.service_fee == min(part.service_rate_amount + part.service_fixed, part.amount)
+        check_rates(part, step)
         if part.credit == 0 and part.gross <= part.amount:
             assert (part.fee_net, part.fee_tax) == (part.after_cap, part.tax_amount)
         assert part.fee % step == part.fee_net % step == part.service_fee % step == 0
+
+
+def check_rates(part: FeePart, step: int) -> None:
+    """Each rate of its amount, to the nearest step: never further off than half of one."""
+    exact = part.amount * part.basis_points
+    if part.tier_slices:
+        assert sum(one.amount for one in part.tier_slices) == part.amount
+        exact = sum(one.amount * one.basis_points for one in part.tier_slices)
+    for rounded, of in (
+        (part.rate_amount, exact),
+        (part.tax_amount, part.after_cap * part.tax_basis_points),
+        (part.service_rate_amount, part.amount * part.service_basis_points),
+    ):
+        assert rounded % step == 0
+        # Half up: short of it by less than half a step, over it by at most that.
+        assert -BASIS_POINTS * step <= 2 * (of - rounded * BASIS_POINTS) < BASIS_POINTS * step
 
 
 def captured_of(chance: random.Random, inputs: FeeInputs) -> list[PricedLine]:

@@ -126,6 +126,19 @@ def test_another_price_for_the_same_orders_is_noted() -> None:
     assert compare(of(REST), (REST,)) == []
 
 
+def test_a_rule_that_takes_anothers_place_at_another_price_is_noted() -> None:
+    """Renamed and dearer in one edit: neither name is in both versions."""
+    before = of(rule("yoga", 100, categories=("yoga",)), REST)
+    (finding,) = compare(before, (rule("stretching", 900, categories=("yoga",)), REST))
+    assert (finding.what, finding.rule_id, finding.other_rule_ids) == (
+        "repriced",
+        "stretching",
+        ("yoga",),
+    )
+    assert (finding.fee_before, finding.fee_after) == (60, 540)
+    assert compare(before, (rule("stretching", 100, categories=("yoga",)), REST)) == []
+
+
 def test_too_entangled_rules_are_said_to_be_undecided() -> None:
     products = region_of(Conditions(kinds=("product",)))
     found = Search(steps_limit=2).find(Region(), [products])
@@ -194,3 +207,5 @@ def test_comparing_says_what_looking_at_every_order_says(seed: int) -> None:
     narrowed = {(one.rule_id, one.other_rule_ids[0]) for one in findings if one.what == "narrowed"}
     assert widened == {(before, after) for before, after in moved if after in kept}
     assert narrowed == {(before, after) for before, after in moved if before in kept}
+    repriced = {(*one.other_rule_ids, one.rule_id) for one in findings if one.what == "repriced"}
+    assert repriced == {each for each in moved if not kept.intersection(each)}

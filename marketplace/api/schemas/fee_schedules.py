@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from marketplace.catalog.listings import Kind
 from marketplace.fees.draft_records import DraftChanges, DraftContent, DraftRecord, State
 from marketplace.fees.explaining import ExplainedLine, Explanation
+from marketplace.fees.in_force import Reign
 from marketplace.fees.linting import Finding
 from marketplace.fees.rules import FeeInputs, FeeQuote, PricedLine
 from marketplace.fees.schedule import RULES_LIMIT, FeeOnRefund, FeeRule, Moment
@@ -41,6 +42,7 @@ _FINDING = {
     "fee_before": None,
     "fee_after": None,
 }
+_REIGN = {"id": _DRAFT_ID, "version": 0, "since": _START, "until": _END}
 _TRIED = [
     {
         "listing_id": "lst_01k9zc3v5m8q2r4t6w8y0abcde",
@@ -199,6 +201,17 @@ class FindingList(msgspec.Struct, kw_only=True):
     def of(cls, findings: Sequence[Finding]) -> "FindingList":
         """All of them."""
         return cls(data=list(findings))
+
+
+class DraftFindingList(FindingList, kw_only=True):
+    """And which version would be in force when, were the draft approved now: it is version 0."""
+
+    in_force: Annotated[list[Reign], Meta(examples=[[_REIGN]])]
+
+    @classmethod
+    def of_draft(cls, findings: Sequence[Finding], in_force: Sequence[Reign]) -> "DraftFindingList":
+        """All of them."""
+        return cls(data=list(findings), in_force=list(in_force))
 
 
 class CartLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
