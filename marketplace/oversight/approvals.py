@@ -85,14 +85,17 @@ class Approvals:
         require_transaction()
         assert action in self._acts, action
         await _lock(action, subject)
-        waiting = await row(
-            f"SELECT {_COLUMNS} FROM approvals WHERE action = $1 AND subject = $2 "
-            "AND state = 'asked' FOR UPDATE",
-            action,
-            subject,
-        )
+        waiting = await self.waiting(action, subject)
         if waiting is not None:
-            await self._expire(_approval(waiting), now)
+            # Who decides it at this moment holds its row, and may want what the caller holds.
+            free = await row(
+                f"SELECT {_COLUMNS} FROM approvals WHERE id = $1 AND state = 'asked' "
+                "FOR UPDATE SKIP LOCKED",
+                waiting,
+            )
+            if free is None:
+                raise ApprovalAsked(waiting)
+            await self._expire(_approval(free), now)
         approval_id = new_id("apv")
         await execute(
             "INSERT INTO approvals (id, action, subject, facts, reason, state, asked_by, asked_at) "

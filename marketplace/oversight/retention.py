@@ -1,8 +1,8 @@
 """What is forgotten, and when: news that was delivered, never what money or an audit rests on.
 
-Messages and webhooks tell what happened elsewhere; the order, its history, the ledger and the audit log say
-it for good. Rows go by the time in their ids, oldest first, a batch at a time: by the primary key, and without
-holding locks for long. What still waits to be sent stays, however old.
+Messages and webhooks tell what happened elsewhere; the order, its history, the ledger and the audit log
+say it for good. Rows go by the time in their ids, oldest first, a batch at a time: by the primary key, and
+without holding locks for long. What still waits to be sent stays, however old.
 """
 
 from datetime import datetime, timedelta

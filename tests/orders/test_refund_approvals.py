@@ -1,9 +1,11 @@
 """Large refunds need two admins: alone up to a limit, counted together, and nobody goes around it."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from marketplace.orders import records
 from marketplace.orders.errors import (
     OrderNotFound,
     OrderStepRefused,
@@ -14,7 +16,7 @@ from marketplace.orders.errors import (
     SellerOnly,
 )
 from marketplace.orders.records import Actor
-from marketplace.orders.refund_approvals import RefundApprovals
+from marketplace.orders.refund_approvals import ACTION, RefundApprovals
 from marketplace.orders.refund_limits import ALONE_UP_TO, RefundLimits, approved_key
 from marketplace.orders.refund_lines import RefundLine
 from marketplace.orders.refunds import RefundWish
@@ -23,7 +25,7 @@ from marketplace.oversight.approvals import ApprovalRecord, Approvals
 from marketplace.oversight.audit import AuditFilter, entries
 from marketplace.paging import PageRequest
 from marketplace.sellers.errors import ReasonRequired
-from payments.database import execute, rows
+from payments.database import execute, rows, transaction, value
 from payments.errors import RefundExceedsCaptured
 from payments.ids import new_id
 from tests.orders.deals import Deal, a_held_deal
@@ -232,3 +234,39 @@ async def test_asking_says_why_and_of_what(desk: Desk, shop: Shop) -> None:
     for order_id, refusal in ((held.id, OrderStepRefused), ("ord_nothing", OrderNotFound)):
         with pytest.raises(refusal):
             await desk.asking.ask(order_id, desk.first, RefundWish(), reason=WHY, now=shop.clock())
+
+
+async def test_asking_does_not_wait_for_who_decides(desk: Desk) -> None:
+    """A decision holds its approval and wants the order; who asks holds the order: a circle, once."""
+    approval = await desk.ask()
+
+    async def decide() -> None:
+        await begun.wait()
+        await desk.approve(approval, desk.second)
+
+    begun = asyncio.Event()
+    # Made outside of the transaction, so that it has a connection of its own.
+    deciding = asyncio.create_task(decide())
+    async with transaction():
+        order = await records.lock(desk.deal.id)
+        begun.set()
+        async with asyncio.timeout(10):
+            while not await value(SOMEBODY_WAITS_FOR_US):
+                await execute("SELECT pg_sleep(0.005)")
+        with pytest.raises(ApprovalAsked):
+            await desk.approvals.ask(
+                action=ACTION,
+                subject=order.id,
+                facts={},
+                reason=WHY,
+                asked_by=desk.first.account_id,
+                now=desk.shop.clock(),
+            )
+    await deciding
+    assert [status for _, status in await desk.refunded()] != []
+
+
+SOMEBODY_WAITS_FOR_US = """
+SELECT EXISTS (SELECT FROM pg_locks
+WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))
+"""
