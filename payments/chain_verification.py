@@ -58,16 +58,21 @@ async def verify(
     *,
     anchors: Sequence[Anchor] = (),
     progress: Progress = lambda _done, _all: None,
+    latest: int | None = None,
 ) -> AsyncIterator[Finding]:
-    """Every finding: along the chain first, then rows that are not in it, by id."""
+    """Every finding: along the chain first, then rows that are not in it, by id.
+
+    `latest` looks at so many links only, and at rows not older than the first of them.
+    """
     for anchor in anchors:
         if anchor.hash != await _hash_at(book, anchor.position):
             yield Finding(fault="anchor_differs", row_id="", position=anchor.position)
-    async for finding in _along(book, progress):
+    start = await _start(book, latest)
+    async for finding in _along(book, start, progress):
         yield finding
     for lost in await rows(_NEVER_SEALED.format(table=book.table), book.table):
         yield Finding(fault="removed", row_id=lost["row_id"])
-    async for row_id in _outside(book):
+    async for row_id in _outside(book, start.row_id):
         yield Finding(fault="slipped_in", row_id=row_id)
 
 
@@ -79,6 +84,7 @@ class _Place(msgspec.Struct):
     sealed_at: datetime | None = None
     caught_up: bool = False
     clear_at: datetime | None = None
+    row_id: str = ""
 
     def after(self, clean: Clean) -> "_Place":
         """Behind a stretch in which nothing is wrong."""
@@ -122,10 +128,23 @@ _PLACES: Final = 5
 """So many columns of a stretch are of the link; then come the row's own."""
 
 
-async def _along(book: Book, progress: Progress) -> AsyncIterator[Finding]:
+async def _start(book: Book, latest: int | None) -> _Place:
+    """Before the first link that is to be compared: what is stored there is believed."""
+    found = None
+    if latest is not None:
+        found = await row(
+            "SELECT position, hash, row_id, sealed_at, caught_up FROM chain_links WHERE book = $1 "
+            "ORDER BY position DESC OFFSET $2 LIMIT 1",
+            book.table,
+            latest,
+        )
+    return _Place(0, book.genesis) if found is None else _Place(**found)
+
+
+async def _along(book: Book, place: _Place, progress: Progress) -> AsyncIterator[Finding]:
     last = await value("SELECT max(position) FROM chain_links WHERE book = $1", book.table) or 0
-    place = _Place(0, book.genesis)
-    async for done, upto, clean in _looked_through(book, last):
+    place = msgspec.structs.replace(place)
+    async for done, upto, clean in _looked_through(book, place.position, last):
         progress(done, last)
         if clean is not None:
             place = place.after(clean)
@@ -136,10 +155,12 @@ async def _along(book: Book, progress: Progress) -> AsyncIterator[Finding]:
     progress(last, last)
 
 
-async def _looked_through(book: Book, last: int) -> AsyncIterator[tuple[int, int, Clean | None]]:
+async def _looked_through(
+    book: Book, first: int, last: int
+) -> AsyncIterator[tuple[int, int, Clean | None]]:
     """Piece by piece, in their order, what the database says of it."""
     columns = await columns_of(book)
-    pieces = ((done, min(done + PIECE, last)) for done in range(0, last, PIECE))
+    pieces = ((done, min(done + PIECE, last)) for done in range(first, last, PIECE))
     while ahead := list(islice(pieces, LANES)):
         found: Sequence[Clean | None] = [None] * len(ahead)
         if columns is not None:
@@ -150,8 +171,7 @@ async def _looked_through(book: Book, last: int) -> AsyncIterator[tuple[int, int
             yield done, upto, clean
 
 
-async def _outside(book: Book) -> AsyncIterator[str]:
-    after = ""
+async def _outside(book: Book, after: str) -> AsyncIterator[str]:
     while True:
         piece = await row(_OUTSIDE.format(table=book.table), after, 2 * PIECE)
         if piece is None or piece["last"] is None:

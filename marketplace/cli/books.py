@@ -156,7 +156,13 @@ def check(days: int | None) -> None:
 
 async def _check(chosen: Settings, days: int | None) -> "tuple[int, list[Broken]]":
     from marketplace.composition import wall_clock
-    from marketplace.invariants.check import RULES, broken, look_at_everything
+    from marketplace.invariants.check import (
+        INVARIANTS,
+        LATEST_LINKS,
+        broken,
+        broken_chains,
+        look_at_everything,
+    )
     from payments.database import engine
 
     now = wall_clock()
@@ -164,6 +170,8 @@ async def _check(chosen: Settings, days: int | None) -> "tuple[int, list[Broken]
     try:
         await look_at_everything()
         since = None if days is None else now - timedelta(days=days)
-        return len(RULES), await broken(now, since=since)
+        latest = None if days is None else LATEST_LINKS
+        found = [*await broken(now, since=since), *await broken_chains(latest)]
+        return len(INVARIANTS), found
     finally:
         await engine().stop()

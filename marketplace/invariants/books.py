@@ -98,6 +98,45 @@ BOOKS: Final = (
                (a.facts ->> 'source', a.facts ->> 'target', a.facts ->> 'currency', a.facts ->> 'amount'))""",
     ),
     Rule(
+        code="L5b",
+        name="a posting about a payment is of its order and its seller",
+        query="""
+        SELECT t.id FROM postings t JOIN payments p ON p.id = t.payment_id
+        WHERE t.id >= 'pst_' || $1 AND p.id >= 'pay_' || $1
+        AND (t.order_id, t.seller_id) IS DISTINCT FROM (p.order_id, p.seller_id)""",
+    ),
+    # Sealing changes the sums of the last days only; everything there is, when all of it is asked about.
+    Rule(
+        code="L6",
+        name="the sums of each account's days are what its sealed postings come to",
+        query="""
+        WITH recent AS (SELECT CASE WHEN $1 = '' THEN '-infinity'
+            ELSE date_trunc('day', $2::timestamptz - interval '2 days', 'UTC') END AS begins)
+        SELECT account || ':' || currency || ':' || day FROM (
+            SELECT account, currency, day, moved FROM account_days
+            UNION ALL SELECT t.target, t.currency, (t.recorded_at AT TIME ZONE 'UTC')::date, -t.amount
+            FROM postings t WHERE t.recorded_at >= (SELECT begins FROM recent)
+            AND EXISTS (SELECT FROM chain_links l WHERE l.row_id = t.id)
+            UNION ALL SELECT t.source, t.currency, (t.recorded_at AT TIME ZONE 'UTC')::date, t.amount
+            FROM postings t WHERE t.recorded_at >= (SELECT begins FROM recent)
+            AND EXISTS (SELECT FROM chain_links l WHERE l.row_id = t.id)
+        ) AS legs, recent WHERE legs.day >= (recent.begins AT TIME ZONE 'UTC')::date
+        GROUP BY account, currency, day HAVING sum(moved) <> 0""",
+    ),
+    Rule(
+        code="L7",
+        name="what is set aside of a seller's money is what open disputes hold of it",
+        query="""
+        SELECT seller_id FROM (
+            SELECT seller_id, currency, -amount_withdrawn AS held FROM disputes
+            WHERE policy = 'reserve' AND status NOT IN ('won', 'lost', 'warning_closed', 'prevented')
+            UNION ALL SELECT seller_id, currency, CASE target
+                WHEN 'seller:' || seller_id || ':reserve' THEN amount ELSE -amount END FROM postings
+            WHERE 'seller:' || seller_id || ':reserve' IN (source, target)
+                AND ($1 = '' OR kind IN ('reserve', 'reserve_released'))
+        ) AS legs GROUP BY seller_id, currency HAVING sum(held) <> 0""",
+    ),
+    Rule(
         code="L5",
         name="every refund that succeeded is posted, and no other",
         query="""

@@ -8,15 +8,18 @@ import asyncpg
 import msgspec
 import structlog
 
+from marketplace.books.chains import BOOKS as SEALED_BOOKS
 from marketplace.invariants.books import BOOKS
 from marketplace.invariants.fee_credits import FEE_CREDITS
 from marketplace.invariants.fee_review import FEE_REVIEW
+from marketplace.invariants.guards import GUARDS
 from marketplace.invariants.liveness import LIVENESS
 from marketplace.invariants.money import MONEY
 from marketplace.invariants.once import ONCE
-from marketplace.invariants.rule import Rule
+from marketplace.invariants.rule import Invariant, Rule
 from marketplace.invariants.states import STATES
 from marketplace.invariants.stock import STOCK
+from payments.chain_verification import verify
 from payments.database import execute, rows
 from payments.ids import id_floor
 
@@ -29,6 +32,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *FEE_CREDITS,
     *STOCK,
     *LIVENESS,
+    *GUARDS,
 )
 RECENT: Final = timedelta(days=10)
 """How far back the worker looks: longer than a hold lasts."""
@@ -36,13 +40,19 @@ _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN: Final = 20
 """How many rows are named for a rule that is broken."""
 
+LATEST_LINKS: Final = 5000
+"""How many rows of each book the worker compares with their seals: a quarter of a second."""
+SEALED: Final = Invariant(code="L8", name="no sealed row was altered, removed or slipped in")
+"""What only hashing can tell (`payments.chain_verification`)."""
+INVARIANTS: Final[tuple[Invariant, ...]] = (*RULES, SEALED)
+
 _log = structlog.get_logger("marketplace.invariants")
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
     """A rule that is broken, and the first rows that break it."""
 
-    rule: Rule
+    rule: Invariant
     ids: tuple[str, ...]
 
 
@@ -73,6 +83,17 @@ async def look_at_everything() -> None:
     await execute("SET work_mem = '128MB'")
 
 
+async def broken_chains(latest: int | None = None) -> list[Broken]:
+    """Whether a sealed row of the books is not what it was: of the latest links, or of all (None)."""
+    found = [
+        f"{book.table}:{one.row_id}:{one.fault}"
+        for book in SEALED_BOOKS.values()
+        async for one in verify(book, latest=latest)
+        if one.fault != "backdated"
+    ]
+    return [Broken(rule=SEALED, ids=tuple(found[:SHOWN]))] if found else []
+
+
 async def check_recent(now: datetime, limit: int) -> int:
     """The sweep: rings the alarm for each rule that is broken; answers nothing to do next."""
     for rule in RULES:
@@ -83,11 +104,17 @@ async def check_recent(now: datetime, limit: int) -> int:
             _log.error("an invariant took too long", code=rule.code, rule=rule.name, alarm=True)
             continue
         if one is not None:
-            _log.error(
-                "an invariant is broken",
-                code=rule.code,
-                rule=rule.name,
-                ids=list(one.ids[:limit]),
-                alarm=True,
-            )
+            _ring(one, limit)
+    for one in await broken_chains(LATEST_LINKS):
+        _ring(one, limit)
     return 0
+
+
+def _ring(one: Broken, limit: int) -> None:
+    _log.error(
+        "an invariant is broken",
+        code=one.rule.code,
+        rule=one.rule.name,
+        ids=list(one.ids[:limit]),
+        alarm=True,
+    )

@@ -43,4 +43,27 @@ LIVENESS: Final = (
         SELECT id FROM messages WHERE id >= 'msg_' || $1 AND due_at IS NOT NULL
         AND created_at < $2::timestamptz - interval '1 day'""",
     ),
+    Rule(
+        code="E4b",
+        name="no delivery to a seller's program is overdue for hours",
+        query="""
+        SELECT id FROM webhook_deliveries WHERE id >= 'whd_' || $1
+        AND due_at < $2::timestamptz - interval '6 hours'""",
+    ),
+    # Only of the platform: an account that left it has a list that nobody is shown any more.
+    Rule(
+        code="E2",
+        name="Stripe's lists of events were compared with the inbox within two days",
+        query="""
+        SELECT id FROM event_feeds WHERE $1::text IS NOT NULL AND account IS NULL
+        AND since < $2::timestamptz - interval '2 days'""",
+    ),
+    Rule(
+        code="L4",
+        name="the books were compared with Stripe's within three days",
+        query="""
+        SELECT max(id) FROM reconciliation_runs WHERE $1::text IS NOT NULL AND day IS NOT NULL
+        HAVING coalesce(max(read_until) FILTER (WHERE state = 'done'), min(asked_at))
+            < $2::timestamptz - interval '3 days'""",
+    ),
 )

@@ -3,8 +3,22 @@
 from typing import Final
 
 from marketplace.invariants.rule import Rule
+from payments.currencies import CURRENCIES
+
+_CHARGEABLE: Final = ", ".join(
+    f"('{code}', {one.minimum}, {one.step})" for code, one in CURRENCIES.items()
+)
 
 MONEY: Final = (
+    Rule(
+        code="M1",
+        name="money is whole numbers of minor units, in every table",
+        query="""
+        SELECT table_name || '.' || column_name FROM information_schema.columns
+        WHERE $1::text IS NOT NULL AND table_schema = current_schema()
+        AND column_name ~ '(^|_)(amount|fee|total|price|cost|net|moved)(_|$)'
+        AND data_type IN ('numeric', 'real', 'double precision', 'money', 'integer', 'smallint')""",
+    ),
     Rule(
         code="M2",
         name="the total is the sum of the lines and the service fee",
@@ -39,6 +53,20 @@ MONEY: Final = (
         AND l.quantity_refunded > coalesce(l.quantity_prepared, l.quantity)""",
     ),
     Rule(
+        code="M5",
+        name="the seller's share is what was captured, less the fee and what went back",
+        # By hand nothing of the order's own money is moved; what is set aside is still theirs.
+        query="""
+        SELECT p.id FROM payments p LEFT JOIN postings t
+        ON t.payment_id = p.id AND t.payment_id >= 'pay_' || $1 AND t.kind <> 'adjustment'
+        WHERE p.id >= 'pay_' || $1 GROUP BY p.id
+        HAVING coalesce(sum(t.amount * (
+                (t.target LIKE 'seller:%' AND t.target NOT LIKE '%:debt')::int
+                - (t.source LIKE 'seller:%' AND t.source NOT LIKE '%:debt')::int)), 0)
+            <> p.amount_captured - p.fee_captured + p.fee_refunded
+                - p.transfer_reversed + p.transfer_restored""",
+    ),
+    Rule(
         code="M6",
         name="order, payment, refund and posting share one currency",
         query="""
@@ -47,6 +75,14 @@ MONEY: Final = (
         LEFT JOIN postings t ON t.payment_id = p.id AND t.order_id >= 'ord_' || $1
         WHERE o.id >= 'ord_' || $1 AND p.order_id >= 'ord_' || $1
         AND (p.currency <> o.currency OR r.currency <> o.currency OR t.currency <> o.currency)""",
+    ),
+    Rule(
+        code="M8",
+        name="every payment asks for an amount that its currency can be charged in",
+        query=f"""
+        SELECT p.id FROM payments p LEFT JOIN (VALUES {_CHARGEABLE}) AS c (code, minimum, step)
+        ON c.code = p.currency WHERE p.id >= 'pay_' || $1
+        AND (c.code IS NULL OR p.amount < c.minimum OR p.amount % c.step <> 0)""",
     ),
     Rule(
         code="M9",

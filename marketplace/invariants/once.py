@@ -36,6 +36,18 @@ ONCE: Final = (
         GROUP BY subject HAVING count(*) > 1""",
     ),
     Rule(
+        code="U5",
+        name="what was made at Stripe was asked for by one request that is on record",
+        query="""
+        SELECT p.id FROM payments p WHERE p.id >= 'pay_' || $1 AND p.intent_id IS NOT NULL
+        AND (SELECT count(*) FROM operations o WHERE o.subject = p.id AND o.kind = 'create_intent'
+             AND o.state = 'succeeded' AND o.result_id = p.intent_id) <> 1
+        UNION SELECT m.id FROM transfer_movements m WHERE m.id >= 'mvt_' || $1 AND m.status = 'succeeded'
+        AND m.failure_code IS DISTINCT FROM 'reversed_elsewhere'
+        AND (SELECT count(*) FROM operations o WHERE o.subject = m.id AND o.state = 'succeeded'
+             AND o.result_id = m.stripe_id) <> 1""",
+    ),
+    Rule(
         code="U6",
         name="one successful attempt behind every payment that holds or took money",
         query="""
@@ -43,6 +55,20 @@ ONCE: Final = (
         ON a.payment_id = p.id AND a.payment_id >= 'pay_' || $1 AND a.outcome IN ('authorized', 'captured')
         WHERE p.id >= 'pay_' || $1 AND p.status IN ('requires_capture', 'succeeded')
         GROUP BY p.id HAVING count(a.id) <> 1""",
+    ),
+    Rule(
+        code="U6b",
+        name="every cause is posted once",
+        query="""
+        SELECT min(id) FROM postings WHERE id >= 'pst_' || $1 GROUP BY cause HAVING count(*) > 1""",
+    ),
+    Rule(
+        code="U7",
+        name="a request's key stands for one request of its caller, which has its answer once it is over",
+        query="""
+        SELECT min(id) FROM idempotent_requests WHERE $1::text IS NOT NULL
+        GROUP BY principal, key
+        HAVING count(*) > 1 OR bool_or((status_code IS NULL) <> (concluded_at IS NULL))""",
     ),
     Rule(
         code="U10",

@@ -3,7 +3,14 @@
 import msgspec
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+class Invariant(msgspec.Struct, frozen=True, kw_only=True):
+    """What must always be true, and the code it is known by."""
+
+    code: str
+    name: str
+
+
+class Rule(Invariant, frozen=True, kw_only=True):
     """`query` answers the id of each row that breaks the rule, in its first column.
 
     `$1` are the first characters of an id (`payments.ids.id_floor`): only rows made since then are looked
@@ -12,6 +19,4 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     all of a large one.
     """
 
-    code: str
-    name: str
     query: str

@@ -56,6 +56,26 @@ STATES: Final = (
         WHERE o.id >= 'ord_' || $1 AND o.status = 'shipped' AND s.order_id IS NULL""",
     ),
     Rule(
+        code="G2",
+        name="money goes to the account of the order's seller, who is not its buyer",
+        query="""
+        SELECT p.id FROM payments p JOIN orders o ON o.id = p.order_id JOIN sellers s ON s.id = o.seller_id
+        LEFT JOIN connected_accounts a ON a.account_id = p.destination
+        WHERE p.id >= 'pay_' || $1 AND o.id >= 'ord_' || $1
+        AND (p.seller_id <> o.seller_id OR o.buyer_id = s.account_id
+            OR a.seller_id IS DISTINCT FROM o.seller_id)""",
+    ),
+    Rule(
+        code="A1",
+        name="what one admin asked and another decided is in the audit log",
+        query="""
+        SELECT a.id FROM approvals a WHERE a.id >= 'apv_' || $1 AND a.state <> 'asked'
+        AND (SELECT count(*) FROM audit_log l WHERE l.subject = a.subject
+             AND l.action IN ('approval.asked', 'approval.' || a.state)
+             AND l.actor IN (a.asked_by, a.decided_by)
+             AND l.after::jsonb ->> 'approval' = a.id) <> 2""",
+    ),
+    Rule(
         code="S1",
         name="the history leads to the status, step by step",
         query="""

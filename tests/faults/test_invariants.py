@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from marketplace.invariants.check import RULES, broken
+from marketplace.invariants.check import RULES, SEALED, broken, broken_chains
 from marketplace.invariants.rule import Rule
 from payments.database import engine, execute, transaction
 from tests.faults.conftest import at_rest
@@ -31,6 +31,8 @@ UNGUARDED = (
     "DROP INDEX operations_one_capture",
     "ALTER TABLE transfer_movements DROP CONSTRAINT transfer_movements_once",
     "ALTER TABLE order_lines DROP CONSTRAINT order_lines_prepared_within",
+    "ALTER TABLE postings DROP CONSTRAINT postings_cause_key",
+    "ALTER TABLE idempotent_requests DROP CONSTRAINT idempotent_requests_concluded",
 )
 _ANOTHER_PAYMENT = (
     "INSERT INTO payments SELECT (jsonb_populate_record(p, jsonb_build_object('id', 'pay_x', "
@@ -45,12 +47,15 @@ _AGAIN = (
 _OLD = "UPDATE {table} SET concluded_at = NULL, due_at = now(), created_at = '2000-01-01'"
 PLANTED = {
     # Money
+    "M1": "ALTER TABLE case_notes ADD COLUMN amount_owed numeric",
     "M2": (
         "UPDATE order_lines SET unit_amount = unit_amount + 1, amount = (unit_amount + 1) * quantity"
     ),
     "M3": "UPDATE payments SET application_fee = amount + 1",
     "M4": "UPDATE refunds SET amount = 1000000000",
     "M4b": "UPDATE order_lines SET quantity_prepared = 0, quantity_refunded = 1",
+    "M5": "UPDATE postings SET amount = amount + 1 WHERE kind = 'application_fee'",
+    "M8": "UPDATE payments SET currency = 'zzz'",
     "M6": "UPDATE refunds SET currency = 'usd'",
     "M9": "UPDATE orders SET total = total + 1",
     "M10": "UPDATE orders SET total = 1, application_fee = 0",
@@ -59,7 +64,16 @@ PLANTED = {
     "U3": _ANOTHER_PAYMENT.format(live="false"),
     "U4": _AGAIN.format(kind="capture_intent"),
     "U4b": _AGAIN.format(kind="create_refund"),
+    "U5": "DELETE FROM operations WHERE kind = 'create_intent'",
     "U6": "DELETE FROM attempts",
+    "U6b": (
+        'INSERT INTO postings SELECT (jsonb_populate_record(p, \'{"id": "pst_x"}\')).* '
+        "FROM postings p LIMIT 1"
+    ),
+    "U7": (
+        "INSERT INTO idempotent_requests (id, principal, key, fingerprint, status_code, started_at) "
+        "VALUES ('idm_x', 'acc_1', 'k', 'f', 200, now())"
+    ),
     "U10": (
         "INSERT INTO transfer_movements SELECT (jsonb_populate_record(m, "
         '\'{"id": "mvt_x", "stripe_id": null}\')).* FROM transfer_movements m LIMIT 1'
@@ -71,6 +85,12 @@ PLANTED = {
     "S3d": "UPDATE orders SET status = 'expired'",
     "S3e": "UPDATE orders SET status = 'expired'",
     "S3f": "DELETE FROM shipments",
+    "G2": "UPDATE payments SET destination = 'acct_of_somebody_else'",
+    "A1": (
+        "INSERT INTO approvals (id, action, subject, facts, reason, state, asked_by, asked_at, "
+        "decided_by, decided_at, decision_reason) VALUES ('apv_x', 'a', 's', '{}', 'r', 'approved', "
+        "'acc_1', now(), 'acc_2', now(), 'r')"
+    ),
     "S1": "UPDATE order_steps SET to_status = 'expired' WHERE position = 0",
     "S2": (
         "INSERT INTO order_steps SELECT (jsonb_populate_record(s, "
@@ -115,8 +135,13 @@ PLANTED = {
         "INSERT INTO postings SELECT (jsonb_populate_record(p, "
         '\'{"id": "pst_x", "cause": "by hand", "kind": "adjustment"}\')).* FROM postings p LIMIT 1'
     ),
+    "L5b": "UPDATE postings SET seller_id = 'sel_x' WHERE payment_id IS NOT NULL",
+    "L6": "UPDATE account_days SET moved = moved + 1",
+    "L7": "UPDATE disputes SET policy = 'reserve', status = 'needs_response'",
     "L5": "UPDATE refunds SET status = 'planned'",
     "L1": "UPDATE postings SET target = 'nobody' WHERE kind = 'refund'",
+    # Guards
+    "L2": "ALTER TABLE postings DISABLE TRIGGER postings_append_only",
     # Stock
     "U8a": "UPDATE listings SET stock_reserved = 0",
     "U8b": "UPDATE stock_reservations SET state = 'held'",
@@ -134,6 +159,12 @@ PLANTED = {
         "UPDATE messages SET concluded_at = NULL, due_at = now(), state = 'due', "
         "created_at = '2000-01-01'"
     ),
+    "E4b": (
+        "INSERT INTO webhook_deliveries (id, endpoint_id, event_id, state, attempts, due_at, created_at) "
+        "VALUES ('whd_x', 'whe_x', 'evt_x', 'due', 0, '2000-01-01', '2000-01-01')"
+    ),
+    "E2": "UPDATE event_feeds SET since = '2000-01-01', until = NULL, page_after = NULL",
+    "L4": "UPDATE reconciliation_runs SET read_until = '2000-01-01'",
 }
 PLANTED_AT_REST = {
     "no operation is open": _OLD.format(table="operations") + ", state = 'unknown'",
@@ -206,6 +237,18 @@ async def test_what_breaks_a_rule_is_found(lived_in: Town, rule: Rule) -> None:
         await execute(PLANTED[rule.code])
         assert [one.rule.code for one in await broken(now, rules=[rule])] == [rule.code]
     assert await broken(now) == []
+
+
+async def test_a_sealed_row_that_was_changed_is_found(lived_in: Town) -> None:
+    async with unguarded():
+        await execute(PLANTED["L3:capture"])
+        for latest in (None, 5000):
+            [one] = await broken_chains(latest)
+            assert one.rule is SEALED
+            assert all(each.startswith("postings:pst_") for each in one.ids)
+            assert one.ids[0].endswith(":altered")
+        assert await broken_chains(latest=0) == []
+    assert await broken_chains() == []
 
 
 @pytest.mark.parametrize("rule", list(PLANTED_AT_REST))

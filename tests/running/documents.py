@@ -12,7 +12,7 @@ from pathlib import Path
 from marketplace.api.problem_table import known_codes
 from marketplace.api.refusals import REFUSALS
 from marketplace.cli.outcomes import EXIT_CODES
-from marketplace.invariants.check import RULES
+from marketplace.invariants.check import INVARIANTS
 from marketplace.orders.order_states import FIRST_STATUS, FIRST_STEP, TRANSITIONS
 from marketplace.people.scopes import SCOPES
 from payments.declines import REASONS, advice_on
@@ -83,7 +83,9 @@ def _scopes() -> str:
 
 
 def _invariants() -> str:
-    return _table("code | must always be true", [(f"`{rule.code}`", rule.name) for rule in RULES])
+    return _table(
+        "code | must always be true", [(f"`{rule.code}`", rule.name) for rule in INVARIANTS]
+    )
 
 
 _PARTS: dict[str, Callable[[], str]] = {

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from marketplace.cli import commands
 from marketplace.cli.outcomes import EXIT_CODES
 from marketplace.demo_cast import ADMIN
-from marketplace.invariants.check import RULES
+from marketplace.invariants.check import INVARIANTS
 from marketplace.people.tokens import hashed
 from tests.running.processes import bare_env, command, free_port, marketplace, stripe_env
 
@@ -273,7 +273,7 @@ def test_doctor_finds_a_whole_system_well_but_for_durability(database_url: str) 
 def test_check_asks_every_rule_and_finds_an_empty_marketplace_in_order(database_url: str) -> None:
     answer = marketplace("check", DATABASE_URL=database_url)
     assert (answer.returncode, answer.stdout.split(", ")[-1]) == (0, "0 broken.\n")
-    assert int(answer.stdout.split()[0]) == len(RULES)
+    assert int(answer.stdout.split()[0]) == len(INVARIANTS)
 
 
 async def test_check_ends_with_1_and_names_what_is_broken(database_url: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from marketplace.invariants.check import broken
+from marketplace.invariants.check import broken, broken_chains
 from tests.stories.town import Person, Town, running_town
 
 
@@ -18,7 +18,7 @@ async def town(database_url: str) -> AsyncIterator[Town]:
 async def invariants_hold(town: Town) -> AsyncIterator[None]:
     """Whatever happened in a story, at its end nothing is broken that must never be."""
     yield
-    found = await broken(town.clock())
+    found = [*await broken(town.clock()), *await broken_chains()]
     assert not found, {one.rule.name: one.ids for one in found}
 
 

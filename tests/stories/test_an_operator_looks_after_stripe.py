@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from payments.database import rows, value
 from tests.stories.town import Person, Town
 
@@ -95,10 +97,39 @@ async def test_a_refund_whose_answer_got_lost_is_resolved_by_reading_stripe(
     assert actions == {"operation.resolution_asked", "operation.succeeded"}
 
 
+@pytest.mark.parametrize(("fault", "sent"), [("lost_after", 1), ("lost_before", 2)])
+async def test_a_request_without_an_answer_is_never_sent_again_after_its_keys_life(
+    town: Town, admin: Person, coach: Person, buyer: Person, fault: str, sent: int
+) -> None:
+    """Nobody was there for a day. Stripe is read: what it did is adopted, what it never did is a new wish."""
+    await town.signs_in(coach)
+    order_id = await buyer.pays(await town.lists(coach))
+    before = len(await town.asked("POST", "/v1/refunds"))
+    await town.fault(fault=fault, method="POST", path="/v1/refunds")
+    await coach.call("POST", f"/v1/orders/{order_id}/refunds", {}, key=f"refund-{fault}")
+    (lost,) = await _reads(admin, "/v1/admin/operations", order_id=order_id, open=True)
+    assert lost["state"] == "unknown"
+    town.clock.move(hours=23, seconds=1)
+    town.sandbox.sandbox.advance(23 * 3600 + 1)
+    await town.signs_in(admin)
+    (told,) = await _reads(admin, "/v1/admin/operations", order_id=order_id, open=True)
+    assert not told["sendable"]
+    assert "never sent again" in told["next"]
+    await town.settle()
+    await town.passes(minutes=1)
+    asked = (await town.asked("POST", "/v1/refunds"))[before:]
+    keys = [one["idempotency_key"] for one in asked]
+    assert len(keys) == len(set(keys)) == sent
+    await town.signs_in(buyer)
+    refunds = (await buyer.get(f"/v1/orders/{order_id}/refunds"))["data"]
+    assert [(one["status"], one["amount"]) for one in refunds] == [("succeeded", 6_000)]
+
+
 async def test_stripe_went_silent_and_the_operator_was_told(
     town: Town, admin: Person, coach: Person, buyer: Person
 ) -> None:
     """Nothing is delivered any more, buyers pay all the same: an alarm, and no order is lost."""
+    await town.signs_in(coach)
     listing = await town.lists(coach)
     await town.passes(minutes=5)
     await town.fault(fault="drop", times=1000)
