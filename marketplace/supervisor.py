@@ -48,7 +48,8 @@ class Supervisor:
     """Holds child processes; leaving its `with` block stops all of them, the last one first.
 
     Each child gets a pipe as standard input that ends when we do, however we end. What those that
-    stay say goes into a file of the folder `logs`, begun anew each time, or to the terminal.
+    stay say goes into a file of the folder `logs`, or to the terminal; the file of the time before is
+    kept beside it as `….log.1`.
     """
 
     def __init__(self, *, logs: Path | None = None, stop_seconds: float = STOP_SECONDS) -> None:
@@ -74,6 +75,8 @@ class Supervisor:
             self._spawn(name, command, env, None)
             return
         log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists():
+            log.replace(log.with_name(f"{log.name}.1"))
         with open(log, "wb", opener=_private) as file:
             self._spawn(name, command, env, file)
 

@@ -49,6 +49,7 @@ _MEANT = {
     "fee_schedule_drafts.revision",
     "fee_replays.orders_done",
     "seller_fee_credits.used",
+    "webhook_deliveries.tries",
 }
 
 _TYPES = {

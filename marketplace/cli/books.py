@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from marketplace import settings
-from marketplace.cli.outcomes import FAILED, Ended, configured, database_outcomes, require_migrated
+from marketplace.cli.beside import configured_beside_run
+from marketplace.cli.outcomes import FAILED, Ended, database_outcomes, require_migrated
 from marketplace.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def reconcile(days: int, heal: bool) -> None:
     Payment by payment, kind by kind. Without --heal it changes nothing. Ends with 0 when there is no
     difference.
     """
-    chosen = configured(settings.WORKING)
+    chosen = configured_beside_run(settings.WORKING)
     require_migrated(chosen)
     if heal:
         _healed(chosen, days)
@@ -139,7 +140,7 @@ def check(days: int | None) -> None:
 
     Changes nothing. Ends with 0 when all of them hold.
     """
-    chosen = configured(settings.DATABASE)
+    chosen = configured_beside_run(settings.DATABASE)
     require_migrated(chosen)
     with database_outcomes(chosen.database_shown()):
         asked, found = asyncio.run(_check(chosen, days))

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from marketplace import settings
+from marketplace.cli import beside
 from marketplace.cli.outcomes import (
     FAILED,
     NO_DATABASE,
@@ -55,6 +56,7 @@ def run(without_demo: bool, logs: bool) -> None:
     _require_free_ports(given)
     folder = None if logs else given.data_directory / "logs"
     with _signals_stop(), ExitStack() as held:
+        asked = env
         env = _with_stripe(env, given)
         env = _with_database(env, given, held)
         complete = configured_by(env, settings.SERVING)
@@ -64,6 +66,7 @@ def run(without_demo: bool, logs: bool) -> None:
             filled = given.sandboxed and not without_demo
             if filled:
                 _fill(supervisor, env, complete)
+            held.enter_context(beside.told(given.data_directory, asked, env))
             _tell(complete, given, filled=filled, logs=folder)
             held.callback(click.echo, "\nStopping.")
             supervisor.watch()
@@ -196,9 +199,8 @@ def _tell(complete: Settings, given: Settings, *, filled: bool, logs: Path | Non
         click.echo(f"\n  Try  curl -H '{key}' {complete.public_url}/v1/orders")
         click.echo("  The README tells the whole story in such lines.")
     else:
-        where = "" if given.database_url else f"DATABASE_URL='{complete.database_url}' "
         click.echo("  Make an admin with")
-        click.echo(f"    {where}{_program()} admin create --email you@example.com")
+        click.echo(f"    {_program()} admin create --email you@example.com")
     click.echo("\nCtrl-C stops everything.")
 
 

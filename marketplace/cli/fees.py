@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from marketplace import settings
-from marketplace.cli.outcomes import FAILED, Ended, configured, database_outcomes, require_migrated
+from marketplace.cli.beside import configured_beside_run
+from marketplace.cli.outcomes import FAILED, Ended, database_outcomes, require_migrated
 from marketplace.settings import Settings
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ async def _figures(replays: "Replays", replay_id: str) -> "list[tuple[str, list[
 
 def _run(act: "Callable[[Schedules, Drafts], Awaitable[_Answer]]") -> _Answer:
     """Do it on the configured database; what is refused ends the command with its reason."""
-    chosen = configured(settings.DATABASE)
+    chosen = configured_beside_run(settings.DATABASE)
     require_migrated(chosen)
     with database_outcomes(chosen.database_shown()):
         return asyncio.run(_connected(chosen, act))

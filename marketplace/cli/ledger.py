@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from marketplace import settings
-from marketplace.cli.outcomes import FAILED, Ended, configured, database_outcomes, require_migrated
+from marketplace.cli.beside import configured_beside_run
+from marketplace.cli.outcomes import FAILED, Ended, database_outcomes, require_migrated
 from marketplace.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def verify(chosen: str | None, anchors: "Sequence[tuple[str, Anchor]]") -> None:
     Changes nothing. Ends with 0 when no sealed row was altered, removed or slipped in; else names
     the first ones.
     """
-    given = configured(settings.DATABASE)
+    given = configured_beside_run(settings.DATABASE)
     require_migrated(given)
     books = _BOOKS if chosen is None else (chosen,)
     with database_outcomes(given.database_shown()):

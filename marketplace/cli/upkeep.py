@@ -6,6 +6,7 @@ import sys
 import click
 
 from marketplace import settings
+from marketplace.cli.beside import configured_beside_run
 from marketplace.cli.outcomes import (
     FAILED,
     REFUSED,
@@ -65,7 +66,7 @@ def doctor() -> None:
     Database, migrations, durability, Stripe key, webhook secrets, clock, e-mail. Ends with 0 when
     nothing failed.
     """
-    chosen = configured(settings.WORKING)
+    chosen = configured_beside_run(settings.WORKING)
     from marketplace.doctor import examine
 
     findings = asyncio.run(examine(chosen))
@@ -118,7 +119,7 @@ def admin() -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def create(email: str, display_name: str, password_stdin: bool) -> None:
     """Create an admin account. Asks for the password unless it comes on standard input."""
-    chosen = configured(settings.DATABASE)
+    chosen = configured_beside_run(settings.DATABASE)
     password = (
         sys.stdin.readline().rstrip("\r\n")
         if password_stdin

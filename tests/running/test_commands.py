@@ -69,8 +69,11 @@ def test_wrong_usage_ends_with_2() -> None:
 
 
 @pytest.mark.parametrize("name", ["serve", "work", "migrate", "doctor", "demo"])
-def test_a_missing_configuration_ends_with_3_and_names_what_is_missing(name: str) -> None:
-    answer = marketplace(name)
+def test_a_missing_configuration_ends_with_3_and_names_what_is_missing(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "run.json").write_text('{"DATABASE_URL": "postgresql://left-behind"}')
+    answer = marketplace(name, MARKETPLACE_DATA_DIR=str(tmp_path))
     assert answer.returncode == 3
     assert "DATABASE_URL is not set" in answer.stderr
     assert "Traceback" not in answer.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from marketplace.embedded_postgres import EmbeddedPostgres
+from tests.running.processes import marketplace
 from tests.running.whole import running
 
 
@@ -63,6 +64,9 @@ def test_one_command_brings_everything_and_one_signal_ends_it(tmp_path: Path) ->
         assert "{" not in first.said, "logs flood the terminal"
         assert '"event":"request"' in (tmp_path / "logs" / "serve.log").read_text()
         suspend_the_shop(first.port)
+        checked = marketplace("check", MARKETPLACE_DATA_DIR=str(tmp_path))
+        assert checked.returncode == 0, checked.stderr
+        assert "0 broken." in checked.stdout
         children = first.children()
         assert set(children) == {"sandbox", "serve", "work"}
         started = time.monotonic()
@@ -71,10 +75,12 @@ def test_one_command_brings_everything_and_one_signal_ends_it(tmp_path: Path) ->
         assert time.monotonic() - started < 10
         until_gone(list(children.values()))
     assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+    assert not (tmp_path / "run.json").exists()
     # Again on the kept data, whatever people made of it: nothing to migrate, nothing to fill.
     with running(tmp_path) as second:
         assert "applied" not in second.said
         assert "The demo was filled already." in second.said
+        assert '"event":"request"' in (tmp_path / "logs" / "serve.log.1").read_text()
         second.process.send_signal(signal.SIGTERM)
         assert second.process.wait(20) == 0
 
