@@ -15,15 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from connect.accounts import Accounts
-from connect.event_feeds import follow_accounts
 from connect.payout_holds import PayoutHolds
 from connect.payout_reconciliation import PayoutReconciliation
 from connect.payouts import Payouts
 from connect.stripe_accounts import StripeAccounts
 from connect.stripe_payout_schedules import StripePayoutSchedules
 from connect.stripe_payouts import StripePayouts
-from marketplace.api import idempotency
-from marketplace.books import chains
 from marketplace.books.adjustments import Adjustments
 from marketplace.books.fee_review import FeeReview
 from marketplace.catalog.catalog import Catalog
@@ -33,7 +30,6 @@ from marketplace.fees.grants import Grants
 from marketplace.fees.replays import Replays
 from marketplace.fees.retirements import Retirements
 from marketplace.fees.schedules import Schedules
-from marketplace.invariants import check
 from marketplace.messages.deliveries import Deliveries
 from marketplace.messages.endpoints import WebhookEndpoints
 from marketplace.messages.post import Mailbox, Post, Smtp
@@ -62,7 +58,7 @@ from marketplace.orders.refund_limits import RefundLimits
 from marketplace.orders.refunds import OrderRefunds
 from marketplace.orders.sessions import CoachSessions
 from marketplace.orders.shipping import Shipping
-from marketplace.oversight import inbox_news, switches
+from marketplace.oversight import inbox_news
 from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.gauges import Gauges
 from marketplace.oversight.operation_desk import OperationDesk
@@ -70,7 +66,6 @@ from marketplace.oversight.reconciliation_work import Reconciliation
 from marketplace.oversight.retention import Retention
 from marketplace.oversight.unsent_transfers import UnsentTransfers
 from marketplace.pages.signposts import RETURN
-from marketplace.people import limits, sessions
 from marketplace.people.people import People
 from marketplace.sellers import account_news
 from marketplace.sellers import payouts as seller_payouts
@@ -80,6 +75,7 @@ from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
 from marketplace.services import Services
 from marketplace.settings import Settings, host_of
+from marketplace.sweeps import sweeps_of
 from marketplace.worker import Sweep
 from payments.card_notices import CardNotices
 from payments.cards import Cards
@@ -150,7 +146,7 @@ def compose(settings: Settings, clock: Clock = wall_clock) -> Composition:
         transport=settings.stripe_transport,
     )
     services = _services(settings, clock, stripe)
-    return Composition(services=services, sweeps=_sweeps(services), stripe=stripe)
+    return Composition(services=services, sweeps=sweeps_of(services), stripe=stripe)
 
 
 def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
@@ -266,155 +262,3 @@ def _post(settings: Settings) -> Post:
     if settings.mailbox is None:
         return Smtp(settings.smtp_url, sender=sender, host=host)
     return Mailbox(settings.mailbox, sender=sender, host=host)
-
-
-def _sweeps(services: Services) -> tuple[Sweep, ...]:
-    """What the worker looks after, and how often (seconds) when nothing wakes it."""
-    return (
-        Sweep(
-            name="events",
-            run_once=services.inbox.process_due,
-            every_seconds=1,
-            limit=20,
-            # At a Stripe that answers in a tenth of a second: a hundred reads a second.
-            lanes=12,
-            woken=True,
-        ),
-        Sweep(
-            name="operations",
-            run_once=services.operations.resume_due,
-            every_seconds=2,
-            limit=50,
-            lanes=4,
-        ),
-        Sweep(
-            name="payments",
-            run_once=services.payments.refresh_due,
-            every_seconds=15,
-            limit=25,
-            lanes=2,
-        ),
-        Sweep(name="cards", run_once=services.cards.refresh_due, every_seconds=30, limit=50),
-        Sweep(
-            name="group_cards", run_once=services.group_cards.let_go_due, every_seconds=60, limit=50
-        ),
-        Sweep(name="checkouts", run_once=services.expiry.expire_due, every_seconds=30, limit=50),
-        Sweep(
-            name="unpayable checkouts",
-            run_once=services.expiry.mark_unpayable,
-            every_seconds=60,
-            limit=200,
-        ),
-        Sweep(name="deadlines", run_once=services.deadlines.run_due, every_seconds=30, limit=50),
-        Sweep(
-            name="completions",
-            run_once=services.completion.complete_due,
-            every_seconds=60,
-            limit=100,
-        ),
-        Sweep(
-            name="disputes",
-            run_once=services.stripe_disputes.refresh_due,
-            every_seconds=60,
-            limit=50,
-        ),
-        Sweep(
-            name="dispute_list",
-            run_once=services.stripe_disputes.discover,
-            every_seconds=3600,
-            limit=1000,
-        ),
-        Sweep(
-            name="dispute_deadlines",
-            run_once=services.disputes.remind_due,
-            every_seconds=300,
-            limit=100,
-        ),
-        Sweep(name="accounts", run_once=services.accounts.refresh_due, every_seconds=5, limit=20),
-        Sweep(name="payouts", run_once=services.payouts.refresh_due, every_seconds=30, limit=20),
-        Sweep(
-            name="payout_lists", run_once=services.payouts.import_due, every_seconds=60, limit=20
-        ),
-        Sweep(name="messages", run_once=services.sending.send_due, every_seconds=2, limit=20),
-        Sweep(
-            name="webhooks",
-            run_once=services.deliveries.deliver_due,
-            every_seconds=1,
-            limit=20,
-            lanes=2,
-        ),
-        Sweep(
-            name="invariants",
-            run_once=check.check_recent,
-            every_seconds=300,
-            limit=check.SHOWN,
-        ),
-        Sweep(name="chains", run_once=chains.seal_due, every_seconds=5, limit=1000),
-        Sweep(name="chain_heads", run_once=chains.tell_heads, every_seconds=86_400, limit=1),
-        Sweep(name="debts", run_once=services.debts.net_due, every_seconds=60, limit=50),
-        Sweep(
-            name="fee_review",
-            run_once=services.fee_review.folding.run_once,
-            every_seconds=1,
-            limit=1000,
-        ),
-        Sweep(name="fee_replays", run_once=services.fee_replays.run_once, every_seconds=2, limit=1),
-        Sweep(
-            name="old_fee_replays",
-            run_once=services.fee_replays.forget_old,
-            every_seconds=3600,
-            limit=50,
-        ),
-        Sweep(
-            name="reconciliation",
-            run_once=services.reconciliation.run_once,
-            every_seconds=5,
-            limit=1,
-        ),
-        Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
-        Sweep(
-            name="missed_events",
-            run_once=services.event_catch_up.catch_up,
-            every_seconds=30,
-            limit=100,
-        ),
-        Sweep(name="event_feeds", run_once=follow_accounts, every_seconds=300, limit=1000),
-        Sweep(
-            name="silence",
-            run_once=inbox_news.watch_silence,
-            every_seconds=900,
-            limit=1,
-        ),
-        Sweep(
-            name="old_events",
-            run_once=services.retention.forget_ignored_events,
-            every_seconds=600,
-            limit=1000,
-        ),
-        Sweep(
-            name="old_messages",
-            run_once=services.retention.forget_messages,
-            every_seconds=600,
-            limit=1000,
-        ),
-        Sweep(
-            name="old_webhooks",
-            run_once=services.retention.forget_webhooks,
-            every_seconds=600,
-            limit=1000,
-        ),
-        Sweep(
-            name="stuck_operations",
-            run_once=services.operation_desk.watch,
-            every_seconds=900,
-            limit=1,
-        ),
-        Sweep(name="switches", run_once=switches.end_expired, every_seconds=60, limit=100),
-        Sweep(
-            name="approvals", run_once=services.approvals.expire_due, every_seconds=600, limit=100
-        ),
-        Sweep(name="payout_holds", run_once=services.freezes.hold_due, every_seconds=60, limit=20),
-        Sweep(name="kept_holds", run_once=services.freezes.keep_held, every_seconds=900, limit=50),
-        Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
-        Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),
-    )
