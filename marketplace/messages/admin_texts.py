@@ -84,10 +84,10 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
         "events_given_up": Text(
             "Events from Stripe were given up",
             (
-                "{count} of type {type} could not be worked on for three days, among them {event_id}.",
+                "Some of type {type} could not be worked on for three days, among them {event_id}.",
                 "The last time: {note}.",
             ),
-            "Solve the cause, then replay them.",
+            "See how many there are, solve the cause, then replay them.",
             "/admin/events?state=dead",
         ),
         "events_missed": Text(
@@ -116,7 +116,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "What was not delivered meanwhile is found in Stripe's list of events.",
             ),
             None,
-            "/v1/admin/events/gaps",
+            "/admin/events/gaps",
         ),
         "operations_stuck": Text(
             "What was asked of Stripe stays open",

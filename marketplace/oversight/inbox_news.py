@@ -14,17 +14,12 @@ _log = structlog.get_logger("marketplace.oversight")
 
 
 async def tell_given_up(fact: EventsGivenUp) -> None:
-    """Inside the transaction that gave them up."""
+    """Inside the transaction that gave them up: once an hour for each type, however many there are."""
     await outbox.tell_admins(
         kind="events_given_up",
         subject_id=fact.event_ids[0][:40],
-        cause=f"events_given_up:{fact.event_ids[0]}",
-        facts={
-            "count": len(fact.event_ids),
-            "event_id": fact.event_ids[0],
-            "type": fact.type,
-            "note": fact.note,
-        },
+        cause=f"events_given_up:{fact.type}:{fact.occurred_at:%Y-%m-%dT%H}",
+        facts={"event_id": fact.event_ids[0], "type": fact.type, "note": fact.note},
         now=fact.occurred_at,
     )
 
