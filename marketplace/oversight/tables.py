@@ -20,7 +20,10 @@ class AuditEntry(Table, tablename="audit_log"):
 
 
 class Approval(Table, tablename="approvals"):
-    """A dangerous act that one admin asked for and another decides; then it is done, once."""
+    """A dangerous act that one admin asked for and another decides; then it is done, once.
+
+    By trigger it is decided once, as it was asked for, and never removed.
+    """
 
     id = Varchar(length=40, primary_key=True, default=None)
     # `debt.write_off`, ...

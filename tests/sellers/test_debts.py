@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
+from asyncpg import IntegrityConstraintViolationError
 
 from marketplace.orders.reactions import react
 from marketplace.orders.refunds import RefundWish
@@ -381,6 +382,25 @@ async def test_what_nobody_decided_in_a_week_is_refused_by_time(owing: Owing) ->
         "SELECT action FROM audit_log WHERE subject = $1 AND actor = 'expiry'", owing.debt_id
     )
     assert [one["action"] for one in found] == ["approval.refused"] * 2
+
+
+async def test_the_database_lets_nobody_change_what_is_agreed_on(owing: Owing) -> None:
+    """Neither what waits for its decision nor the decision: not even with a statement by hand."""
+    now = owing.shop.clock()
+    asked = await owing.debts.ask_write_off(
+        owing.debt_id, reason="bankrupt", asked_by=owing.first, now=now
+    )
+    for change in ("facts = '{}'", "asked_by = 'acc_x'", "subject = 'dbt_x'", "reason = 'x'"):
+        with pytest.raises(IntegrityConstraintViolationError, match="as it was asked for"):
+            await execute(f"UPDATE approvals SET {change} WHERE id = $1", asked.id)
+    await owing.approvals.approve(asked.id, by=owing.second, reason="agreed", now=now)
+    for statement, why in (
+        ("UPDATE approvals SET decided_by = 'acc_x' WHERE id = $1", "is decided"),
+        ("UPDATE approvals SET state = 'refused' WHERE id = $1", "is decided"),
+        ("DELETE FROM approvals WHERE id = $1", "append-only"),
+    ):
+        with pytest.raises(IntegrityConstraintViolationError, match=why):
+            await execute(statement, asked.id)
 
 
 async def test_nobody_gives_up_what_their_own_shop_owes(owing: Owing) -> None:
