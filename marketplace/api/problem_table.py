@@ -1,7 +1,7 @@
 """The one table from error to answer: class -> status, stable code, title, and the fields it shows.
 
 A class that is not here is answered as its nearest base class that is; what has none is a bug, a 500.
-The marketplace's own errors are in `problem_entries.py`; connect's, payments' and the database's here.
+The marketplace's own errors are in `problem_entries`; connect's, payments' and the database's here.
 """
 
 from typing import Any
@@ -10,17 +10,10 @@ import asyncpg
 
 from connect import errors as connect
 from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
-from marketplace.api.problem_entries import (
-    APPROVALS,
-    BOOKS,
-    CATALOG,
-    FEES,
-    MESSAGES,
-    ORDERS,
-    OVERSIGHT,
-    PEOPLE,
-    SELLERS,
-)
+from marketplace.api.problem_entries.fees import FEES
+from marketplace.api.problem_entries.orders import ORDERS
+from marketplace.api.problem_entries.oversight import APPROVALS, BOOKS, OVERSIGHT
+from marketplace.api.problem_entries.people import CATALOG, MESSAGES, PEOPLE, SELLERS
 from marketplace.api.refusals import REFUSALS
 from payments import declines
 from payments import errors as payments
