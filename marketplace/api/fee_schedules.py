@@ -27,6 +27,7 @@ from marketplace.api.schemas.fee_schedules import (
     ScheduleAnswer,
     ScheduleList,
 )
+from marketplace.fees.draft_checks import sellers_currencies
 from marketplace.fees.draft_records import State
 from marketplace.fees.explaining import explain
 from marketplace.fees.linting import lint
@@ -81,7 +82,8 @@ async def lint_fee_schedule(
     """Rules that never match, and rules that overlap: the earlier one wins."""
     schedule = await services.fees.find(schedule_id)
     span = span_of(schedule.effective_from, schedule.effective_to)
-    return FindingList.of(await asyncio.to_thread(lint, schedule.rules, span))
+    currencies = await sellers_currencies()
+    return FindingList.of(await asyncio.to_thread(lint, schedule.rules, span, currencies))
 
 
 @post(

@@ -65,13 +65,15 @@ def lint_schedule(id: str) -> None:
     """
 
     async def found(schedules: "Schedules", drafts: "Drafts") -> "list[Finding]":
+        from marketplace.fees.draft_checks import sellers_currencies
         from marketplace.fees.linting import lint
         from marketplace.fees.regions import span_of
 
         if id.startswith("fsd_"):
             return list(await drafts.lint(id, datetime.now(UTC)))
         version = await schedules.find(id)
-        return lint(version.rules, span_of(version.effective_from, version.effective_to))
+        span = span_of(version.effective_from, version.effective_to)
+        return lint(version.rules, span, await sellers_currencies())
 
     findings = _run(found)
     for finding in findings:
@@ -217,6 +219,7 @@ async def _connected(
 def _finding(one: "Finding") -> str:
     others = f" ({', '.join(one.other_rule_ids)})" if one.other_rule_ids else ""
     silent = ", silently" if one.silent else ""
+    paths = f": {', '.join(one.paths)}" if one.paths else ""
     example = one.example
     shown = (
         f"\n    for instance {example.amount} {example.currency} of {example.seller_id}, "
@@ -225,7 +228,7 @@ def _finding(one: "Finding") -> str:
         else ""
     )
     fees = "" if one.fee_before is None else f": fee {one.fee_before} becomes {one.fee_after}"
-    return f"{one.weight:7}  {one.rule_id} {one.what}{silent}{others}{shown}{fees}"
+    return f"{one.weight:7}  {one.rule_id} {one.what}{paths}{silent}{others}{shown}{fees}"
 
 
 def _figure(one: "Figure") -> str:

@@ -1,6 +1,6 @@
 """What a draft of a fee schedule must be before it is kept, and before anybody is asked to approve it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from marketplace.fees.checking import problems_of
@@ -51,7 +51,17 @@ def require_alive(draft: DraftRecord, now: datetime) -> None:
         raise MalformedSchedule(*dead)
 
 
-def findings_of(before: Schedule, draft: DraftRecord, now: datetime) -> list[Finding]:
-    """What is the matter with a draft's rules, and what they move of those in force `before` them."""
+def findings_of(
+    before: Schedule, draft: DraftRecord, now: datetime, currencies: Collection[str]
+) -> list[Finding]:
+    """What is the matter with a draft's rules, and what they move of those in force `before` them.
+
+    `currencies` are the sellers'.
+    """
     span = draft.in_effect(now)
-    return lint(draft.rules, span) + compare(before, draft.rules, span)
+    return lint(draft.rules, span, currencies) + compare(before, draft.rules, span)
+
+
+async def sellers_currencies() -> frozenset[str]:
+    """Every currency that somebody sells in."""
+    return frozenset(one["currency"] for one in await rows("SELECT DISTINCT currency FROM sellers"))

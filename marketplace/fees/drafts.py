@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET
 
-from marketplace.fees.draft_checks import check, findings_of, require_alive
+from marketplace.fees.draft_checks import check, findings_of, require_alive, sellers_currencies
 from marketplace.fees.draft_records import (
     DraftChanges,
     DraftContent,
@@ -199,7 +199,8 @@ class Drafts:
         draft = await read(draft_id)
         start = max(draft.effective_from or now, now)
         before = await self._schedules.current(start)
-        return await asyncio.to_thread(findings_of, before, draft, now)
+        currencies = await sellers_currencies()
+        return await asyncio.to_thread(findings_of, before, draft, now, currencies)
 
     async def reigns(self, draft_id: str, now: datetime) -> Sequence[Reign]:
         """Which version would be in force when, were it approved at `now`; it is version 0.

@@ -5,7 +5,7 @@ rules and shows an order of one line that proves it; the answers are exact, beca
 ranges (regions.py).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -20,10 +20,18 @@ from marketplace.fees.regions import (
     region_of,
 )
 from marketplace.fees.rules import FeeInputs, PricedLine, quote
-from marketplace.fees.schedule import FeeRule, Schedule
+from marketplace.fees.schedule import AMOUNTS, FeeRule, Schedule
+from payments.currencies import CURRENCIES, MAXIMUM_CHARGE
 
 What = Literal[
-    "never_matches", "overlap", "exception", "widened", "narrowed", "repriced", "undecided"
+    "never_matches",
+    "overlap",
+    "currency_not_named",
+    "exception",
+    "widened",
+    "narrowed",
+    "repriced",
+    "undecided",
 ]
 Weight = Literal["error", "warning", "note"]
 
@@ -32,6 +40,8 @@ _WEIGHTS: Final[dict[What, Weight]] = {
     "never_matches": "error",
     # Both match some orders, and each has some of its own: the earlier one wins.
     "overlap": "warning",
+    # It names amounts, but none of a currency that it matches: they are zero there, a cap is none.
+    "currency_not_named": "warning",
     # The earlier rule lies within the later one.
     "exception": "note",
     # Orders that were another rule's are this one's now, or the other way round.
@@ -47,7 +57,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something an author should look at.
 
     `rule_id` is the rule it is about, `other_rule_ids` those it meets. `silent` says that the rule's own
-    conditions were not touched by the edit. `fee_before` and `fee_after` are of `example`, minor units.
+    conditions were not touched by the edit. `paths` are the amounts it does not say. `fee_before` and
+    `fee_after` are of `example`, minor units.
     """
 
     what: What
@@ -56,12 +67,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     other_rule_ids: tuple[str, ...] = ()
     example: Example | None = None
     silent: bool = False
+    paths: tuple[str, ...] = ()
     fee_before: int | None = None
     fee_after: int | None = None
 
 
-def lint(rules: Sequence[FeeRule], in_effect: Span = ANY_TIME) -> list[Finding]:
-    """What is the matter with rules that are in effect for a span of time; the worst first."""
+def lint(
+    rules: Sequence[FeeRule], in_effect: Span = ANY_TIME, currencies: Collection[str] = ()
+) -> list[Finding]:
+    """What is the matter with rules that are in effect for a span of time; the worst first.
+
+    `currencies` are those that sellers have, beside the ones that the rules name.
+    """
     regions = _regions(rules, in_effect)
     found: list[Finding] = []
     for position, rule in enumerate(rules[:-1]):
@@ -70,6 +87,10 @@ def lint(rules: Sequence[FeeRule], in_effect: Span = ANY_TIME) -> list[Finding]:
     for position, rule in enumerate(rules[:-1]):
         if rule.id not in dead:
             found += _decided(rule.id, _overlaps(rules, regions, position, dead))
+    known = sorted({code for rule in rules for code in named_by(rule)}.union(currencies))
+    for position, rule in enumerate(rules):
+        if rule.id not in dead:
+            found += _decided(rule.id, _not_named(rule, regions, position, known))
     return _sorted(found)
 
 
@@ -114,6 +135,25 @@ def _overlaps(
             yield _finding(what, rules[position].id, (rules[later].id,), example)
 
 
+def _not_named(
+    rule: FeeRule, regions: Sequence[Region], position: int, known: Sequence[str]
+) -> Iterator[Finding]:
+    """Amounts that the rule says of some currencies, and not of all that it matches."""
+    search, paths, shown = Search(), [], None
+    earlier = [region for region in regions[:position] if region.meets(regions[position])]
+    for code in known:
+        missing = [name for name in AMOUNTS if (said := getattr(rule, name)) and code not in said]
+        if not missing:
+            continue
+        example = search.find(regions[position] & Region(currencies=frozenset({code})), earlier)
+        if example is not None:
+            shown = shown or example
+            paths += [f"{name}.{code}" for name in missing]
+    if paths:
+        finding = _finding("currency_not_named", rule.id, (), shown)
+        yield msgspec.structs.replace(finding, paths=tuple(paths))
+
+
 class _Edit:
     """Two versions of the rules, and the orders that fall to another rule in the second."""
 
@@ -137,7 +177,31 @@ class _Edit:
             earlier = [*self._before_old[at], *self._before_new[position]]
             example = search.find(self._old[at] & mine, earlier)
             if example is not None:
+                if came_from.terms != to.terms and not self._differs(example):
+                    pieces = _pieces(self._old[at] & mine, came_from, to)
+                    example = self._differing(pieces, earlier) or example
                 yield from self._told(came_from, to, example)
+
+    def _differing(self, pieces: Iterator[Region], earlier: Sequence[Region]) -> Example | None:
+        """An order in one of the pieces that costs something else after the edit."""
+        search = Search()
+        for piece in pieces:
+            try:
+                example = search.find(piece, earlier)
+            except TooManyRegions:
+                return None
+            if example is not None and self._differs(example):
+                return example
+        return None
+
+    def _differs(self, example: Example) -> bool:
+        before, after = self._fees_of(example)
+        return before != after
+
+    def _fees_of(self, example: Example) -> tuple[int, int]:
+        """The fee of an order under both versions."""
+        inputs = inputs_of(example)
+        return quote(self._before, inputs).fee, quote(self._schedule, inputs).fee
 
     def _told(self, came_from: FeeRule, to: FeeRule, example: Example) -> Iterator[Finding]:
         if came_from.id == to.id:
@@ -156,13 +220,31 @@ class _Edit:
     def _priced(
         self, what: What, rule_id: str, others: tuple[str, ...], example: Example, silent: bool
     ) -> Finding:
-        inputs = inputs_of(example)
+        fee_before, fee_after = self._fees_of(example)
         return msgspec.structs.replace(
             _finding(what, rule_id, others, example),
             silent=silent,
-            fee_before=quote(self._before, inputs).fee,
-            fee_after=quote(self._schedule, inputs).fee,
+            fee_before=fee_before,
+            fee_after=fee_after,
         )
+
+
+def named_by(rule: FeeRule) -> set[str]:
+    """Every currency that a rule says something of."""
+    return set(rule.when.currencies).union(*(getattr(rule, name) for name in AMOUNTS))
+
+
+def _pieces(region: Region, *rules: FeeRule) -> Iterator[Region]:
+    """Where rules may charge differently: in each currency small and large amounts, and those of tiers."""
+    for code in sorted(set[str]().union(*(named_by(rule) for rule in rules))):
+        step = CURRENCIES[code].step
+        starts = {0, *(tier.amount_from for rule in rules for tier in rule.tiers.get(code, ()))}
+        spans = [Span(start + step, start + 200 * step) for start in sorted(starts)]
+        for span in (*spans, Span(MAXIMUM_CHARGE - 200 * step, MAXIMUM_CHARGE + 1), None):
+            piece = Region(currencies=frozenset({code}))
+            if span is not None:
+                piece = msgspec.structs.replace(piece, amounts=span)
+            yield region & piece
 
 
 def inputs_of(example: Example) -> FeeInputs:

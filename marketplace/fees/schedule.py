@@ -97,6 +97,10 @@ class FeeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return msgspec.structs.replace(self, id="", when=Conditions())
 
 
+AMOUNTS: Final = ("fixed", "fixed_per_unit", "floor", "cap", "tiers", "service_fixed")
+"""What a rule says by currency."""
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """One immutable version of the platform's fee rules."""
 

@@ -10,7 +10,7 @@ from marketplace.fees.checking import check_rules
 from marketplace.fees.linting import Finding, compare, inputs_of, lint
 from marketplace.fees.regions import Region, Search, TooManyRegions, Words, region_of, span_of
 from marketplace.fees.rules import FeeInputs, holds, quote
-from marketplace.fees.schedule import Conditions, FeeRule, Schedule
+from marketplace.fees.schedule import Conditions, FeeRule, Schedule, Tier
 from tests.fees import chance as by_chance
 
 REST = FeeRule(id="rest", basis_points=1_000)
@@ -124,6 +124,56 @@ def test_another_price_for_the_same_orders_is_noted() -> None:
     assert (finding.what, finding.weight, finding.rule_id) == ("repriced", "note", "rest")
     assert (finding.fee_before, finding.fee_after) == (600, 720)
     assert compare(of(REST), (REST,)) == []
+
+
+def test_a_repriced_order_is_one_that_costs_something_else() -> None:
+    """Where the usual order costs the same: the cap, the floor, a tier or another currency changed."""
+    floor, cap = {"eur": 100}, {"eur": 50_000}
+    for before, after in (
+        ({"floor": floor}, {}),
+        ({}, {"cap": cap}),
+        ({"fixed": {"usd": 35, "eur": 30}}, {"fixed": {"eur": 30}}),
+        (
+            {"tiers": {"eur": (Tier(amount_from=0, basis_points=1_000),)}},
+            {
+                "tiers": {
+                    "eur": (
+                        Tier(amount_from=0, basis_points=1_000),
+                        Tier(amount_from=70_000, basis_points=0),
+                    )
+                }
+            },
+        ),
+    ):
+        old, new = (FeeRule(id="rest", basis_points=1_000, **terms) for terms in (before, after))  # type: ignore[arg-type]
+        (finding,) = compare(of(old), (new,))
+        assert finding.what == "repriced"
+        assert finding.fee_before != finding.fee_after, (before, after)
+
+
+def test_amounts_that_are_not_said_of_a_currency_are_told() -> None:
+    yoga = FeeRule(
+        id="yoga",
+        basis_points=500,
+        fixed={"eur": 30, "usd": 35},
+        when=Conditions(categories=("yoga",), currencies=("eur", "usd")),
+    )
+    rest = FeeRule(id="rest", basis_points=1_000, fixed={"eur": 30}, cap={"eur": 900, "usd": 900})
+    (finding,) = lint((yoga, rest))
+    assert (finding.what, finding.weight, finding.rule_id) == (
+        "currency_not_named",
+        "warning",
+        "rest",
+    )
+    assert finding.paths == ("fixed.usd",)
+    assert finding.example is not None
+    assert finding.example.currency == "usd"
+    (finding,) = lint((yoga, rest), currencies={"jpy"})
+    assert finding.paths == ("fixed.jpy", "cap.jpy", "fixed.usd")
+    # Where nobody sells in another currency nothing is missing, nor where an earlier rule takes it.
+    assert lint((FeeRule(id="rest", basis_points=1_000, fixed={"eur": 30}),)) == []
+    dollars = FeeRule(id="dollars", basis_points=1, when=Conditions(currencies=("usd", "jpy")))
+    assert lint((dollars, rest), currencies={"jpy"}) == []
 
 
 def test_a_rule_that_takes_anothers_place_at_another_price_is_noted() -> None:

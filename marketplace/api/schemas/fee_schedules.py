@@ -39,6 +39,7 @@ _FINDING = {
         "placed_at": _START,
     },
     "silent": False,
+    "paths": [],
     "fee_before": None,
     "fee_after": None,
 }
