@@ -52,6 +52,15 @@ class FeeChanged(BooksError):
         super().__init__(payment_id, updated_at)
 
 
+class FeesBeingCounted(BooksError):
+    """So many movements wait to be summed up, after books were filled from elsewhere, that adding them to the
+    sums would take longer than an answer may: at least `waiting`. The sweep works them off by itself."""
+
+    def __init__(self, waiting: int) -> None:
+        self.waiting = waiting
+        super().__init__(waiting)
+
+
 class FeeFilterRefused(BooksError):
     """A filter, sort or grouping that cannot be answered: which parameter, and a stable word that says why.
 

@@ -51,7 +51,8 @@ class FeeReview:
     async def summary(
         self, group_by: GroupBy, wanted: SummaryFilter, page: PageRequest
     ) -> Page[FeeSummary]:
-        """A page of sums, as a full recount would have them. Raises FeeFilterRefused."""
+        """A page of sums, as a full recount would have them. Raises FeeFilterRefused,
+        FeesBeingCounted."""
         return await totals.summary(group_by, wanted, page, self._schedules)
 
     async def _catch_up(self) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from marketplace.books.errors import FeeFilterRefused
+from marketplace.books.errors import FeeFilterRefused, FeesBeingCounted
 from marketplace.books.fee_review import FeeReview
 from marketplace.books.fees.contributions import FIGURES
 from marketplace.books.fees.folding import spread_of
 from marketplace.books.fees.loading import load
-from marketplace.books.fees.totals import GroupBy, SummaryFilter
+from marketplace.books.fees.totals import WAITING, GroupBy, SummaryFilter
 from marketplace.fees.schedules import Schedules
 from marketplace.invariants.check import broken
 from marketplace.invariants.fee_review import FEE_REVIEW
@@ -295,6 +295,19 @@ async def test_two_folds_at_once_count_nothing_twice(shop: Shop) -> None:
     assert together[8:] == [together[8]] * 8, "whatever was folded meanwhile"
     await folded(shop.clock())
     assert await broken(shop.clock(), rules=FEE_REVIEW) == []
+
+
+async def test_sums_are_refused_while_too_much_waits(shop: Shop) -> None:
+    """After books were filled from elsewhere: not a statement that is given up after five seconds."""
+    await execute(
+        "INSERT INTO fee_movements (payment_id) SELECT 'pay_none' FROM generate_series(1, $1)",
+        WAITING,
+    )
+    with pytest.raises(FeesBeingCounted) as refused:
+        await summed("day")
+    assert refused.value.waiting == WAITING
+    await execute("DELETE FROM fee_movements WHERE payment_id = 'pay_none'")
+    await summed("day")
 
 
 async def test_a_sum_that_drifted_is_found(shop: Shop) -> None:

@@ -15,6 +15,13 @@ BOOKS: Table = {
         "The fee is not as you saw it: look again",
         ("payment_id", "updated_at"),
     ),
+    books.FeesBeingCounted: Answer(
+        503,
+        "fees_being_counted",
+        "More of the books waits to be summed up than one answer can add: it is worked off",
+        ("waiting",),
+        retry_after_seconds=60,
+    ),
     books.FeeFilterRefused: Answer(
         422,
         "fee_filter_refused",

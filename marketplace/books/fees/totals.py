@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from marketplace.books.errors import FeeFilterRefused
+from marketplace.books.errors import FeeFilterRefused, FeesBeingCounted
 from marketplace.books.fees.contributions import FIGURES, SUMS, Dimension, contributions, moved
 from marketplace.books.fees.figures import FeeFigures
 from marketplace.books.fees.folding import SPREAD_RECORD, json_of, spread_of
@@ -18,10 +18,12 @@ from marketplace.books.fees.loading import load
 from marketplace.books.fees.periods import Cut, cut
 from marketplace.fees.schedules import Schedules
 from marketplace.paging import Page, PageRequest
-from payments.database import execute, rows, transaction
+from payments.database import execute, rows, transaction, value
 
 GroupBy = Literal["day", "week", "month", "seller", "category", "rule", "currency"]
 
+WAITING: Final = 50_000
+"""So many movements that are not folded in yet are too many to be read with each sum."""
 _PERIODS: Final = ("day", "week", "month")
 _SPREAD: Final = ("category", "rule")
 _UNSPREAD: Final = """
@@ -67,7 +69,10 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
 async def summary(
     group_by: GroupBy, wanted: SummaryFilter, page: PageRequest, schedules: Schedules
 ) -> Page[FeeSummary]:
-    """A page of sums: periods with the newest first, others by their key. Raises FeeFilterRefused."""
+    """A page of sums: periods with the newest first, others by their key.
+
+    Raises FeeFilterRefused, and FeesBeingCounted where too much is not folded in yet.
+    """
     require_currency(wanted.currency)
     require_period(wanted.since, wanted.until)
     asked = _asked(group_by, wanted, page.starting_after)
@@ -75,6 +80,7 @@ async def summary(
         return Page([], False)
     async with transaction():
         await execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        await _require_few_waiting()
         spread = await _spread_of_waiting(schedules) if asked.dimension in _SPREAD else "[]"
         found = await _read(group_by, asked, spread, page.fetched)
     return Page.cut([FeeSummary(**record) for record in found], page)
@@ -125,6 +131,13 @@ def _after(group_by: GroupBy, cursor: str | None, only_key: str) -> tuple[str, s
         except ValueError:
             return None
     return key, currency
+
+
+async def _require_few_waiting() -> None:
+    """Raise FeesBeingCounted where more waits than is read in time; the sums would be exact, but late."""
+    waiting = await value("SELECT count(*) FROM (SELECT FROM fee_movements LIMIT $1) AS w", WAITING)
+    if waiting == WAITING:
+        raise FeesBeingCounted(waiting)
 
 
 async def _spread_of_waiting(schedules: Schedules) -> str:
