@@ -114,26 +114,22 @@ _FITS = (
     '(account COLLATE "C", currency) > ($4, $5) AND account COLLATE "C" <= $6 '
     "AND ($7::text IS NULL OR currency = $7)"
 )
-# Accounts first, so that only those of the page are added up.
+# One walk along the index of the days, as far as the page goes: an account that only moved since sorts into
+# the page, where its days are added too, or behind it.
 _BALANCES = f"""
 WITH near AS MATERIALIZED (
     SELECT source, target, currency, amount, recorded_at FROM postings
     WHERE recorded_at >= $3 AND recorded_at < $1
     UNION ALL SELECT * FROM ({_WAITING}) AS waiting WHERE recorded_at < $3
-), legs AS MATERIALIZED ({_LEGS.format(postings="near")}
-), named AS (
-    SELECT account, currency FROM (
-        (SELECT account COLLATE "C" AS account, currency FROM account_days
-         WHERE day < $2 AND {_FITS} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT $8)
-        UNION SELECT account COLLATE "C", currency FROM legs WHERE {_FITS}
-    ) AS found ORDER BY 1, 2 LIMIT $8
+), held AS (
+    (SELECT account COLLATE "C" AS account, currency, sum(moved) AS amount FROM account_days
+     WHERE day < $2 AND {_FITS} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT $8)
+    UNION ALL
+    SELECT account COLLATE "C", currency, sum(amount) FROM ({_LEGS.format(postings="near")}) AS legs
+    WHERE {_FITS} GROUP BY 1, 2
 )
-SELECT n.account, n.currency, (
-    coalesce((SELECT sum(moved) FROM account_days d
-              WHERE d.account COLLATE "C" = n.account AND d.currency = n.currency AND d.day < $2), 0)
-    + coalesce((SELECT sum(amount) FROM legs l
-                WHERE l.account = n.account AND l.currency = n.currency), 0))::bigint AS amount
-FROM named n ORDER BY 1, 2
+SELECT account, currency, sum(amount)::bigint AS amount FROM held
+GROUP BY account, currency ORDER BY account, currency LIMIT $8
 """
 # Day by day backwards from where the page begins, and only days on which the account moved.
 _ENTRIES = f"""
