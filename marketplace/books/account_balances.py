@@ -105,7 +105,7 @@ SELECT target AS account, currency, recorded_at, amount FROM {postings}
 UNION ALL SELECT source, currency, recorded_at, -amount FROM {postings}
 """
 # Row by row on purpose (OFFSET 0): few rows wait, whatever the planner remembers of a day when many did.
-_WAITING = """
+UNSEALED: Final = """
     SELECT p.source, p.target, p.currency, p.amount, p.recorded_at
     FROM chain_waiting w CROSS JOIN LATERAL (SELECT * FROM postings WHERE id = w.row_id OFFSET 0) AS p
     WHERE w.book = 'postings'
@@ -120,7 +120,7 @@ _BALANCES = f"""
 WITH near AS MATERIALIZED (
     SELECT source, target, currency, amount, recorded_at FROM postings
     WHERE recorded_at >= $3 AND recorded_at < $1
-    UNION ALL SELECT * FROM ({_WAITING}) AS waiting WHERE recorded_at < $3
+    UNION ALL SELECT * FROM ({UNSEALED}) AS waiting WHERE recorded_at < $3
 ), held AS (
     (SELECT account COLLATE "C" AS account, currency, sum(moved) AS amount FROM account_days
      WHERE day < $2 AND {_FITS} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT $8)
@@ -134,7 +134,7 @@ GROUP BY account, currency ORDER BY account, currency LIMIT $8
 # Day by day backwards from where the page begins, and only days on which the account moved.
 _ENTRIES = f"""
 WITH waiting AS MATERIALIZED (
-    SELECT * FROM ({_WAITING}) AS unsealed WHERE currency = $2 AND $1 IN (source, target)
+    SELECT * FROM ({UNSEALED}) AS unsealed WHERE currency = $2 AND $1 IN (source, target)
 ), days AS (
     SELECT day FROM account_days WHERE account COLLATE "C" = $1 AND currency = $2 AND day <= $5
     UNION SELECT (recorded_at AT TIME ZONE 'UTC')::date FROM waiting

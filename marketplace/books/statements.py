@@ -12,6 +12,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from marketplace.books.account_balances import UNSEALED
 from marketplace.books.months import Month
 from marketplace.books.words import place_of
 from marketplace.paging import PAGE_LIMIT, Page, PageRequest
@@ -82,6 +83,21 @@ _OUTGOING = "source = $2"
 _PLACE = f"recorded_at, {_OUTGOING}, id"
 _MINE = "seller_id = $1 AND $2 IN (source, target)"
 
+# What was before the month is what its account held then: the sums that are kept of whole days, and what is
+# not sealed yet. So a statement costs a month of postings, however long the seller has been there.
+_STATEMENT = f"""
+SELECT currency, kind, count(*) AS movements, sum({_LEG})::bigint AS moved, 0 AS before
+FROM postings WHERE {_MINE} AND recorded_at >= $3 AND recorded_at < $4 GROUP BY 1, 2
+UNION ALL
+SELECT currency, '', 0, 0, sum(amount)::bigint FROM (
+    SELECT currency, moved AS amount FROM account_days
+    WHERE account COLLATE "C" = $2 AND day < $5
+    UNION ALL SELECT currency, {_LEG} FROM ({UNSEALED}) AS unsealed
+    WHERE $2 IN (source, target) AND recorded_at < $3
+) AS earlier GROUP BY currency
+ORDER BY 1, 2
+"""
+
 
 async def months(seller_id: str, page: PageRequest, now: datetime) -> Page[StatementMonth]:
     """The months in which money moved on the seller's account, the newest first."""
@@ -110,14 +126,12 @@ async def months(seller_id: str, page: PageRequest, now: datetime) -> Page[State
 async def statement(seller_id: str, month: Month, now: datetime) -> Statement:
     """The month's balances and sums, by currency; one query."""
     found = await rows(
-        f"SELECT currency, kind, count(*) FILTER (WHERE recorded_at >= $3) AS movements, "
-        f"coalesce(sum({_LEG}) FILTER (WHERE recorded_at >= $3), 0)::bigint AS moved, "
-        f"coalesce(sum({_LEG}) FILTER (WHERE recorded_at < $3), 0)::bigint AS before "
-        f"FROM postings WHERE {_MINE} AND recorded_at < $4 GROUP BY 1, 2 ORDER BY 1, 2",
+        _STATEMENT,
         seller_id,
         seller_account(seller_id),
         month.first,
         month.until,
+        month.first.date(),
     )
     currencies = dict.fromkeys(each["currency"] for each in found)
     return Statement(
