@@ -11,7 +11,8 @@ from payments.database import require_transaction, row, value
 from payments.errors import StripeRejected
 from payments.events import Clock
 from payments.ids import IdempotencyKey, OperationId, SellerId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 
 KIND = "create_account"
 

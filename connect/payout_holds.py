@@ -20,7 +20,8 @@ from payments.database import execute, row, rows, transaction
 from payments.errors import PaymentsUnavailable, StripeMisconfigured, StripeRejected
 from payments.events import Clock
 from payments.ids import ConnectedAccountId, IdempotencyKey, OperationId, SellerId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 
 KIND: Final = "pause_payouts"
 

@@ -15,7 +15,8 @@ from payments.errors import NotSent, PaymentStepRefused, StripeRejected
 from payments.events import AmendmentRefused, Announce, Clock
 from payments.gateway import IntentSnapshot, PaymentGateway, Shipping, UpdateDraft
 from payments.ids import IdempotencyKey, IntentId, OperationId, OrderId, PaymentId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 from payments.records import PaymentRecord
 from payments.under_way import CANCEL, CONFIRM, UPDATE, amendment_under_way, operation_under_way
 

@@ -10,7 +10,8 @@ from payments.database import require_transaction, rows, value
 from payments.errors import StripeRejected
 from payments.gateway import IntentSnapshot, KeepCardDraft, PaymentGateway
 from payments.ids import IdempotencyKey, IntentId, OperationId, OrderId, PaymentId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 from payments.under_way import CREATE, KEEP_CARD
 
 

@@ -17,7 +17,8 @@ from payments.declines import DeclineReason, reason_of
 from payments.errors import CardSetupNotFound, NotSent, StripeRejected
 from payments.events import Clock
 from payments.ids import IdempotencyKey, OperationId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 
 KIND: Final = "create_setup"
 SUCCEEDED: Final = "succeeded"

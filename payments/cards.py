@@ -21,7 +21,8 @@ from payments.database import execute, rows, transaction, value
 from payments.errors import CardNotFound, PaymentError, StripeRejected
 from payments.events import Clock
 from payments.ids import IdempotencyKey, OperationId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 
 KIND: Final = "detach_card"
 PUT_OFF: Final = timedelta(minutes=5)

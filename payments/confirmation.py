@@ -26,7 +26,8 @@ from payments.events import ConfirmationRefused
 from payments.gateway import ConfirmDraft, IntentSnapshot
 from payments.ids import IdempotencyKey, IntentId, OperationId, OrderId, PaymentId, new_id
 from payments.intent_operations import ToldWhenRefused
-from payments.operations import NO_EFFECT, Operations
+from payments.journal import NO_EFFECT
+from payments.operations import Operations
 from payments.records import PaymentRecord
 from payments.refreshing import Refreshing
 from payments.under_way import CANCEL, CONFIRM, UPDATE, operation_under_way

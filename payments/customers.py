@@ -9,7 +9,8 @@ from payments.card_gateway import CardGateway, CustomerDraft, CustomerSnapshot
 from payments.database import execute, row, transaction, value
 from payments.errors import NotSent, StripeRejected
 from payments.ids import IdempotencyKey, OperationId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 
 KIND: Final = "create_customer"
 

@@ -16,7 +16,8 @@ from payments.errors import DisputeNotFound, DisputeStepRefused, EvidenceRefused
 from payments.events import Clock
 from payments.gateway import Draft
 from payments.ids import IdempotencyKey, OperationId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 
 EVIDENCE: Final = "dispute_evidence"
 ACCEPT: Final = "accept_dispute"

@@ -8,8 +8,8 @@ from payments.errors import OutcomeUnknown, StripeRejected
 from payments.events import Announce, Clock
 from payments.gateway import IntentSnapshot, PaymentGateway
 from payments.ids import IdempotencyKey
+from payments.journal import Operation
 from payments.movements import refund_of
-from payments.operations import Operation
 from payments.restoration import restore_after_failure
 from payments.transfer_gateway import FeeReturnDraft, Moved, TransferGateway
 

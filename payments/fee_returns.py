@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from payments.database import execute, require_transaction
 from payments.ids import IdempotencyKey, IntentId, OperationId, new_id
-from payments.operations import put_in_line
+from payments.journal import put_in_line
 from payments.records import PaymentRecord
 from payments.transfer_gateway import FeeReturnDraft
 

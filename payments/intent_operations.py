@@ -20,7 +20,7 @@ from payments.events import (
 )
 from payments.gateway import CancelDraft, CaptureDraft, IntentDraft, IntentSnapshot, PaymentGateway
 from payments.ids import IdempotencyKey
-from payments.operations import NO_EFFECT, Operation
+from payments.journal import NO_EFFECT, Operation
 from payments.under_way import CANCEL, CAPTURE, CONFIRM, CREATE, UPDATE
 
 __all__ = ["CANCEL", "CAPTURE", "CONFIRM", "CREATE", "UPDATE"]

@@ -15,8 +15,8 @@ from payments.debt_book import lock_debt, open_debt, settle
 from payments.errors import OutcomeUnknown, SnapshotContradicts, StripeRejected
 from payments.events import Announce, Clock, TransferGivenUp, TransferSent
 from payments.ids import IdempotencyKey, OperationId, new_id
+from payments.journal import Operation, next_key, put_in_line
 from payments.movements import DEBT_CAUSE, TRANSFER, Movement, lock_movement, refund_of, retotal
-from payments.operations import Operation, next_key, put_in_line
 from payments.restoration import is_void, restore_after_failure
 from payments.reversed_elsewhere import ReversedElsewhere, taken_elsewhere
 from payments.transfer_gateway import (

@@ -16,7 +16,7 @@ from payments.database import execute, require_transaction, row, rows, value
 from payments.debt_book import open_debt
 from payments.events import Announce
 from payments.ids import IdempotencyKey, OperationId, new_id
-from payments.operations import put_in_line
+from payments.journal import put_in_line
 from payments.records import COLUMNS, PaymentRecord
 from payments.transfer_gateway import ReversalDraft, TransferDraft
 

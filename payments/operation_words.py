@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from payments.operations import KEY_LIFETIME, NO_EFFECT
+from payments.asking import KEY_LIFETIME
+from payments.journal import NO_EFFECT
 
 WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -13,8 +13,8 @@ from payments.events import Announce, Clock, RefundFailed
 from payments.fee_returns import plan_fee_return
 from payments.gateway import IntentSnapshot, PaymentGateway, RefundDraft, RefundSnapshot
 from payments.ids import IdempotencyKey, OperationId, new_id
+from payments.journal import Operation, next_key, put_in_line
 from payments.movements import plan_reversal
-from payments.operations import Operation, next_key, put_in_line
 
 CREATE = "create_refund"
 _SELLER_SHORT = frozenset({"balance_insufficient", "insufficient_funds", "account_closed"})

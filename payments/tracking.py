@@ -15,7 +15,8 @@ from payments.errors import NotSent, PaymentError, StripeRejected
 from payments.events import Clock
 from payments.gateway import Draft, Shipping
 from payments.ids import IdempotencyKey, OperationId, new_id
-from payments.operations import Operation, Operations
+from payments.journal import Operation
+from payments.operations import Operations
 
 WRITE = "write_tracking"
 SUPERSEDED = "superseded"

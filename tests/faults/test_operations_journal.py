@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from payments.asking import KEY_LIFETIME
 from payments.database import engine, execute, in_transaction, row, transaction
 from payments.errors import NotSent, OutcomeUnknown, RequestReused, StripeRejected
 from payments.gateway import Draft
 from payments.ids import IdempotencyKey, OperationId, new_id
-from payments.operations import KEY_LIFETIME, LEASE_SECONDS, Operation, Operations
+from payments.journal import Operation
+from payments.operations import LEASE_SECONDS, Operations
 from tests.clocks import MovedClock
 
 
