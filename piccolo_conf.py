@@ -23,6 +23,8 @@ TABLE_MODULES = [
     "marketplace.orders.tables",
     "marketplace.fees.tables",
     "marketplace.books.tables",
+    "marketplace.papers.tables",
+    "marketplace.tax.tables",
     "marketplace.oversight.tables",
     "marketplace.messages.tables",
     "marketplace.api.tables",
