@@ -66,6 +66,7 @@ from marketplace.oversight.reconciliation_work import Reconciliation
 from marketplace.oversight.retention import Retention
 from marketplace.oversight.unsent_transfers import UnsentTransfers
 from marketplace.pages.signposts import RETURN
+from marketplace.papers.issuing import Issuing
 from marketplace.people.people import People
 from marketplace.sellers import account_news
 from marketplace.sellers import payouts as seller_payouts
@@ -223,6 +224,7 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         debts=SellerDebts(Debts(react), transfers, approvals),
         approvals=approvals,
         adjustments=Adjustments(approvals),
+        papers=Issuing(schedules),
         freezes=Freezes(PayoutHolds(StripePayoutSchedules(stripe), operations, clock), approvals),
         operation_desk=OperationDesk(operations),
         reconciliation=Reconciliation(

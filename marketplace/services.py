@@ -41,6 +41,7 @@ from marketplace.oversight.operation_desk import OperationDesk
 from marketplace.oversight.reconciliation_work import Reconciliation
 from marketplace.oversight.retention import Retention
 from marketplace.oversight.unsent_transfers import UnsentTransfers
+from marketplace.papers.issuing import Issuing
 from marketplace.people.people import People
 from marketplace.sellers.debts import SellerDebts
 from marketplace.sellers.freezes import Freezes
@@ -99,6 +100,7 @@ class Services:
     debts: SellerDebts
     approvals: Approvals
     adjustments: Adjustments
+    papers: Issuing
     freezes: Freezes
     operation_desk: OperationDesk
     reconciliation: Reconciliation

@@ -41,6 +41,10 @@ FORMS: Final[dict[str, re.Pattern[str]]] = {
     f"{_SELLER}/earnings": _own("ord"),
     f"{_SELLER}/statements": re.compile("[0-9]{4}-(0[1-9]|1[0-2])"),
     f"{_SELLER}/statements/{{month}}/movements": _own("pst"),
+    f"{_SELLER}/papers": _own("ppr"),
+    # The posting and the rate of tax.
+    f"{_SELLER}/papers/{{paper_id}}/lines": re.compile(f"pst_{_ULID}:[0-9]{{1,5}}"),
+    f"{_SELLER}/papers/{{paper_id}}/movements": _own("pst"),
     f"{_ADMIN}/approvals": _own("apv"),
     f"{_ADMIN}/audit": _own("aud"),
     f"{_ADMIN}/cases": _own("cas"),
@@ -66,10 +70,13 @@ FORMS: Final[dict[str, re.Pattern[str]]] = {
     f"{_ADMIN}/ledger/balances": re.compile(".+:[a-z]{3}"),
     f"{_ADMIN}/operations": _own("op"),
     f"{_ADMIN}/orders": _own("ord"),
+    f"{_ADMIN}/paper-months": re.compile("[0-9]{4}-(0[1-9]|1[0-2])"),
+    f"{_ADMIN}/papers": _own("ppr"),
     f"{_ADMIN}/reconciliation-runs": _own("rec"),
     f"{_ADMIN}/reconciliation-runs/{{run_id}}/differences": _own("rdf"),
     f"{_ADMIN}/sellers": _own("sel"),
     f"{_ADMIN}/switches": _own("swi"),
+    f"{_ADMIN}/tax-reports/{{year}}": _own("sel"),
 }
 """By the path of the list."""
 

@@ -13,6 +13,7 @@ from marketplace.api.problem_answers import NOT_FOUND, Answer, Table
 from marketplace.api.problem_entries.fees import FEES
 from marketplace.api.problem_entries.orders import ORDERS
 from marketplace.api.problem_entries.oversight import APPROVALS, BOOKS, OVERSIGHT
+from marketplace.api.problem_entries.papers import PAPERS
 from marketplace.api.problem_entries.people import CATALOG, MESSAGES, PEOPLE, SELLERS
 from marketplace.api.refusals import REFUSALS
 from payments import declines
@@ -180,6 +181,7 @@ TABLE: Table = (
     | FEES
     | MESSAGES
     | BOOKS
+    | PAPERS
     | APPROVALS
     | OVERSIGHT
     | CONNECT

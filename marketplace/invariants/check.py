@@ -16,6 +16,7 @@ from marketplace.invariants.guards import GUARDS
 from marketplace.invariants.liveness import LIVENESS
 from marketplace.invariants.money import MONEY
 from marketplace.invariants.once import ONCE
+from marketplace.invariants.papers import PAPERS
 from marketplace.invariants.rule import Invariant, Rule
 from marketplace.invariants.states import STATES
 from marketplace.invariants.stock import STOCK
@@ -30,6 +31,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *BOOKS,
     *FEE_REVIEW,
     *FEE_CREDITS,
+    *PAPERS,
     *STOCK,
     *LIVENESS,
     *GUARDS,

@@ -58,6 +58,7 @@ Kind = Literal[
     "payout_failed",
     "debit_made",
     "debit_failed",
+    "papers_issued",
     "webhook_endpoint_disabled",
     # To an admin
     "seller_restricted",

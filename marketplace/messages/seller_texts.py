@@ -175,6 +175,15 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
             "See in your Stripe account that your bank allows Stripe to debit it.",
             "/sellers/{seller_id}/payouts",
         ),
+        "papers_issued": Text(
+            "Your papers of {month}",
+            (
+                "The papers of {month} are there: {papers}.",
+                "They do not change any more: what happens to their orders later is on later papers.",
+            ),
+            "Keep them for your books.",
+            "/v1/sellers/{seller_id}/papers",
+        ),
         "webhook_endpoint_disabled": Text(
             "A webhook endpoint was disabled",
             (

@@ -13,7 +13,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none';
 MovementsOf = Callable[[str], AsyncIterator[Movement]]
 """The month's movements of one currency."""
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light; }
 body { font: 14px/1.5 system-ui, sans-serif; color: #1c2330; background: #eef0f5; margin: 0; }
 main { background: #fff; max-width: 52rem; margin: 2rem auto; padding: 2.5rem 3rem;
@@ -58,7 +58,7 @@ async def page(
         held = one.opening
         async for movement in movements_of(one.currency):
             held += movement.amount
-            yield _row(movement, held)
+            yield row_of_movement(movement, held)
         yield _closing(one, held, statement)
     yield _foot(statement)
 
@@ -74,7 +74,7 @@ def _head(statement: Statement, shop: str, now: datetime) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)} · {escape(shop)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<title>{escape(title)} · {escape(shop)}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n<header>\n<div><h1>{escape(title)}</h1><p>{escape(shop)}</p></div>\n"
         f'<div class="quiet"><p>Seller {escape(statement.seller_id)}</p>'
         f"<p>{_day(month.first)} to {_day(month.last_day)}, UTC</p></div>\n"
@@ -110,7 +110,8 @@ def _closing(one: CurrencyStatement, held: int, statement: Statement) -> str:
     )
 
 
-def _row(movement: Movement, held: int) -> str:
+def row_of_movement(movement: Movement, held: int) -> str:
+    """A movement with the balance after it."""
     late = ""
     if movement.occurred_at.date() != movement.recorded_at.date():
         late = f' <span class="quiet">of {_day(movement.occurred_at)}</span>'

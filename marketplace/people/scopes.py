@@ -12,12 +12,15 @@ SCOPES: dict[str, str] = {
     "sellers:write": "Open and change your seller profile, get onboarding links",
     "refunds:read": "Read refunds",
     "refunds:write": "Refund buyers",
+    "tax:read": "Read your tax details and what is reported of you",
+    "tax:write": "Tell and change your tax details",
     "fees:read": "Read application fees (admins)",
-    "admin:read": "Read everything an admin may see",
+    "admin:tax": "Read, change and export sellers' tax details (admins)",
+    "admin:read": "Read everything an admin may see but sellers' tax details",
     "admin:write": "Decide what an admin may decide",
 }
 
-ADMIN_SCOPES = frozenset({"fees:read", "admin:read", "admin:write"})
+ADMIN_SCOPES = frozenset({"fees:read", "admin:tax", "admin:read", "admin:write"})
 
 # A stolen key must not be able to make itself more keys or lock its owner out.
 SIGNED_IN_ONLY = frozenset({"account:write"})

@@ -45,6 +45,20 @@ _AGAIN = (
     "FROM operations o WHERE kind = '{kind}'"
 )
 _OLD = "UPDATE {table} SET concluded_at = NULL, due_at = now(), created_at = '2000-01-01'"
+_PAPER = (
+    "INSERT INTO papers (id, kind, year, number, name, seller_id, currency, month, issued_at, opening, "
+    "total, closing, fee_net, fee_tax, service_fee, postings, facts) "
+    "SELECT 'ppr_{number}', '{kind}', 2000, {number}, 'X-{number}', id, 'eur', '2000-0{number}', now(), "
+    "o.opening, {total}, o.closing, o.net, o.tax, o.service, 1, '{{}}' "
+    "FROM (SELECT id FROM sellers ORDER BY id LIMIT 1) AS s, "
+    "(VALUES ({extra})) AS v (opening, closing, net, tax, service), "
+    "LATERAL (SELECT v.opening::bigint, v.closing::bigint, v.net::bigint, v.tax::bigint, "
+    "v.service::bigint) AS o"
+)
+_MONTH_WITHOUT_PAPERS = (
+    "INSERT INTO paper_months (month, sealed_through, late, closed_at, concluded_at) SELECT "
+    "to_char(min(recorded_at) AT TIME ZONE 'UTC', 'YYYY-MM'), 1000000, '{}', now(), now() FROM postings"
+)
 PLANTED = {
     # Money
     "M1": "ALTER TABLE case_notes ADD COLUMN amount_owed numeric",
@@ -142,6 +156,17 @@ PLANTED = {
     "L1": "UPDATE postings SET target = 'nobody' WHERE kind = 'refund'",
     # Guards
     "L2": "ALTER TABLE postings DISABLE TRIGGER postings_append_only",
+    # Papers
+    "P1": _PAPER.format(number=2, kind="statement", total=0, extra="0, 0, NULL, NULL, NULL"),
+    "P2": "; ".join(
+        _PAPER.format(number=number, kind="statement", total=0, extra=extra)
+        for number, extra in ((1, "5, 5, NULL, NULL, NULL"), (2, "6, 6, NULL, NULL, NULL"))
+    )
+    + "; INSERT INTO paper_series VALUES ('statement:2000', 'statement', 2000, 2)",
+    "P3": _PAPER.format(number=1, kind="credit_note", total=9, extra="NULL, NULL, 9, 0, 0")
+    + "; INSERT INTO paper_series VALUES ('credit_note:2000', 'credit_note', 2000, 1)",
+    "P4": _MONTH_WITHOUT_PAPERS,
+    "P5": _MONTH_WITHOUT_PAPERS,
     # Stock
     "U8a": "UPDATE listings SET stock_reserved = 0",
     "U8b": "UPDATE stock_reservations SET state = 'held'",

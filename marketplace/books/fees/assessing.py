@@ -74,7 +74,7 @@ def explain(facts: PaymentFacts, schedule: Schedule | None) -> Explained:
     """
     try:
         placed = read_quote(facts.fee_working)
-        known = None if schedule is None else _captured(facts, placed, schedule)
+        known = None if schedule is None else captured_working(facts, placed, schedule)
         spread_by = known or placed
         return Explained(
             expected=_expected(facts, known, schedule),
@@ -131,7 +131,7 @@ def band(schedule: Schedule) -> Band:
     return Band(min(rate for rate, _, _ in rates) // _LEEWAY, min(highest * _LEEWAY, BASIS_POINTS))
 
 
-def _captured(facts: PaymentFacts, placed: FeeQuote, schedule: Schedule) -> FeeQuote | None:
+def captured_working(facts: PaymentFacts, placed: FeeQuote, schedule: Schedule) -> FeeQuote | None:
     """The working of what was captured; None where nobody knows which lines were, or of which cart."""
     if facts.asked_amount != facts.gross:
         return None
