@@ -26,9 +26,9 @@ from marketplace.tax import exporting, keeping, report_csv, report_json, reports
 from marketplace.tax.reports import Asked
 
 _DETAILS = "/v1/sellers/{seller_id:str}/tax-details"
-_REPORT = "/v1/sellers/{seller_id:str}/tax-reports/{year:int}"
+_REPORT = "/v1/sellers/{seller_id:str}/tax-reports/{year:str}"
 _OF_SELLER = "/v1/admin/sellers/{seller_id:str}/tax-details"
-_REPORTS = "/v1/admin/tax-reports/{year:int}"
+_REPORTS = "/v1/admin/tax-reports/{year:str}"
 _AsOf = Annotated[
     datetime | None, QueryParameter(description="As it was known at that moment; now without it.")
 ]
@@ -38,7 +38,7 @@ _Since = Annotated[
 
 
 def asked_for(
-    year: FromPath[int],
+    year: FromPath[str],
     services: NamedDependency[Services],
     as_of: _AsOf = None,
     changed_since: _Since = None,

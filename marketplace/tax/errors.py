@@ -34,7 +34,7 @@ class TaxDetailsRefused(TaxError):
 class TaxYearRefused(TaxError):
     """There is no report of such a year: it has not begun, or is none."""
 
-    def __init__(self, year: int) -> None:
+    def __init__(self, year: str) -> None:
         self.year = year
         super().__init__(year)
 

@@ -4,6 +4,7 @@ Council Directive (EU) 2021/514, Annex V, section III.B. The shape is the direct
 XML and was not checked against its schema.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -21,6 +22,7 @@ SMALL_CONSIDERATION: Final = 200_000
 """2,000 EUR, in cents: who sells goods, less often than `FEW_SALES` and for not more than that, is no
 reportable seller (Annex V, section I.B.4.d)."""
 _PIECE: Final = 200
+_YEAR: Final = re.compile("20[0-9]{2}")
 
 
 class SellerReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,21 +56,21 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def asked(
-    year: int,
+    year: str,
     now: datetime,
     *,
     as_of: datetime | None = None,
     changed_since: datetime | None = None,
 ) -> Asked:
     """What is asked for. Raises TaxYearRefused, AsOfRefused."""
-    if not 2000 <= year <= now.year:
-        raise TaxYearRefused(year)
+    if _YEAR.fullmatch(year) is None or int(year) > now.year:
+        raise TaxYearRefused(year[:40])
     until = now if as_of is None else as_of
     if until > now:
         raise AsOfRefused(until)
     if changed_since is not None and changed_since >= until:
         raise AsOfRefused(changed_since)
-    return Asked(year=Year(year), as_of=until, changed_since=changed_since)
+    return Asked(year=Year(int(year)), as_of=until, changed_since=changed_since)
 
 
 async def of_seller(seller_id: str, wanted: Asked) -> SellerReport:

@@ -160,6 +160,27 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("POST", "/v1/orders/{order_id}/messages"): lambda cast: {"body": "When does it arrive?"},
     ("PUT", "/v1/sellers/{seller_id}/debt-consent"): lambda cast: {"basis_points": 2500},
+    ("PUT", "/v1/admin/paper-issuer"): lambda cast: {
+        "legal_name": "Marketplace GmbH",
+        "line1": "Torstraße 1",
+        "city": "Berlin",
+        "country": "DE",
+    },
+    **{
+        ("POST", path): lambda cast: {"month": f"{cast.town.clock():%Y-%m}"}
+        for path in ("/v1/admin/paper-months", "/v1/admin/sellers/{seller_id}/papers")
+    },
+    **{
+        ("PUT", path): lambda cast: {
+            "seller_kind": "entity",
+            "country": "DE",
+            "legal_name": "Ada GmbH",
+        }
+        for path in (
+            "/v1/sellers/{seller_id}/tax-details",
+            "/v1/admin/sellers/{seller_id}/tax-details",
+        )
+    },
     ("PUT", "/v1/disputes/{dispute_id}/evidence"): lambda cast: {
         "fields": {"refund_refusal_explanation": "The session took place."}
     },

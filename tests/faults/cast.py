@@ -206,6 +206,8 @@ async def assembled(town: Town) -> Cast:
         "api_key_id": api_key_id,
         "payout_id": await things.payout(town, seller),
         "month": f"{town.clock():%Y-%m}",
+        "year": f"{town.clock():%Y}",
+        "paper_id": await things.paper(town, admin, seller),
         "account": "platform:fees",
         "name": "docs.js",
         "code": "not_found",

@@ -61,6 +61,19 @@ OWNERS: dict[str, frozenset[str]] = {
     "GET /v1/sellers/{seller_id}/statements/{month}/movements": SELLERS | {"admin"},
     "GET /v1/sellers/{seller_id}/statements/{month}/csv": SELLERS | {"admin"},
     "GET /v1/sellers/{seller_id}/statements/{month}/print": SELLERS | {"admin"},
+    **{
+        f"GET /v1/sellers/{{seller_id}}/papers{rest}": SELLERS | {"admin"}
+        for rest in (
+            "",
+            "/{paper_id}",
+            *(f"/{{paper_id}}/{part}" for part in ("lines", "movements", "csv", "print")),
+        )
+    },
+    # Personal data: an admin has an address, and a scope, of their own.
+    "GET /v1/sellers/{seller_id}/tax-details": SELLERS,
+    "PUT /v1/sellers/{seller_id}/tax-details": SELLERS,
+    "GET /v1/sellers/{seller_id}/tax-reports/{year}": SELLERS,
+    "GET /v1/sellers/{seller_id}/tax-reports/{year}/print": SELLERS,
     "GET /v1/orders/{order_id}/trail": SEEN,
     "GET /v1/orders/{order_id}/messages": SEEN,
     "POST /v1/orders/{order_id}/messages": SEEN,

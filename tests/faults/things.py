@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from marketplace.books import chains
 from payments import ledger
 from payments.database import execute, row, transaction, value
 from payments.debt_book import open_debt
@@ -44,9 +45,9 @@ async def _unheard(fact: PaymentFact) -> None:
     """Nobody is told: the order knows nothing of it."""
 
 
-async def payout(town: Town, seller: Person) -> str:
+async def payout(town: Town, seller: Person, at: datetime | None = None) -> str:
     """A payout that has arrived, in the books; answers its id."""
-    payout_id, now = new_id("po"), town.clock()
+    payout_id, now = new_id("po"), at or town.clock()
     subject = ledger.Subject(seller_id=seller.seller_id, currency="eur")
     paid = ledger.Entry(
         cause=f"{payout_id}:paid_out",
@@ -69,6 +70,21 @@ async def payout(town: Town, seller: Person) -> str:
         )
         await ledger.post(subject, [paid], now)
     return payout_id
+
+
+async def paper(town: Town, admin: Person, seller: Person) -> str:
+    """A statement of last month, when the seller was paid out; answers its id."""
+    last_month = town.clock().replace(day=1) - timedelta(days=3)
+    await payout(town, seller, last_month)
+    while await chains.seal_due(town.clock(), 1000):
+        pass
+    issuer = {"legal_name": "Marketplace GmbH", "line1": "Torstraße 1", "city": "Berlin"}
+    month = f"{last_month:%Y-%m}"
+    await admin.call(
+        "PUT", "/v1/admin/paper-issuer", {**issuer, "country": "DE", "papers_from": month}
+    )
+    issued = await admin.post(f"/v1/admin/sellers/{seller.seller_id}/papers", {"month": month})
+    return str(issued["data"][0]["id"])
 
 
 async def draft(admin: Person, *, submitted: bool = False) -> str:

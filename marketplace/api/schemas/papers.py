@@ -48,11 +48,26 @@ class IssuerRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         return Issuer(**{name: getattr(self, name) for name in names})
 
 
+class IssuerDetails(msgspec.Struct, kw_only=True):
+    """The platform's legal person, as papers print it."""
+
+    legal_name: Annotated[str, Meta(examples=["Marketplace GmbH"])]
+    line1: Annotated[str, Meta(examples=["Torstraße 1"])]
+    line2: Annotated[str | None, Meta(examples=[None])]
+    postal_code: Annotated[str | None, Meta(examples=["10119"])]
+    city: Annotated[str, Meta(examples=["Berlin"])]
+    country: Annotated[str, Meta(examples=["DE"])]
+    vat_number: Annotated[str | None, Meta(examples=["DE123456789"])]
+    tax_number: Annotated[str | None, Meta(examples=[None])]
+    registration_number: Annotated[str | None, Meta(examples=["HRB 12345 B"])]
+    email: Annotated[str | None, Meta(examples=["billing@marketplace.example"])]
+
+
 class IssuerAnswer(msgspec.Struct, kw_only=True):
     """Who issues papers. Without an issuer nothing is issued: `issuing` says so."""
 
     issuing: Annotated[bool, Meta(examples=[True])]
-    issuer: Issuer | None = None
+    issuer: IssuerDetails | None = None
     papers_from: Annotated[str | None, Meta(examples=["2026-11"])] = None
     set_by: Annotated[str | None, Meta(examples=["acc_01k9zc3v5m8q2r4t6w8y0abcde"])] = None
     set_at: datetime | None = None
@@ -64,7 +79,7 @@ class IssuerAnswer(msgspec.Struct, kw_only=True):
             return cls(issuing=False)
         return cls(
             issuing=True,
-            issuer=record.issuer,
+            issuer=IssuerDetails(**msgspec.structs.asdict(record.issuer)),
             papers_from=record.papers_from,
             set_by=record.set_by,
             set_at=record.set_at,

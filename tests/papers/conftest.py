@@ -1,0 +1,5 @@
+"""Fixtures of papers."""
+
+from tests.orders.shop import database
+
+__all__ = ["database"]
