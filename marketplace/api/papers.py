@@ -92,7 +92,12 @@ async def list_paper_movements(
     return MovementList.of(await reading.movements(paper, page))
 
 
-@get(f"{_PAPER}/csv", **signed_in("sellers:read"), include_in_schema=False)
+@get(
+    f"{_PAPER}/csv",
+    **signed_in("sellers:read"),
+    media_type="text/csv",
+    summary="A paper as a CSV file",
+)
 async def download_paper(
     seller_id: FromPath[str],
     paper_id: FromPath[str],
@@ -110,7 +115,12 @@ async def download_paper(
     return Stream(pieces, media_type="text/csv", headers=headers)
 
 
-@get(f"{_PAPER}/print", **signed_in("sellers:read"), include_in_schema=False)
+@get(
+    f"{_PAPER}/print",
+    **signed_in("sellers:read"),
+    media_type="text/html",
+    summary="A paper, to be printed",
+)
 async def print_paper(
     seller_id: FromPath[str],
     paper_id: FromPath[str],

@@ -7,7 +7,7 @@ from litestar import get, put
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
-from litestar.response import Response, Stream
+from litestar.response import Stream
 
 from marketplace.api.moments import aware
 from marketplace.api.policies import admin, signed_in
@@ -90,18 +90,24 @@ async def read_tax_report(
     return TaxReportAnswer.of(await reports.of_seller(seller.id, wanted))
 
 
-@get(f"{_REPORT}/print", **signed_in("tax:read"), dependencies=_ASKED, include_in_schema=False)
+@get(
+    f"{_REPORT}/print",
+    **signed_in("tax:read"),
+    dependencies=_ASKED,
+    media_type="text/html",
+    summary="What is reported of you, to be printed",
+)
 async def print_tax_report(
     seller_id: FromPath[str],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
     wanted: NamedDependency[Asked],
-) -> Response[str]:
+) -> Stream:
     """The same as a page to be printed."""
     seller = await services.sellers.require_own(seller_id, principal.account_id)
     page = tax_page.page(await reports.of_seller(seller.id, wanted))
     headers = {"Content-Security-Policy": tax_page.POLICY}
-    return Response(page, media_type="text/html", headers=headers)
+    return Stream(iter([page]), media_type="text/html", headers=headers)
 
 
 @get(_OF_SELLER, **admin("admin:tax"), summary="A seller's tax details")
@@ -136,7 +142,13 @@ async def list_tax_reports(
     return TaxReportList.of(await reports.page_of(wanted, page))
 
 
-@get(f"{_REPORTS}/csv", **admin("admin:tax"), dependencies=_ASKED, include_in_schema=False)
+@get(
+    f"{_REPORTS}/csv",
+    **admin("admin:tax"),
+    dependencies=_ASKED,
+    media_type="text/csv",
+    summary="A year's report as a CSV file",
+)
 async def export_tax_report_csv(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
@@ -152,7 +164,13 @@ async def export_tax_report_csv(
     )
 
 
-@get(f"{_REPORTS}/json", **admin("admin:tax"), dependencies=_ASKED, include_in_schema=False)
+@get(
+    f"{_REPORTS}/json",
+    **admin("admin:tax"),
+    dependencies=_ASKED,
+    media_type="application/json",
+    summary="A year's report as one document",
+)
 async def export_tax_report_json(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],

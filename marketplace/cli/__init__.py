@@ -12,6 +12,7 @@ from marketplace.cli.fees import fees
 from marketplace.cli.ledger import verify
 from marketplace.cli.outcomes import EXIT_CODES
 from marketplace.cli.processes import sandbox, serve, work
+from marketplace.cli.tax import tax_report
 from marketplace.cli.upkeep import admin, demo, doctor, migrate
 
 __all__ = ["commands"]
@@ -40,6 +41,7 @@ for command in (
     check,
     verify,
     fees,
+    tax_report,
     admin,
     sandbox,
 ):

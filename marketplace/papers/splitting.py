@@ -8,11 +8,10 @@ up to the working exactly, and every line to its posting.
 import msgspec
 
 from marketplace.books.fees.assessing import PaymentFacts, captured_working
-from marketplace.fees.pricing import whole_share
 from marketplace.fees.rules import FeeQuote, read_quote
 from marketplace.fees.schedule import MalformedSchedule, Schedule
 from payments.currencies import currency as find_currency
-from payments.money import cumulative_share
+from payments.money import cumulative_share, whole_share
 
 
 class TaxPart(msgspec.Struct, frozen=True, kw_only=True):

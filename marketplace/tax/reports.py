@@ -21,7 +21,7 @@ FEW_SALES: Final = 30
 SMALL_CONSIDERATION: Final = 200_000
 """2,000 EUR, in cents: who sells goods, less often than `FEW_SALES` and for not more than that, is no
 reportable seller (Annex V, section I.B.4.d)."""
-_PIECE: Final = 200
+_PIECE: Final = 20
 _YEAR: Final = re.compile("20[0-9]{2}")
 
 

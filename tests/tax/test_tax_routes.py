@@ -1,5 +1,6 @@
 """Tax details and reports over HTTP: personal data stays with its seller and with admins who may."""
 
+import asyncio
 import csv
 import io
 import json
@@ -7,6 +8,7 @@ from typing import Any
 
 from payments.database import value
 from tests.papers.office import Office, office
+from tests.running.processes import marketplace
 
 __all__ = ["office"]
 ADA: dict[str, Any] = {
@@ -109,3 +111,14 @@ async def test_the_year_is_exported(office: Office) -> None:
     ):
         refused = await office.admin.get(YEAR, **query)
         assert (refused.status_code, refused.json()["code"]) == (422, "as_of_refused")
+
+
+async def test_the_report_is_written_at_the_terminal_too(office: Office, database_url: str) -> None:
+    done = await asyncio.to_thread(
+        marketplace, "tax-report", "2026", "--as", "json", DATABASE_URL=database_url
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["year"], told["changed_since"]) == (2026, None)
+    no_year = await asyncio.to_thread(marketplace, "tax-report", "1999", DATABASE_URL=database_url)
+    assert no_year.returncode == 1
