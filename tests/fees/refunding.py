@@ -62,11 +62,13 @@ class Purses:
             fee_captured=self.fee,
             currency=self.currency,
         )
+        # A bank may ask for more than is left; the seller never had more than their share of that.
+        beyond = max(0, amount - self.left)
         share = seller_share(cast(PaymentRecord, about), amount)
         assert share % self.step == 0
         assert 0 <= share <= amount
-        self.buyer += amount
-        self.platform += share - amount
+        self.buyer += amount - beyond
+        self.platform += share - (amount - beyond)
         self.seller -= share
         self._check()
 
@@ -104,7 +106,7 @@ def live_through(chance: random.Random, captured: FeeQuote) -> None:
         steps = purses.left // purses.step
         amount = chance.choice((steps, chance.randint(1, steps), 1)) * purses.step
         if not mixed and chance.random() < 0.1:
-            purses.dispute(amount)
+            purses.dispute(chance.choice((amount, purses.captured)))
             break
         purses.refund(amount, chance.choice((RETURN, KEEP, PLATFORM)) if mixed else RETURN)
 
