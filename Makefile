@@ -32,7 +32,7 @@ format: setup ## put the sources into the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-soak: setup ## live through many more faults, and kill the real processes: a quarter of an hour
+soak: setup ## live through many more faults, and kill the real processes, try three million orders: half an hour
 	@$(BIN)/pytest -m soak tests/faults tests/rules
 
 bench: setup ## measure the two jobs that matter beside their bare limits
