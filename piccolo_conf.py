@@ -16,6 +16,10 @@ DB = Engine(config={"dsn": os.environ.get("DATABASE_URL", "")})
 
 TABLE_MODULES = [
     "payments.tables",
+    "payments.book_tables",
+    "payments.dispute_tables",
+    "payments.card_tables",
+    "payments.event_tables",
     "connect.tables",
     "marketplace.people.tables",
     "marketplace.sellers.tables",

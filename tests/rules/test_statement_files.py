@@ -13,7 +13,7 @@ from marketplace.books.statement_csv import HEADER, lines, safe
 from marketplace.books.statements import CurrencyStatement, KindSum, Movement, Statement
 from marketplace.books.words import place_of, words_for
 from marketplace.pages.statement import page
-from payments.tables import Posting
+from payments.book_tables import Posting
 
 NOW = datetime(2026, 12, 5, tzinfo=UTC)
 NOVEMBER = Month(2026, 11)
