@@ -110,7 +110,8 @@ INSERT INTO orders (id, buyer_id, seller_id, currency, status, total, capture_me
     fee_schedule_id, fee_rule_id, fee_working, generation, idempotency_key, created_at, updated_at,
     checkout_expires_at)
 SELECT 'ord_' || body, CASE WHEN n % 1000 = 0 THEN '{BUYER}' ELSE 'acc_' || n * 7919 % {BUYERS} END,
-    seller_id, currency, 'completed', amount, 'automatic', fee, 'fsc_1', rule_id, $working, 1, n::text, at, at, at
+    seller_id, currency, 'completed', amount, 'automatic', fee, 'fsc_1', rule_id, $working, 1, n::text,
+    at, at, at
 FROM made
 """
 _LINES = """
