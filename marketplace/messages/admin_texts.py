@@ -81,6 +81,18 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
             "Refused rules can be edited and submitted again.",
             "/admin/fee-schedules/drafts/{draft_id}",
         ),
+        "operation_switched_off": Text(
+            "An operation was switched off: {operation}",
+            ("For {whom}.", "Until {expires_at}.", "What people are told: {reason}"),
+            "Any admin may switch it on again.",
+            "/admin/switches",
+        ),
+        "operation_switched_on": Text(
+            "An operation was switched on again: {operation}",
+            ("For {whom}.", "Why: {reason}"),
+            None,
+            "/admin/switches",
+        ),
         "events_given_up": Text(
             "Events from Stripe were given up",
             (

@@ -71,6 +71,8 @@ Kind = Literal[
     "approval_decided",
     "fee_draft_submitted",
     "fee_draft_decided",
+    "operation_switched_off",
+    "operation_switched_on",
     "events_given_up",
     "events_missed",
     "stripe_silent",

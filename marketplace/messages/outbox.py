@@ -115,14 +115,21 @@ async def tell_seller(
 
 
 async def tell_admins(
-    *, kind: Kind, subject_id: str, cause: str, facts: Mapping[str, Any], now: datetime
+    *,
+    kind: Kind,
+    subject_id: str,
+    cause: str,
+    facts: Mapping[str, Any],
+    now: datetime,
+    but: str | None = None,
 ) -> None:
-    """Tell every admin. Raises NoTransaction."""
+    """Tell every admin, but not who did it. Raises NoTransaction."""
     require_transaction()
     await tell_all(
         [
             Told(account_id=admin, kind=kind, subject_id=subject_id, cause=cause, facts=facts)
             for admin in await admins()
+            if admin != but
         ],
         now,
     )

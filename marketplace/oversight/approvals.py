@@ -224,19 +224,13 @@ async def _undecided(approval_id: str) -> ApprovalRecord:
 
 
 async def _tell_others(approval: ApprovalRecord, now: datetime) -> None:
-    await outbox.tell_all(
-        [
-            outbox.Told(
-                account_id=admin,
-                kind="approval_asked",
-                subject_id=approval.id,
-                cause=f"{approval.id}:asked",
-                facts={**_told(approval), "reason": approval.reason},
-            )
-            for admin in await outbox.admins()
-            if admin != approval.asked_by
-        ],
-        now,
+    await outbox.tell_admins(
+        kind="approval_asked",
+        subject_id=approval.id,
+        cause=f"{approval.id}:asked",
+        facts={**_told(approval), "reason": approval.reason},
+        now=now,
+        but=approval.asked_by,
     )
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from marketplace.messages import outbox
+from marketplace.messages.kinds import Kind
 from marketplace.oversight import audit
 from marketplace.oversight.errors import (
     SwitchedOff,
@@ -112,6 +114,7 @@ async def switch_off(wanted: NewSwitch, *, actor: str, now: datetime) -> Switch:
             raise SwitchOffAlready(await _same(wanted))
         switch = Switch(**made)
         await _on_record("switch.off", switch, actor, why, now)
+        await _tell_others("operation_switched_off", switch, actor, why, now)
     return switch
 
 
@@ -162,6 +165,7 @@ async def switch_on(switch_id: str, *, actor: str, reason: str, now: datetime) -
             raise SwitchNotFound(switch_id)
         switch = Switch(**ended)
         await _on_record("switch.on", switch, actor, why, now)
+        await _tell_others("operation_switched_on", switch, actor, why, now)
     return switch
 
 
@@ -235,6 +239,23 @@ async def _same(wanted: NewSwitch) -> str:
         wanted.target,
     )
     return found
+
+
+async def _tell_others(kind: Kind, switch: Switch, actor: str, reason: str, now: datetime) -> None:
+    """Nobody wonders in the morning why nothing is sold: the other admins are written."""
+    await outbox.tell_admins(
+        kind=kind,
+        subject_id=switch.id,
+        cause=f"{switch.id}:{kind}",
+        facts={
+            "operation": switch.operation,
+            "whom": "everybody" if switch.target is None else f"{switch.scope} {switch.target}",
+            "expires_at": switch.expires_at,
+            "reason": reason,
+        },
+        now=now,
+        but=actor,
+    )
 
 
 async def _on_record(

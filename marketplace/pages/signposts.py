@@ -56,6 +56,7 @@ SIGNPOSTS: Final = (
     Signpost("/admin/orders/{order_id}", "All about one order", _ADMIN),
     Signpost("/admin/approvals/{approval_id}", "An act that needs two admins", _ADMIN),
     Signpost("/admin/fee-schedules/drafts/{draft_id}", "A draft of a fee schedule", _ADMIN),
+    Signpost("/admin/switches", "What is switched off", _ADMIN),
     Signpost("/admin/events", "Stripe's events", _ADMIN),
     Signpost("/admin/events/gaps", "Events that never came", _ADMIN),
     Signpost("/admin/operations/{operation_id}", "A request to Stripe", _ADMIN),

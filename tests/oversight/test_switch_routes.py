@@ -164,6 +164,27 @@ async def test_it_lasts_longer_or_shorter_without_a_moment_in_between(
     assert (past.status_code, past.json()["field"]) == (422, "expires_at")
 
 
+async def test_the_other_admins_are_written(admin: Browser, second: Browser) -> None:
+    ends = {"expires_at": "2099-11-21T09:00:00Z"}
+    made = await off(admin, operation="refund", scope="currency", target="eur", **ends)
+    await admin.http.delete(f"/v1/admin/switches/{made['id']}", params={"reason": "Solved"})
+    told = [
+        one
+        for one in (await second.get("/v1/me/messages", limit=100)).json()["data"]
+        if one["subject_id"] == made["id"]
+    ]
+    assert {one["kind"] for one in told} == {"operation_switched_off", "operation_switched_on"}
+    (off_again,) = [one for one in told if one["kind"] == "operation_switched_off"]
+    assert off_again["paragraphs"] == [
+        "For currency eur.",
+        "Until 21 November 2099, 09:00 UTC.",
+        "What people are told: Looked into",
+        "Any admin may switch it on again.",
+    ]
+    own = (await admin.get("/v1/me/messages", limit=100)).json()["data"]
+    assert made["id"] not in {one["subject_id"] for one in own}
+
+
 async def test_the_same_is_switched_off_once(admin: Browser) -> None:
     made = await off(admin, scope="country", target="DE")
     answer = await admin.post(
