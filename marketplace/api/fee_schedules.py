@@ -213,9 +213,10 @@ async def lint_fee_draft(
 ) -> DraftFindingList:
     """Rules that never match or overlap, what it moves from one rule of those in force to another, and which
     version would be in force when."""
-    now = services.clock()
-    findings = await services.fee_drafts.lint(draft_id, now)
-    return DraftFindingList.of_draft(findings, await services.fee_drafts.reigns(draft_id, now))
+    drafts, now = services.fee_drafts, services.clock()
+    findings, reigns = await drafts.lint(draft_id, now), await drafts.reigns(draft_id, now)
+    draft = await drafts.find(draft_id)
+    return DraftFindingList.of_draft(findings, reigns, draft, await drafts.replaced(draft, now))
 
 
 @post(f"{_DRAFT}/submission", **admin("admin:write"), status_code=200, summary="Ask for approval")

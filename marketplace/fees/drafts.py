@@ -197,10 +197,13 @@ class Drafts:
         Raises DraftNotFound, NoFeeSchedule.
         """
         draft = await read(draft_id)
-        start = max(draft.effective_from or now, now)
-        before = await self._schedules.current(start)
+        before = await self.replaced(draft, now)
         currencies = await sellers_currencies()
         return await asyncio.to_thread(findings_of, before, draft, now, currencies)
+
+    async def replaced(self, draft: DraftRecord, now: datetime) -> Schedule:
+        """The rules that would be in force without it when it starts. Raises NoFeeSchedule."""
+        return await self._schedules.current(max(draft.effective_from or now, now))
 
     async def reigns(self, draft_id: str, now: datetime) -> Sequence[Reign]:
         """Which version would be in force when, were it approved at `now`; it is version 0.

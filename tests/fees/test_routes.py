@@ -139,9 +139,12 @@ async def test_a_draft_that_cannot_be_is_told_where_and_why(
 
 async def test_a_draft_is_linted(market: Market) -> None:
     rules = [{"id": "yoga", "basis_points": 0, "when": {"categories": ["yoga"]}}, *USUAL]
-    draft = await created(market.admin, DRAFTS, {"title": "Free yoga", "rules": rules})
+    draft = await created(
+        market.admin, DRAFTS, {"title": "Free yoga", "rules": rules, "fee_on_refund": "keep"}
+    )
     answer = await shown(market.admin, f"{DRAFTS}/{draft['id']}/findings")
     findings = answer["data"]
+    assert (answer["fee_on_refund_before"], answer["fee_on_refund"]) == ("return", "keep")
     assert [(each["version"], each["until"]) for each in answer["in_force"]] == [(0, None)]
     # Everything else's orders fall to `sessions` now, which has no conditions any more.
     assert {(each["what"], each["rule_id"], each["silent"]) for each in findings} >= {

@@ -13,7 +13,7 @@ from marketplace.fees.explaining import ExplainedLine, Explanation
 from marketplace.fees.in_force import Reign
 from marketplace.fees.linting import Finding
 from marketplace.fees.rules import FeeInputs, FeeQuote, PricedLine
-from marketplace.fees.schedule import RULES_LIMIT, FeeOnRefund, FeeRule, Moment
+from marketplace.fees.schedule import RULES_LIMIT, FeeOnRefund, FeeRule, Moment, Schedule
 from marketplace.fees.schedules import PublishedSchedule, Standing
 from payments.currencies import MAXIMUM_CHARGE
 
@@ -205,14 +205,30 @@ class FindingList(msgspec.Struct, kw_only=True):
 
 
 class DraftFindingList(FindingList, kw_only=True):
-    """And which version would be in force when, were the draft approved now: it is version 0."""
+    """And which version would be in force when, were the draft approved now: it is version 0.
 
+    `fee_on_refund_before` is what becomes of the fee in the version that it takes the place of.
+    """
+
+    fee_on_refund: FeeOnRefund
+    fee_on_refund_before: FeeOnRefund
     in_force: Annotated[list[Reign], Meta(examples=[[_REIGN]])]
 
     @classmethod
-    def of_draft(cls, findings: Sequence[Finding], in_force: Sequence[Reign]) -> "DraftFindingList":
+    def of_draft(
+        cls,
+        findings: Sequence[Finding],
+        in_force: Sequence[Reign],
+        draft: DraftRecord,
+        before: Schedule,
+    ) -> "DraftFindingList":
         """All of them."""
-        return cls(data=list(findings), in_force=list(in_force))
+        return cls(
+            data=list(findings),
+            fee_on_refund=draft.fee_on_refund,
+            fee_on_refund_before=before.fee_on_refund,
+            in_force=list(in_force),
+        )
 
 
 class CartLine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
