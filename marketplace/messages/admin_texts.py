@@ -155,7 +155,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "It is the seller's, and is still with us.",
             ),
             "Fund the platform's balance or look at the seller's account, then try the case again.",
-            "/v1/admin/cases/{case_id}",
+            "/admin/cases/{case_id}",
         ),
         "approval_decided": Text(
             "What you asked for was decided",

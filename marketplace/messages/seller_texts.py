@@ -120,14 +120,14 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
             "{amount} of your share were taken back",
             ("The platform has taken {amount} back of what you got for order {order_id}.",),
             "If you do not know why, write to the platform.",
-            "/v1/orders/{order_id}",
+            "/orders/{order_id}",
         ),
         # By hand: two admins agreed on it.
         "adjusted_in_favour": Text(
             "{amount} were booked in your favour",
             ("The platform has corrected its books: {amount} are yours.", "The reason: {reason}"),
             "It stands among the adjustments of your earnings.",
-            "/v1/sellers/{seller_id}/earnings",
+            "/sellers/{seller_id}/earnings",
         ),
         "adjusted_against": Text(
             "{amount} were booked against you",
@@ -136,7 +136,7 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "The reason: {reason}",
             ),
             "If this is not so, write to the platform.",
-            "/v1/sellers/{seller_id}/earnings",
+            "/sellers/{seller_id}/earnings",
         ),
         "payout_paid": Text(
             "{amount} are on your bank account",
@@ -182,7 +182,7 @@ MONEY: Final[Mapping[Kind, Text]] = MappingProxyType(
                 "They do not change any more: what happens to their orders later is on later papers.",
             ),
             "Keep them for your books.",
-            "/v1/sellers/{seller_id}/papers",
+            "/sellers/{seller_id}/papers",
         ),
         "webhook_endpoint_disabled": Text(
             "A webhook endpoint was disabled",

@@ -52,6 +52,8 @@ SIGNPOSTS: Final = (
     Signpost("/sellers/{seller_id}/payout-capability", "May this shop be paid?", _SELLER),
     Signpost("/sellers/{seller_id}/debts", "What a shop owes", _SELLER),
     Signpost("/sellers/{seller_id}/payouts", "A shop's payouts", _SELLER),
+    Signpost("/sellers/{seller_id}/earnings", "What a shop earned", _SELLER),
+    Signpost("/sellers/{seller_id}/papers", "A shop's papers", _SELLER),
     Signpost("/sellers/{seller_id}/webhook-endpoints/{endpoint_id}", "A webhook endpoint", _SELLER),
     Signpost("/admin/orders/{order_id}", "All about one order", _ADMIN),
     Signpost("/admin/approvals/{approval_id}", "An act that needs two admins", _ADMIN),
@@ -61,6 +63,7 @@ SIGNPOSTS: Final = (
     Signpost("/admin/events/gaps", "Events that never came", _ADMIN),
     Signpost("/admin/operations/{operation_id}", "A request to Stripe", _ADMIN),
     Signpost("/admin/cases", "Cases", _ADMIN),
+    Signpost("/admin/cases/{case_id}", "A difference nobody could heal", _ADMIN),
 )
 
 
