@@ -22,6 +22,9 @@ from marketplace.sellers.directory import SellerFilter, list_sellers
 from marketplace.sellers.profile import Approval
 from marketplace.services import Services
 
+_Word = Annotated[str | None, QueryParameter(max_length=80)]
+_Name = Annotated[str | None, QueryParameter(min_length=2, max_length=80)]
+
 
 @get("/v1/admin/sellers", **admin("admin:read"), summary="All sellers")
 async def list_all_sellers(
@@ -30,10 +33,20 @@ async def list_all_sellers(
     # Litestar keeps the name `state` for itself.
     account_state: Annotated[AccountState | None, QueryParameter(name="state")] = None,
     suspended: FromQuery[bool | None] = None,
+    account_id: _Word = None,
+    name: _Name = None,
 ) -> SellerList:
-    """Sellers, newest first, by the platform's decision and by the state of their account."""
+    """Newest first: by the platform's decision, the state of their account at Stripe, their person, or
+    words of their name."""
     found = await list_sellers(
-        SellerFilter(approval=approval, state=account_state, suspended=suspended), page
+        SellerFilter(
+            approval=approval,
+            state=account_state,
+            suspended=suspended,
+            account_id=account_id,
+            name=name,
+        ),
+        page,
     )
     return SellerList(
         data=[ListedSellerAnswer.of(each) for each in found.data], has_more=found.has_more

@@ -15,6 +15,8 @@ from marketplace.paging import PageRequest
 from marketplace.sellers.profile import checked_reason
 from marketplace.services import Services
 
+_Word = Annotated[str | None, QueryParameter(max_length=80)]
+
 
 @get("/v1/admin/approvals", **admin("admin:read"), summary="Acts that need two admins")
 async def list_approvals(
@@ -22,9 +24,12 @@ async def list_approvals(
     page: NamedDependency[PageRequest],
     # Litestar keeps the name `state` for itself.
     approval_state: Annotated[State | None, QueryParameter(name="state")] = None,
+    action: _Word = None,
+    subject: _Word = None,
 ) -> ApprovalList:
-    """What was asked for and what was decided, the newest first."""
-    return ApprovalList.of(await services.approvals.page(approval_state, page))
+    """What was asked for and what was decided, the newest first; of one act, or about one thing."""
+    found = await services.approvals.page(approval_state, page, action=action, subject=subject)
+    return ApprovalList.of(found)
 
 
 @get("/v1/admin/approvals/{approval_id:str}", **admin("admin:read"), summary="One approval")

@@ -45,6 +45,7 @@ FORMS: Final[dict[str, re.Pattern[str]]] = {
     # The posting and the rate of tax.
     f"{_SELLER}/papers/{{paper_id}}/lines": re.compile(f"pst_{_ULID}:[0-9]{{1,5}}"),
     f"{_SELLER}/papers/{{paper_id}}/movements": _own("pst"),
+    f"{_ADMIN}/accounts": _own("acc"),
     f"{_ADMIN}/approvals": _own("apv"),
     f"{_ADMIN}/audit": _own("aud"),
     f"{_ADMIN}/cases": _own("cas"),

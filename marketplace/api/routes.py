@@ -3,6 +3,7 @@
 from litestar.types import ControllerRouterHandler
 
 from marketplace.api import (
+    admin_accounts,
     admin_fees,
     admin_orders,
     admin_sellers,
@@ -55,6 +56,7 @@ ROUTES: tuple[ControllerRouterHandler, ...] = (
     *webhook_endpoints.ROUTES,
     *debts.ROUTES,
     *approvals.ROUTES,
+    *admin_accounts.ROUTES,
     *admin_sellers.ROUTES,
     *admin_orders.ROUTES,
     *admin_fees.ROUTES,

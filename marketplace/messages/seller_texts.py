@@ -62,7 +62,7 @@ ACCOUNT: Final[Mapping[Kind, Text]] = MappingProxyType(
         "seller_frozen": Text(
             "Your money stands still for now",
             (
-                "The platform has frozen the money of {shop}: nothing of yours can be bought or captured,",
+                "The platform has frozen the money of {shop}: nothing of yours can be bought or captured, "
                 "and Stripe is asked to hold back your automatic payouts.",
                 "The reason: {reason}",
             ),

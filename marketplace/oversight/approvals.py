@@ -171,14 +171,24 @@ class Approvals:
         )
         return found
 
-    async def page(self, state: State | None, request: PageRequest) -> Page[ApprovalRecord]:
-        """Approvals in this state, or all of them, the newest first."""
+    async def page(
+        self,
+        state: State | None,
+        request: PageRequest,
+        *,
+        action: str | None = None,
+        subject: str | None = None,
+    ) -> Page[ApprovalRecord]:
+        """Approvals in this state, of this act and about this, or all of them; the newest first."""
         found = await rows(
             f"SELECT {_COLUMNS} FROM approvals WHERE ($1::text IS NULL OR state = $1) "
-            "AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
+            "AND ($2::text IS NULL OR id < $2) AND ($4::text IS NULL OR action = $4) "
+            "AND ($5::text IS NULL OR subject = $5) ORDER BY id DESC LIMIT $3",
             state,
             request.starting_after,
             request.fetched,
+            action,
+            subject,
         )
         return Page.cut([_approval(record) for record in found], request)
 

@@ -12,7 +12,8 @@ body { font: 16px/1.6 system-ui, sans-serif; margin: 12vh auto; max-width: 36rem
 body { color: #1c2330; background: #fbfbfd; }
 h1 { font-size: 1.5rem; line-height: 1.3; margin-bottom: .25rem; }
 pre, code { font: .875rem/1.5 ui-monospace, monospace; }
-pre { background: #eef0f5; border-radius: 6px; padding: .75rem 1rem; overflow-x: auto; }
+pre { background: #eef0f5; border-radius: 6px; padding: .75rem 1rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .quiet { color: #566072; font-size: .9375rem; }
 a { color: #3b4cca; }
 @media (prefers-color-scheme: dark) {

@@ -9,7 +9,7 @@ from marketplace.people.errors import AccountNotFound, EmailTaken
 from payments.database import execute, row
 from payments.ids import new_id
 
-_COLUMNS = "id, email, display_name, is_admin, created_at"
+COLUMNS = "id, email, display_name, is_admin, created_at"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ async def add_account(
     added = await row(
         f"""
         INSERT INTO accounts (id, email, display_name, password_hash, is_admin, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING RETURNING {_COLUMNS}
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING RETURNING {COLUMNS}
         """,
         new_id("acc"),
         email,
@@ -59,7 +59,7 @@ async def find_credentials(email: str) -> Credentials | None:
     """The credentials of the usable account with this canonical e-mail, or None."""
     return _credentials(
         await row(
-            f"SELECT {_COLUMNS}, password_hash FROM accounts"
+            f"SELECT {COLUMNS}, password_hash FROM accounts"
             " WHERE email = $1 AND disabled_at IS NULL",
             email,
         )
@@ -70,7 +70,7 @@ async def require_credentials(account_id: str) -> Credentials:
     """The credentials of a usable account. Raises AccountNotFound."""
     found = _credentials(
         await row(
-            f"SELECT {_COLUMNS}, password_hash FROM accounts WHERE id = $1 AND disabled_at IS NULL",
+            f"SELECT {COLUMNS}, password_hash FROM accounts WHERE id = $1 AND disabled_at IS NULL",
             account_id,
         )
     )

@@ -16,6 +16,9 @@ class SellerFilter(msgspec.Struct, frozen=True, kw_only=True):
     approval: Approval | None = None
     state: AccountState | None = None
     suspended: bool | None = None
+    account_id: str | None = None
+    name: str | None = None
+    """Words of the display name, in any case."""
 
 
 class ListedSeller(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,12 +40,16 @@ async def list_sellers(wanted: SellerFilter, page: PageRequest) -> Page[ListedSe
         "WHERE ($1::text IS NULL OR s.approval = $1) "
         "AND ($2::text IS NULL OR coalesce(a.state, 'not_started') = $2) "
         "AND ($3::bool IS NULL OR (s.suspended_at IS NOT NULL) = $3) "
-        "AND ($4::text IS NULL OR s.id < $4) ORDER BY s.id DESC LIMIT $5",
+        "AND ($4::text IS NULL OR s.id < $4) AND ($6::text IS NULL OR s.account_id = $6) "
+        "AND ($7::text IS NULL OR strpos(lower(s.display_name), lower($7)) > 0) "
+        "ORDER BY s.id DESC LIMIT $5",
         wanted.approval,
         wanted.state,
         wanted.suspended,
         page.starting_after,
         page.fetched,
+        wanted.account_id,
+        wanted.name,
     )
     return Page.cut([_listed(dict(record)) for record in found], page)
 

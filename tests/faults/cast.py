@@ -203,6 +203,7 @@ async def assembled(town: Town) -> Cast:
         "setup_id": (await buyer.post("/v1/cards/setup"))["id"],
         "listing_id": listing,
         "seller_id": seller.seller_id,
+        "account_id": (await buyer.get("/v1/me"))["id"],
         "api_key_id": api_key_id,
         "payout_id": await things.payout(town, seller),
         "month": f"{town.clock():%Y-%m}",

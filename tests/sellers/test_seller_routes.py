@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -383,6 +384,13 @@ async def test_the_list_of_sellers(program: Program) -> None:
     assert page["has_more"] is True
     rest = await admin.get(f"/v1/admin/sellers?starting_after={second}&state=not_started")
     assert first in [each["seller"]["id"] for each in rest.json()["data"]]
+    shop = page["data"][0]
+    theirs = await admin.get(f"/v1/admin/sellers?account_id={shop['account_id']}")
+    assert [each["seller"]["id"] for each in theirs.json()["data"]] == [second]
+    name = shop["seller"]["display_name"]
+    named = await admin.get(f"/v1/admin/sellers?name={quote(name[1:].upper())}")
+    assert second in [each["seller"]["id"] for each in named.json()["data"]]
+    assert (await admin.get("/v1/admin/sellers?name=%25%25")).json()["data"] == []
     for bad in ("approval=maybe", "state=fine", "limit=0", "limit=101", "suspended=2", "who=me"):
         refused = await admin.get(f"/v1/admin/sellers?{bad}")
         assert refused.status_code == 400, bad

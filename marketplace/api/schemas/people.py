@@ -56,7 +56,7 @@ class NewApiKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class AccountAnswer(msgspec.Struct, kw_only=True):
-    """An account as its owner sees it."""
+    """An account as its owner and admins see it."""
 
     id: Annotated[str, Meta(examples=["acc_01k9zc3v5m8q2r4t6w8y0abcde"])]
     email: Annotated[str, Meta(examples=["ada@example.com"])]
@@ -68,6 +68,13 @@ class AccountAnswer(msgspec.Struct, kw_only=True):
     def of(cls, account: Account) -> "AccountAnswer":
         """As `account` stands."""
         return cls(**{name: getattr(account, name) for name in cls.__struct_fields__})
+
+
+class AccountList(msgspec.Struct, kw_only=True):
+    """Accounts, the newest first."""
+
+    data: list[AccountAnswer]
+    has_more: bool
 
 
 class SignedInAnswer(msgspec.Struct, kw_only=True):
