@@ -158,8 +158,8 @@ async def test_what_nobody_told_us_is_found_and_healed(
     await town.stripe(
         "POST", "/_sandbox/disputes", json={"payment_intent": await _intent(disputed)}
     )
-    town.clock.move(minutes=12)
-    town.sandbox.sandbox.advance(12 * 60)
+    town.clock.move(minutes=20)
+    town.sandbox.sandbox.advance(20 * 60)
     await _heard_again(town)
     run = await reconciliation_runs.ask(since, None, actor=admin.account_id, now=town.clock())
     while await town.composition.services.reconciliation.go_on(town.clock(), run.id):
@@ -309,8 +309,8 @@ async def test_what_was_moved_by_hand_is_booked_or_a_case_that_says_what_to_do(
     account = await town.account_of(coach)
     gift = {"amount": "100", "currency": "eur", "destination": account}
     await town.stripe("POST", "/v1/transfers", data=gift)
-    town.clock.move(minutes=12)
-    town.sandbox.sandbox.advance(12 * 60)
+    town.clock.move(minutes=20)
+    town.sandbox.sandbox.advance(20 * 60)
     run = await reconciliation_runs.ask(since, None, actor=admin.account_id, now=town.clock())
     while await town.composition.services.reconciliation.go_on(town.clock(), run.id):
         pass
