@@ -69,8 +69,7 @@ async def postings(wanted: PostingFilter, page: PageRequest) -> Page[PostingReco
 
     # Only the conditions that are given are sent, so that each list can use its own index.
     given = [*bound("order_id = $", wanted.order_id), *bound("id < $", page.starting_after)]
-    seller = _SELLER.match(wanted.account or "")
-    given += bound("seller_id = $", seller and seller[1])
+    given += bound("seller_id = $", seller_of(wanted.account or ""))
     newest = f"ORDER BY id DESC LIMIT {page.fetched}"
     arms = [
         f"(SELECT {POSTING_COLUMNS} FROM postings WHERE {' AND '.join(['true', *given, *side])} {newest})"
@@ -80,6 +79,12 @@ async def postings(wanted: PostingFilter, page: PageRequest) -> Page[PostingReco
     return Page.cut([PostingRecord(**record) for record in found], page)
 
 
+def seller_of(account: str) -> str | None:
+    """Whose account it is: all of its postings are that seller's. None of the platform's."""
+    found = _SELLER.match(account)
+    return found and found[1]
+
+
 def _sides(account: str | None, bound: Callable[[str, str | None], list[str]]) -> list[list[str]]:
     """The conditions of each side on which the account may be; one without any for all accounts.
 
@@ -87,7 +92,7 @@ def _sides(account: str | None, bound: Callable[[str, str | None], list[str]]) -
     """
     if account is None:
         return [[]]
-    few = [] if _SELLER.match(account) else [FEW]
+    few = [] if seller_of(account) else [FEW]
     return [
         [
             *bound(f"{side} = $", account),
