@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from marketplace.books.ledger_review import POSTING_COLUMNS, AccountEntry, seller_of
+from marketplace.books.ledger_review import POSTING_COLUMNS, AccountEntry
 from marketplace.paging import Page, PageRequest
 from payments.database import row, rows
 
@@ -74,9 +74,7 @@ async def entries(account: str, currency: str, page: PageRequest) -> Page[Accoun
     after = await _place(page.starting_after)
     if after is None:
         return Page([], False)
-    found = await rows(
-        _ENTRIES, account, currency, *after, _day(after[0]), page.fetched, seller_of(account)
-    )
+    found = await rows(_ENTRIES, account, currency, *after, _day(after[0]), page.fetched)
     listed = []
     balance = found[0]["balance"] if found else 0
     for posting in found:
@@ -134,8 +132,8 @@ SELECT account, currency, sum(amount)::bigint AS amount FROM held
 GROUP BY account, currency ORDER BY account, currency LIMIT $8
 """
 # Day by day backwards from where the page begins, and only days on which the account moved. The day's end is
-# said where its postings are added up, though a moment before it is: the planner would else think of a third of
-# the ledger.
+# said where its postings are added up, though a moment before it is: the planner would else think of a third
+# of the ledger.
 _ENTRIES = f"""
 WITH waiting AS MATERIALIZED (
     SELECT * FROM ({UNSEALED}) AS unsealed WHERE currency = $2 AND $1 IN (source, target)
@@ -147,7 +145,6 @@ WITH waiting AS MATERIALIZED (
         SELECT {POSTING_COLUMNS} FROM postings
         WHERE recorded_at >= d.day::timestamp AT TIME ZONE 'UTC'
         AND recorded_at < (d.day + 1)::timestamp AT TIME ZONE 'UTC'
-        AND ($7::text IS NULL OR seller_id = $7)
         AND currency = $2 AND $1 IN (source, target) AND (recorded_at, id) < ($3, $4)
         ORDER BY recorded_at DESC, id DESC LIMIT $6
     ) AS p ORDER BY d.day DESC, p.recorded_at DESC, p.id DESC LIMIT $6
@@ -159,7 +156,7 @@ WITH waiting AS MATERIALIZED (
                      WHERE d.account COLLATE "C" = $1 AND d.currency = $2 AND d.day < f.day), 0)
         + coalesce((SELECT sum(CASE WHEN p.target = $1 THEN p.amount ELSE -p.amount END) FROM postings p
                     WHERE p.recorded_at >= f.midnight AND p.recorded_at < f.midnight + interval '1 day'
-                    AND ($7::text IS NULL OR p.seller_id = $7) AND (p.recorded_at, p.id) <= (f.recorded_at, f.id)
+                    AND (p.recorded_at, p.id) <= (f.recorded_at, f.id)
                     AND p.currency = $2 AND $1 IN (p.source, p.target)), 0)
         + coalesce((SELECT sum(CASE WHEN w.target = $1 THEN w.amount ELSE -w.amount END) FROM waiting w
                     WHERE w.recorded_at < f.midnight), 0) AS balance

@@ -60,7 +60,8 @@ ONCE: Final = (
         code="U6b",
         name="every cause is posted once",
         query="""
-        SELECT min(id) FROM postings WHERE id >= 'pst_' || $1 GROUP BY cause HAVING count(*) > 1""",
+        WITH recent AS MATERIALIZED (SELECT id, cause FROM postings WHERE id >= 'pst_' || $1)
+        SELECT min(id) FROM recent GROUP BY cause HAVING count(*) > 1""",
     ),
     Rule(
         code="U7",
