@@ -137,7 +137,7 @@ def _sellers(services: Services) -> tuple[Sweep, ...]:
             limit=20,
             lanes=2,
         ),
-        Sweep(name="papers", run_once=services.papers.run_once, every_seconds=60, limit=100),
+        Sweep(name="papers", run_once=services.papers.run_once, every_seconds=60, limit=25),
         Sweep(name="debts", run_once=services.debts.net_due, every_seconds=60, limit=50),
         Sweep(name="payout_holds", run_once=services.freezes.hold_due, every_seconds=60, limit=20),
         Sweep(name="kept_holds", run_once=services.freezes.keep_held, every_seconds=900, limit=50),

@@ -5,7 +5,7 @@ one short transaction takes the month's lock and the numbers, and writes the pap
 are rolled back are taken by the next, so there is no gap, and no paper of a seller and month twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,15 +18,17 @@ from marketplace.fees.schedules import Schedules
 from marketplace.messages.outbox import Told, tell_all
 from marketplace.oversight import audit
 from marketplace.papers import covering, drafting, issuer, months, parties
+from marketplace.papers.covering import FeeHistory, FeePosting
 from marketplace.papers.drafting import Draft, Kind
 from marketplace.papers.errors import PaperMonthRefused
 from marketplace.papers.issuer import IssuerRecord
 from marketplace.papers.months import ISSUED_AFTER, PaperMonth
-from marketplace.papers.splitting import working_of
+from marketplace.papers.splitting import Working, working_of
 from payments.database import execute, rows, transaction, value
 from payments.ids import new_id
 
 PREFIXES: Final[dict[Kind, str]] = {"statement": "ST", "fee_invoice": "FI", "credit_note": "CN"}
+_PIECE: Final = 500
 _log = structlog.get_logger("marketplace.papers")
 
 
@@ -99,7 +101,7 @@ class Issuing:
         goes_on: bool = False,
         actor: str | None = None,
     ) -> None:
-        drafts = await self._drafts(month, sellers)
+        drafts = await self._drafts(month, await _without_papers(sellers, month))
         async with transaction():
             place = await value(
                 "SELECT coalesce(seller_after, '') FROM paper_months WHERE month = $1 "
@@ -125,14 +127,30 @@ class Issuing:
         accounts = sorted({(one.seller_id, one.currency) for one in moved})
         drafts = drafting.statements(moved, await covering.openings(accounts, month))
         fees = await covering.fees(sellers, month)
-        payments = sorted({one.payment_id for one in fees})
-        histories = await covering.histories(payments, [one.id for one in fees], month)
-        workings = {
-            one.payment_id: working_of(one.facts, one.schedule)
-            for one in await load(payments, self._schedules)
-        }
+        histories, workings = await self._known_of(fees, month)
         drafts += drafting.fee_papers(fees, histories, workings)
         return sorted(drafts, key=lambda draft: draft.key)
+
+    async def _known_of(
+        self, fees: Sequence[FeePosting], month: PaperMonth
+    ) -> tuple[dict[str, FeeHistory], dict[str, Working]]:
+        """What came before of each payment's fee, and how it is divided: some payments at a time."""
+        postings: dict[str, list[str]] = {}
+        for one in fees:
+            postings.setdefault(one.payment_id, []).append(one.id)
+        histories: dict[str, FeeHistory] = {}
+        workings: dict[str, Working] = {}
+        for payments in batched(sorted(postings), _PIECE):
+            covered = [each for payment_id in payments for each in postings[payment_id]]
+            histories |= await covering.histories(payments, covered, month)
+            for loaded in await load(payments, self._schedules):
+                workings[loaded.payment_id] = working_of(loaded.facts, loaded.schedule)
+        return histories, workings
+
+
+def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The ids in pieces of at most `size`."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
 async def _require_issuer(month: str) -> IssuerRecord:
@@ -140,6 +158,17 @@ async def _require_issuer(month: str) -> IssuerRecord:
     if named is None:
         raise PaperMonthRefused(month, "no_issuer")
     return named
+
+
+async def _without_papers(sellers: Sequence[str], month: PaperMonth) -> list[str]:
+    """Those of the sellers whose papers nobody has issued by hand."""
+    found = await rows(
+        "SELECT s.id FROM unnest($1::text[]) AS s (id) WHERE NOT EXISTS (SELECT FROM papers p "
+        "WHERE p.seller_id = s.id AND p.month = $2) ORDER BY s.id",
+        list(sellers),
+        month.month,
+    )
+    return [each["id"] for each in found]
 
 
 async def _not_yet(drafts: Sequence[Draft], month: PaperMonth) -> list[Draft]:

@@ -80,6 +80,7 @@ class PaperFilter(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
 
 
+_PIECE: Final = 5_000
 _COLUMNS: Final = ", ".join(Paper.__struct_fields__)
 _FITS: Final = (
     "($1::text IS NULL OR seller_id = $1) AND ($2::text IS NULL OR kind = $2) "
@@ -129,20 +130,25 @@ async def lines(paper: Paper, page: PageRequest) -> Page[PaperLine]:
 
 async def movements(paper: Paper, page: PageRequest) -> Page[Movement]:
     """What a statement is the sum of, in the order in which it was written down; nothing of another kind."""
+    return Page.cut(await _movements(paper, page.starting_after, page.fetched), page)
+
+
+async def _movements(paper: Paper, after: str | None, limit: int) -> list[Movement]:
     month = await find_month(paper.month)
     if month is None or paper.kind != "statement":
-        return Page([], False)
+        return []
     found = await rows(
         f"SELECT id, kind, {LEG} AS amount, currency, split_part(cause, ':', 1) AS reference, "
         "order_id, occurred_at, recorded_at, (SELECT m.cause FROM transfer_movements m "
         f"WHERE m.id = split_part(p.cause, ':', 1)) AS because FROM {COVERED} AS p "
         f"WHERE currency = $6 AND ($7::text IS NULL OR ({_PLACE}) > "
-        f"(SELECT {_PLACE} FROM postings p WHERE id = $7)) ORDER BY {_PLACE} LIMIT {page.fetched}",
+        f"(SELECT {_PLACE} FROM postings p WHERE id = $7)) ORDER BY {_PLACE} LIMIT $8",
         *arguments([paper.seller_id], month),
         paper.currency,
-        page.starting_after,
+        after,
+        limit,
     )
-    return Page.cut([Movement(**each) for each in found], page)
+    return [Movement(**each) for each in found]
 
 
 async def every_line(paper: Paper) -> AsyncIterator[PaperLine]:
@@ -158,15 +164,15 @@ async def every_line(paper: Paper) -> AsyncIterator[PaperLine]:
 
 
 async def every_movement(paper: Paper) -> AsyncIterator[Movement]:
-    """All of a statement's movements, read page by page as they are asked for."""
+    """All of a statement's movements, read piece by piece as they are asked for."""
     after: str | None = None
     while True:
-        found = await movements(paper, PageRequest(limit=PAGE_LIMIT, starting_after=after))
-        for movement in found.data:
+        found = await _movements(paper, after, _PIECE)
+        for movement in found:
             yield movement
-        if not found.has_more:
+        if len(found) < _PIECE:
             return
-        after = found.data[-1].id
+        after = found[-1].id
 
 
 # What came in goes before what it paid for: a sale before its fee.
