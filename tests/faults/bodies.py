@@ -131,6 +131,7 @@ BODIES: dict[tuple[str, str], Any] = {
         "amount": 500_000,
         "reason": "A mistake of ours",
     },
+    ("POST", "/v1/admin/fees/{payment_id}/review"): lambda cast: {"seen": "2099-01-01T00:00:00Z"},
     ("POST", "/v1/admin/fees/{payment_id}/notes"): lambda cast: {"text": "Looks right"},
     ("POST", "/v1/admin/adjustments"): lambda cast: {
         "source_account": "platform:fees",

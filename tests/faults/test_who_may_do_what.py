@@ -266,7 +266,8 @@ async def _fresh_ids(cast: Cast, door: Door) -> dict[str, str]:
         "switch_id": lambda: things.switch(cast.admin, "onboarding", cast.other_seller),
     }
     for name, make in makers.items():
-        if f"{{{name}}}" in door.path and not (name == "endpoint_id" and door.method != "DELETE"):
+        lasts = name in {"endpoint_id", "switch_id"} and door.method != "DELETE"
+        if f"{{{name}}}" in door.path and not lasts:
             return {name: await make()}
     if "{api_key_id}" in door.path:
         return {"api_key_id": (await key_of(cast.buyer, "orders:read"))[1]}
