@@ -1,12 +1,10 @@
 """Verifying a book against its chain: names every row that was altered, removed or slipped in.
 
 A link is compared with what the link before it and its row, as it stands now, must give; so the first row
-that differs is named, and one altered row does not make those after it suspect. Everything is compared in
-pieces, each a statement of its own, while the program runs: what is sealed never changes. A piece that the
-database finds whole is not read at all.
+that differs is named, and one altered row does not make those after it suspect. Everything is read in pieces,
+each a statement of its own, while the program runs: what is sealed never changes.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -14,14 +12,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from payments.chain_stretches import Clean, clean_stretch, columns_of
 from payments.database import row, rows, value
 from payments.ledger_chain import Book, content, link
 
-PIECE: Final = 10_000
-"""Rows that are compared at once."""
-LANES: Final = 4
-"""Pieces that are compared beside each other: so many connections are wanted."""
+PIECE: Final = 5000
+"""Rows that are read at once."""
 GRACE: Final = timedelta(hours=1)
 """How much later than the moment it names a row may be committed: a sweep over many names its start."""
 
@@ -86,14 +81,6 @@ class _Place(msgspec.Struct):
     clear_at: datetime | None = None
     row_id: str = ""
 
-    def after(self, clean: Clean) -> "_Place":
-        """Behind a stretch in which nothing is wrong."""
-        clear_at = clean.clear_at
-        # The stretch does not know of the sealing before it.
-        if clear_at is None:
-            clear_at = self.clear_at
-        return _Place(clean.position, clean.hash, clean.sealed_at, clean.caught_up, clear_at)
-
 
 def _findings(place: _Place, found: Any, moment: str) -> list[Finding]:
     """What is wrong with the next link; steps to it."""
@@ -144,31 +131,13 @@ async def _start(book: Book, latest: int | None) -> _Place:
 async def _along(book: Book, place: _Place, progress: Progress) -> AsyncIterator[Finding]:
     last = await value("SELECT max(position) FROM chain_links WHERE book = $1", book.table) or 0
     place = msgspec.structs.replace(place)
-    async for done, upto, clean in _looked_through(book, place.position, last):
+    for done in range(place.position, last, PIECE):
         progress(done, last)
-        if clean is not None:
-            place = place.after(clean)
-            continue
+        upto = min(done + PIECE, last)
         for found in await rows(_STRETCH.format(table=book.table), book.table, done, upto):
             for finding in _findings(place, found, book.moment):
                 yield finding
     progress(last, last)
-
-
-async def _looked_through(
-    book: Book, first: int, last: int
-) -> AsyncIterator[tuple[int, int, Clean | None]]:
-    """Piece by piece, in their order, what the database says of it."""
-    columns = await columns_of(book)
-    pieces = ((done, min(done + PIECE, last)) for done in range(first, last, PIECE))
-    while ahead := list(islice(pieces, LANES)):
-        found: Sequence[Clean | None] = [None] * len(ahead)
-        if columns is not None:
-            found = await asyncio.gather(
-                *(clean_stretch(book, columns, done, upto, GRACE) for done, upto in ahead)
-            )
-        for (done, upto), clean in zip(ahead, found, strict=True):
-            yield done, upto, clean
 
 
 async def _outside(book: Book, after: str) -> AsyncIterator[str]:

@@ -81,10 +81,9 @@ def verify(chosen: str | None, anchors: "Sequence[tuple[str, Anchor]]") -> None:
 async def _verify(
     given: Settings, books: Sequence[str], anchors: "Sequence[tuple[str, Anchor]]"
 ) -> bool:
-    from payments.chain_verification import LANES
     from payments.database import engine
 
-    await engine().start(given.database_url, pool_size=LANES)
+    await engine().start(given.database_url, pool_size=1)
     try:
         results = [
             await _verify_book(book, [anchor for name, anchor in anchors if name == book])

@@ -11,8 +11,7 @@ import asyncpg
 import pytest
 
 from marketplace.books.chains import AUDIT_LOG, anchor_of, heads, seal_due
-from payments.chain_stretches import clean_stretch, columns_of
-from payments.chain_verification import GRACE, Anchor
+from payments.chain_verification import Anchor
 from payments.database import engine, execute, row, rows, transaction, value
 from payments.ids import new_id
 from payments.ledger_chain import POSTINGS, content, head_of, link, seal
@@ -100,29 +99,6 @@ def test_a_nullable_column_that_is_added_later_changes_no_content() -> None:
         b'{"a":1000000,"b":1}'
     )
     assert link(b"", b"a") != link(b"a", b"")[:31]
-
-
-async def test_the_database_finds_a_stretch_whole_as_we_do() -> None:
-    """Whatever characters a row has: else every row would be read, and verifying take five times as long."""
-    text = "".join(chr(code) for code in range(1, 0x11_0000) if not 0xD800 <= code < 0xE000)
-    await note("seller.approved")
-    async with transaction():
-        await execute(
-            "INSERT INTO audit_log (id, actor, action, subject, reason, occurred_at) "
-            "VALUES ('aud_x', 'a', 'b', 'c', $1, $2)",
-            text,
-            NOON + timedelta(microseconds=1),
-        )
-    await some(3)
-    await seal_due(NOON, 100)
-    for book, upto in ((AUDIT_LOG, 2), (POSTINGS, 3)):
-        columns = await columns_of(book)
-        assert columns
-        for done in range(upto):
-            clean = await clean_stretch(book, columns, done, upto, GRACE)
-            assert clean is not None
-            assert (clean.position, clean.hash) == (upto, (await head_of(book)).hash)
-        assert await clean_stretch(book, columns, 0, upto + 1, GRACE) is None
 
 
 @pytest.mark.parametrize(
