@@ -240,6 +240,7 @@ async def _tables(
             await connection.execute(f"DROP INDEX {index['indexname']}")
         literal = "'" + working.replace("'", "''") + "'"
         filled = sql.replace("$payments", str(payments)).replace("$working", literal)
+        filled = filled.replace("'fsc_1'", "(SELECT min(id) FROM fee_schedules)")
         await _timed(table, connection, filled)
         for index in indexes:
             await connection.execute(index["indexdef"])
