@@ -109,9 +109,15 @@ class RefundFate(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class BalanceRules(msgspec.Struct, forbid_unknown_fields=True):
-    overdrafts: bool = True
-    settles_in: Annotated[str, msgspec.Meta(pattern="^[a-z]{3}$")] | None = None
+    overdrafts: bool | msgspec.UnsetType = msgspec.UNSET
+    settles_in: Annotated[str, msgspec.Meta(pattern="^[a-z]{3}$")] | msgspec.UnsetType | None = (
+        msgspec.UNSET
+    )
     exchange_rate: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.overdrafts is msgspec.UNSET and self.settles_in is msgspec.UNSET:
+            raise ValueError("name overdrafts or settles_in")
 
 
 def _require_one_of(name: str, value: str | None, known: tuple[str | None, ...]) -> None:
@@ -216,10 +222,12 @@ async def decide_refund(sandbox: Sandbox, request: Request) -> Json:
 
 async def change_balance_rules(sandbox: Sandbox, request: Request) -> Json:
     asked = body_of(request, BalanceRules)
-    refund_fates.allow_overdrafts(sandbox.world, asked.overdrafts)
-    balances.settle_in(sandbox.world, asked.settles_in, asked.exchange_rate)
+    if asked.overdrafts is not msgspec.UNSET:
+        refund_fates.allow_overdrafts(sandbox.world, asked.overdrafts)
+    if asked.settles_in is not msgspec.UNSET:
+        balances.settle_in(sandbox.world, asked.settles_in, asked.exchange_rate)
     sandbox.world.tick()
-    return {"overdrafts": asked.overdrafts, "settles_in": asked.settles_in}
+    return msgspec.to_builtins(asked)  # type: ignore[no-any-return]
 
 
 def _charge_of(world: World, intent_id: str) -> Json:

@@ -90,6 +90,11 @@ def any_query() -> dict[str, Any]:
     return {_ANY_QUERY: True}
 
 
+def takes_any_query(handler: BaseRouteHandler) -> bool:
+    """Whether the handler is such a page."""
+    return bool(handler.opt.get(_ANY_QUERY))
+
+
 def prepare(routes: Iterable[BaseRoute]) -> None:
     """Tell every handler its parameters by name, so that a misspelt filter is refused and not ignored,
     and make its decoder, so that a body's type that cannot be decoded is found when the app is built."""
@@ -124,7 +129,7 @@ def _require_sound_head(scope: HTTPScope) -> None:
     if not _is_text(query):
         raise RequestRefused("query_malformed")
     known: frozenset[str] | None = scope["route_handler"].opt.get(_QUERY_PARAMETERS)
-    if known is None or scope["route_handler"].opt.get(_ANY_QUERY):
+    if known is None or takes_any_query(scope["route_handler"]):
         return  # a bare ASGI route reads its query itself, a page takes what others add
     moments: frozenset[str] = scope["route_handler"].opt[_QUERY_MOMENTS]
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import httpx
 from litestar.routes import HTTPRoute
 
+from marketplace.api.guard import takes_any_query
 from marketplace.api.policies import Audience, Policy, handlers_of, policy_of
 from marketplace.app import app_of
 from marketplace.people.scopes import grantable_scopes
@@ -33,6 +34,7 @@ class Door(NamedTuple):
     path: str
     policy: Policy
     takes_body: bool
+    takes_any_query: bool
 
     @property
     def closed(self) -> bool:
@@ -42,7 +44,13 @@ class Door(NamedTuple):
 def doors_of(town: Town) -> list[Door]:
     """Every declared route, as the application itself knows them."""
     return [
-        Door(method, route.path_format, policy, handler.parsed_data_field is not None)
+        Door(
+            method,
+            route.path_format,
+            policy,
+            takes_body=handler.parsed_data_field is not None,
+            takes_any_query=takes_any_query(handler),
+        )
         for route in app_of(town.composition).routes
         if isinstance(route, HTTPRoute)
         for method, handler in handlers_of(route)

@@ -315,10 +315,9 @@ class TestSilence:
 
     @pytest.fixture(autouse=True)
     async def _empty(self) -> None:
-        for table in ("missed_events", "postings"):
+        for table in ("missed_events", "postings", "paper_fee_lines"):
             await execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        for table in ("stripe_events", "missed_events", "attempts", "postings"):
-            await execute(f"TRUNCATE {table}")
+        await execute("TRUNCATE stripe_events, missed_events, attempts, postings, paper_fee_lines")
 
     async def test_a_quiet_shop_is_not_a_silent_stripe(self, till: Till) -> None:
         assert not (await silence(till.clock())).silent

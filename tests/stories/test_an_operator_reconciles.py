@@ -475,4 +475,4 @@ async def test_what_stripe_converts_is_told_and_nothing_is_guessed(
     [case, *_] = (await admin.get(CASES, order_id=kept))["data"]
     assert (case["ours"], case["theirs"]) == ("eur", "usd")
     assert "bank account" in case["to_do"]
-    await town.stripe("POST", "/_sandbox/balances", json={})
+    await town.stripe("POST", "/_sandbox/balances", json={"settles_in": None})
