@@ -59,7 +59,7 @@ async def page(
         async for movement in movements_of(one.currency):
             held += movement.amount
             yield row_of_movement(movement, held)
-        yield _closing(one, held, statement)
+        yield _closing(one, held, statement, now)
     yield _foot(statement)
 
 
@@ -92,9 +92,11 @@ def _opening(one: CurrencyStatement, statement: Statement) -> str:
     )
 
 
-def _closing(one: CurrencyStatement, held: int, statement: Statement) -> str:
+def _closing(one: CurrencyStatement, held: int, statement: Statement, now: datetime) -> str:
+    """The balance at the month's end; of a month that is not over, on the day it was asked."""
     words = "Closing balance" if statement.closed else "Balance so far"
-    closed = _balance_row(statement.month.last_day, words, held, one.currency)
+    day = statement.month.last_day if statement.closed else now
+    closed = _balance_row(day, words, held, one.currency)
     sums = "".join(
         f'<tr><td>{escape(words_for(each.kind))}</td><td class="sum">{each.movements}</td>'
         f'<td class="sum">{in_decimals(each.amount, one.currency)}</td></tr>\n'

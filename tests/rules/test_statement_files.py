@@ -115,6 +115,15 @@ async def test_the_page_is_whole_and_escaped() -> None:
     assert "@media print" in text
 
 
+async def test_the_balance_of_an_open_month_is_of_the_day_it_was_asked() -> None:
+    for closed, day in ((False, f"{NOW:%Y-%m-%d}"), (True, "2026-11-30")):
+        statement = a_statement(("eur", 0, 250), closed=closed)
+        pieces = page(statement, "Ada", lambda _: each(a_movement(250)), NOW)
+        last = "".join([piece async for piece in pieces]).split('<tr class="balance">')[2]
+        assert day in last, last
+    assert f"{NOW:%d}" != "30"
+
+
 async def test_a_page_of_nothing_says_so() -> None:
     pieces = page(a_statement(closed=False), "Ada", lambda _: each(), NOW)
     text = "".join([piece async for piece in pieces])
