@@ -1,5 +1,6 @@
 """A buyer's bank takes the money back: opened, answered, won, lost, in part; the books follow Stripe."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.stories.town import Person, Town
@@ -186,8 +187,10 @@ async def test_evidence_after_the_deadline_is_refused_and_sellers_were_reminded(
     known = (await coach.get(f"/v1/sellers/{coach.seller_id}/disputes"))["data"]
     (inquiry,) = [one for one in known if one["inquiry"]]
     (dispute,) = [one for one in known if not one["inquiry"]]
-    await town.passes(days=7)
-    await town.passes(days=1, hours=12)
+    # Banks listen until a day is over, so how long is left depends on the hour: the moments are asked for.
+    ends = {datetime.fromisoformat(one["evidence_due_by"]) for one in known}
+    for moment in sorted(end - timedelta(hours=left) for end in ends for left in (71, 23)):
+        await town.passes(seconds=(moment - town.clock()).total_seconds())
     await town.signs_in(coach)
     told = (await coach.get("/v1/me/messages", limit=100))["data"]
     reminded = [one for one in told if one["kind"].endswith("_due")]
