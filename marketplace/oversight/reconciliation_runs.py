@@ -42,6 +42,7 @@ OVERLAP: Final = timedelta(hours=1)
 BY_ITSELF: Final = "system:daily"
 
 _LONGEST_AGO: Final = timedelta(days=3650)
+_A_DAY: Final = timedelta(days=1)
 
 
 class Equation(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,14 +114,21 @@ _COUNTED: Final = (
 )
 
 
-async def ask(since: datetime, until: datetime | None, *, actor: str, now: datetime) -> RunRecord:
-    """Ask for a run over what was made or moved in `[since, until)` (None: until now).
+async def ask(
+    since: datetime | None, until: datetime | None, *, actor: str, now: datetime
+) -> RunRecord:
+    """Ask for a run over what was made or moved in `[since, until)`.
 
-    Raises ReconciliationRefused.
+    Without a beginning it goes on where the last daily one ended, or looks at the day before its end;
+    without an end it goes until now. Raises ReconciliationRefused.
     """
     ends = now if until is None else until
     if ends > now:
         raise ReconciliationRefused("until", "in_the_future")
+    if since is None:
+        since = await _where_the_last_ended(ends)
+    if since > now:
+        raise ReconciliationRefused("since", "in_the_future")
     if ends <= since:
         raise ReconciliationRefused("since" if until is None else "until", "not_after_since")
     if since < now - _LONGEST_AGO:
@@ -152,6 +160,16 @@ async def begin_day(now: datetime) -> bool:
     if since is None or since >= now:
         return False
     return await _insert(since, now, now.date(), BY_ITSELF, now) is not None
+
+
+async def _where_the_last_ended(until: datetime) -> datetime:
+    """An hour before the end of the last daily run, as the next one begins; a day ago if there was none."""
+    read_until: datetime | None = await value(
+        "SELECT max(read_until) FROM reconciliation_runs "
+        "WHERE day IS NOT NULL AND state = 'done' AND read_until < $1",
+        until,
+    )
+    return until - _A_DAY if read_until is None else read_until - OVERLAP
 
 
 async def _insert(

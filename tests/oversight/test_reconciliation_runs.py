@@ -307,10 +307,33 @@ async def test_there_is_one_run_a_day(
     assert datetime.fromisoformat(today["since"]) == clock() - timedelta(days=1, hours=1)
 
 
+async def test_a_run_begins_by_itself_where_the_last_day_ended(
+    admin: Browser, clock: MovedClock, stripe: Ledgerless, worker: Reconciliation
+) -> None:
+    first = (await admin.post(RUNS, {})).json()
+    assert datetime.fromisoformat(first["since"]) == clock() - timedelta(days=1)
+    while await worker.go_on(clock()):
+        pass
+    ended = clock() - timedelta(hours=7)
+    await execute(
+        "INSERT INTO reconciliation_runs (id, day, since, until, read_until, asked_by, asked_at, state, "
+        "phase, read, compared, concluded_at) VALUES ('rec_0', $1, $2, $3, $3, 'system:daily', $3, "
+        "'done', 'equation', 0, 0, $3)",
+        ended.date(),
+        ended - timedelta(days=1),
+        ended,
+    )
+    # What an admin asked for says nothing of what lies before it.
+    second = (await admin.post(RUNS, {})).json()
+    assert datetime.fromisoformat(second["since"]) == ended - timedelta(hours=1)
+    future = await admin.post(RUNS, {"since": (clock() + timedelta(hours=1)).isoformat()})
+    assert (future.json()["field"], future.json()["why"]) == ("since", "in_the_future")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        ({}, 400, "invalid_request"),
+        ({"since": 7}, 400, "invalid_request"),
         ({"since": "yesterday"}, 400, "invalid_request"),
         ({"since": "2026-01-01T00:00:00"}, 400, "invalid_request"),
         ({"since": "2026-01-01T00:00:00Z", "until": 7}, 400, "invalid_request"),

@@ -39,7 +39,13 @@ _Text = Annotated[str, Meta(min_length=1, max_length=REASON_LIMIT)]
 class NewReconciliationRun(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What was made or moved from `since` on and before `until`; until now when it is left out."""
 
-    since: Annotated[Moment, Meta(examples=[_SINCE])]
+    since: Annotated[
+        Moment | None,
+        Meta(
+            description="Null: an hour before the last daily run ended; a day ago, if there was none.",
+            examples=[_SINCE],
+        ),
+    ] = None
     until: Annotated[Moment | None, Meta(examples=[_UNTIL])] = None
 
 
