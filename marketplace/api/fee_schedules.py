@@ -123,7 +123,7 @@ async def explain_cart(
     """Any made-up cart at any time, under the rules in force then, or a version's, or a draft's."""
     inputs = data.told(services.clock())
     schedule = await services.fee_drafts.rules_for(inputs, data.schedule_id, data.draft_id)
-    return ExplanationAnswer.of(explain(schedule, inputs))
+    return ExplanationAnswer.of(explain(schedule, inputs), data.draft_id)
 
 
 @get("/v1/admin/orders/{order_id:str}/fee", **admin("fees:read"), summary="Explain an order's fee")

@@ -177,7 +177,14 @@ async def test_the_fee_of_any_cart_is_explained(market: Market) -> None:
     under_draft = await market.admin.post(
         f"{SCHEDULES}/explanation", {**cart, "draft_id": draft["id"], "credit": 50}
     )
-    assert under_draft.json()["fee"]["fee"] == 49
+    priced = under_draft.json()["fee"]
+    assert priced["fee"] == 49
+    # No version priced it.
+    assert (priced["draft_id"], priced["schedule_id"], priced["schedule_version"]) == (
+        draft["id"],
+        None,
+        None,
+    )
     version = (await shown(market.admin, SCHEDULES))["data"][-1]
     under_version = await market.admin.post(
         f"{SCHEDULES}/explanation", {**cart, "schedule_id": version["id"]}

@@ -12,6 +12,7 @@ from marketplace.fees.draft_records import DraftChanges, DraftContent, DraftReco
 from marketplace.fees.explaining import ExplainedLine, Explanation
 from marketplace.fees.in_force import Reign
 from marketplace.fees.linting import Finding
+from marketplace.fees.pricing import FeePart
 from marketplace.fees.rules import FeeInputs, FeeQuote, PricedLine
 from marketplace.fees.schedule import RULES_LIMIT, FeeOnRefund, FeeRule, Moment, Schedule
 from marketplace.fees.schedules import PublishedSchedule, Standing
@@ -274,16 +275,43 @@ class CartToExplain(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
+class ExplainedFee(msgspec.Struct, kw_only=True):
+    """A fee and every integer on the way. What no version has priced names its draft instead."""
+
+    schedule_id: Annotated[str | None, Meta(examples=[_SCHEDULE_ID])]
+    schedule_version: Annotated[int | None, Meta(examples=[2])]
+    draft_id: Annotated[str | None, Meta(examples=[None])]
+    inputs: FeeInputs
+    parts: list[FeePart]
+    total: int
+    fee: int
+    seller_amount: int
+    fee_net: int
+    fee_tax: int
+    credit: int
+    service_fee: int
+    format: int
+
+    @classmethod
+    def of(cls, quote: FeeQuote, draft_id: str | None = None) -> "ExplainedFee":
+        """As it was priced, by the draft if one is named."""
+        named: dict[str, Any] = {"draft_id": draft_id}
+        if draft_id is not None:
+            named |= {"schedule_id": None, "schedule_version": None}
+        facts = msgspec.structs.asdict(quote) | {"parts": list(quote.parts)}
+        return cls(**facts | named)
+
+
 class ExplanationAnswer(msgspec.Struct, kw_only=True):
     """For each line the rules that were tried and why they did not match; and every integer of the fee."""
 
     lines: Annotated[list[ExplainedLine], Meta(examples=[_TRIED])]
-    fee: FeeQuote
+    fee: ExplainedFee
 
     @classmethod
-    def of(cls, explanation: Explanation) -> "ExplanationAnswer":
-        """As it was found."""
-        return cls(lines=list(explanation.lines), fee=explanation.quote)
+    def of(cls, explanation: Explanation, draft_id: str | None = None) -> "ExplanationAnswer":
+        """As it was found, under the draft if one is named."""
+        return cls(lines=list(explanation.lines), fee=ExplainedFee.of(explanation.quote, draft_id))
 
 
 class OrderFeeAnswer(ExplanationAnswer, kw_only=True):
@@ -299,7 +327,7 @@ class OrderFeeAnswer(ExplanationAnswer, kw_only=True):
             again.quote.total,
             again.quote.rule_ids,
         )
-        return cls(lines=list(again.lines), fee=kept, agrees=same)
+        return cls(lines=list(again.lines), fee=ExplainedFee.of(kept), agrees=same)
 
 
 def _facts(record: msgspec.Struct, target: type[msgspec.Struct]) -> dict[str, Any]:
