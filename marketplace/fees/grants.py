@@ -61,6 +61,7 @@ class Grants:
         """
         async with transaction():
             await _check(new, actor, now)
+            _require_ahead(new, now)
             await self._require_alone(new, actor, now)
             return await _write(new, actor, None, reason, now)
 
@@ -73,6 +74,7 @@ class Grants:
         """
         async with transaction():
             await _check(new, actor, now)
+            _require_ahead(new, now)
             return await self._approvals.ask(
                 action=GRANT,
                 subject=new.seller_id,
@@ -149,6 +151,12 @@ async def _check(new: NewCredit, actor: str, now: datetime) -> None:
         raise FeeCreditRefused("ends_at", "not_after_starts_at")
     if new.ends_at is not None and new.ends_at <= now:
         raise FeeCreditRefused("ends_at", "in_the_past")
+
+
+def _require_ahead(new: NewCredit, now: datetime) -> None:
+    """Nothing is granted for what was. A start that has come while the other admin decided is no mistake."""
+    if new.starts_at is not None and new.starts_at < now:
+        raise FeeCreditRefused("starts_at", "in_the_past")
 
 
 async def _write(

@@ -167,6 +167,7 @@ async def test_any_history_adds_up(database: None) -> None:
         ({"amount": 10**9}, "amount", "amount_outside"),
         ({"ends_at": NOON}, "ends_at", "not_after_starts_at"),
         ({"starts_at": NOON - 2 * DAY, "ends_at": NOON - DAY}, "ends_at", "in_the_past"),
+        ({"starts_at": NOON - DAY}, "starts_at", "in_the_past"),
     ],
 )
 async def test_a_credit_that_could_not_be_used_is_refused(
