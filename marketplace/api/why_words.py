@@ -60,6 +60,31 @@ WHY_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "seller_differs": "the order is of another seller",
         "currency_differs": "it is not the currency of the seller or of the order",
         "order_not_paid": "nothing was paid for this order",
+        # Retiring a version of the fee rules.
+        "retired": "it was retired before",
+        "over": "it is over",
+        "last_one": "it is the last version without an end: no order could be priced after it",
+        # Papers, and who issues them.
+        "no_issuer": "name who issues papers first",
+        "not_over": "the month, or the hour after it, is not over",
+        "before_first": "papers begin with a later month",
+        "earlier_month_open": "the months before it are not issued yet",
+        "books_not_sealed": "the worker is still sealing the ledger: try again in a minute",
+        "no_movement": "nothing moved for this seller in that month",
+        "month_fixed": "a month was closed already, so papers keep their first one",
+        "month_to_come": "papers begin with a month that has begun",
+        # Tax details.
+        "text": "visible characters only, and not too many",
+        "country": "we do not know this country; they are two capital letters (ISO 3166)",
+        "number": "a number is letters, digits and what separates them",
+        "vat_number": "a VAT number begins with its country's letters",
+        "iban": "its check digits do not fit (ISO 13616)",
+        "birth_date": "a birth is a day of the past, after 1900",
+        "needed_for_individuals": "it is needed of an individual",
+        "needed_for_entities": "it is needed of an entity",
+        "for_individuals_only": "only individuals have it",
+        "for_entities_only": "only entities have it",
+        "too_many": "there are too many",
     }
 )
 

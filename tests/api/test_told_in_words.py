@@ -2,17 +2,22 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_type_hints
 
 import msgspec
 import pytest
 from msgspec import Meta
 
 from marketplace.api import field_errors
+from marketplace.api.problem_entries.fees import FEES
+from marketplace.api.problem_entries.oversight import BOOKS, OVERSIGHT
+from marketplace.api.problem_entries.papers import PAPERS
 from marketplace.api.why_words import WHY_WORDS, words_of
 from marketplace.books.errors import FeeFilterRefused
 from marketplace.fees.checking import check_rules
 from marketplace.fees.schedule import Conditions, FeeRule, MalformedSchedule
+
+_PROGRAM = Path(__file__).parents[2] / "marketplace"
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,6 +62,23 @@ def test_every_reason_why_rules_are_refused_has_words() -> None:
     whys = set(re.findall(r'(?:yield |Problem\(|append\(\()[^\n]*, "([a-z_]+)"', source))
     assert {"floor_above_cap", "in_the_past", "no_catch_all", "never_matches"} <= whys
     assert whys <= set(WHY_WORDS)
+
+
+def test_every_why_that_is_told_in_words_has_some() -> None:
+    """Of errors whose problem says `{why_words}`: their words, declared or where they are raised."""
+    source = "".join(path.read_text() for path in _PROGRAM.rglob("*.py"))
+    whys = {}
+    for error, answer in {**FEES, **BOOKS, **OVERSIGHT, **PAPERS}.items():
+        if "{why_words}" not in answer.detail or error is MalformedSchedule:
+            continue
+        declared = get_type_hints(error.__init__)["why"]
+        raised = re.findall(rf'\b{error.__name__}\([^\n]*?, "([a-z_]+)"', source)
+        whys[error.__name__] = set(get_args(declared) or raised)
+    assert {"FeeCreditRefused", "IssuerRefused", "ReconciliationRefused"} <= set(whys)
+    assert all(whys.values())
+    assert {
+        name: told - set(WHY_WORDS) for name, told in whys.items() if told - set(WHY_WORDS)
+    } == {}
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:

@@ -20,6 +20,7 @@ FEES: Table = {
         "fee_schedule_kept",
         "This version cannot be retired",
         ("schedule_id", "why"),
+        "{why_words}.",
     ),
     fees.DraftNotFound: Answer(404, "fee_draft_not_found", "There is no such draft"),
     fees.DraftStepRefused: Answer(

@@ -11,24 +11,21 @@ PAPERS: Table = {
         "paper_month_refused",
         "No papers can be issued of this month now",
         ("month", "why"),
-        "no_issuer: name who issues papers first. not_over: the month, or the hour after it, is not over. "
-        "before_first: papers begin later. earlier_month_open: the months before are not issued yet. "
-        "books_not_sealed: the worker is sealing the ledger. no_movement: nothing moved for this seller.",
+        "{month}: {why_words}.",
     ),
     papers.IssuerRefused: Answer(
         422,
         "paper_issuer_refused",
         "This cannot be who issues papers",
         ("path", "why"),
-        "text: visible characters only. month_fixed: a month was closed already. month_to_come: papers "
-        "begin with a month that has begun.",
+        "{path}: {why_words}.",
     ),
     tax.TaxDetailsRefused: Answer(
         422,
         "tax_details_refused",
         "These tax details cannot be right",
         ("path", "why"),
-        "The field, and what is wrong with it.",
+        "{path}: {why_words}.",
     ),
     tax.TaxYearRefused: Answer(
         404, "tax_year_not_found", "There is no report of this year", ("year",)
