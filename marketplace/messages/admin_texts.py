@@ -7,6 +7,18 @@ from typing import Final
 from marketplace.messages.kinds import Kind
 from marketplace.messages.templates import Text
 
+ACTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "debt.write_off": "giving up what a seller owes",
+        "fee_credit.grant": "a fee credit for a seller",
+        "fee_schedule.retire": "taking a version of the fee rules out of force",
+        "ledger.adjustment": "an adjustment of the books",
+        "order.refund": "a refund of an order",
+        "seller.unfreeze": "ending the freeze of a seller's money",
+    }
+)
+"""What admins approve, by the approval's `action`."""
+
 ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
     {
         "seller_restricted": Text(
@@ -64,7 +76,7 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
         ),
         "approval_asked": Text(
             "Somebody asks for your approval",
-            ("Asked for: {action}, {subject}.", "Why: {reason}"),
+            ("Asked for: {action}, {subject}.", "Over {amount}.", "Why: {reason}"),
             "Approve or refuse it. Who asked cannot decide.",
             "/admin/approvals/{approval_id}",
         ),
@@ -159,7 +171,12 @@ ADMIN: Final[Mapping[Kind, Text]] = MappingProxyType(
         ),
         "approval_decided": Text(
             "What you asked for was decided",
-            ("You asked for: {action}, {subject}.", "The decision: {decision}.", "Why: {reason}"),
+            (
+                "You asked for: {action}, {subject}.",
+                "Over {amount}.",
+                "The decision: {decision}.",
+                "Why: {reason}",
+            ),
             None,
             "/admin/approvals/{approval_id}",
         ),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from marketplace.messages.admin_texts import ADMIN, PARTIES
+from marketplace.messages.admin_texts import ACTS, ADMIN, PARTIES
 from marketplace.messages.buyer_texts import BUYER
 from marketplace.messages.kinds import Kind
 from marketplace.messages.sale_texts import SALE
@@ -82,6 +82,8 @@ def _word(name: str, fact: Any, currency: Any) -> str:
         return written(fact, currency)
     if _TIME.fullmatch(name):
         return _moment(fact)
+    if name == "action":
+        return ACTS.get(str(fact), str(fact))
     if isinstance(fact, list | tuple):
         return _cut(_UNSEEN.sub(" ", ", ".join(map(str, fact))).strip(), _LONGEST_FACT)
     word = _UNSEEN.sub(" ", str(fact)).strip()

@@ -68,6 +68,11 @@ class Approvals:
         assert action not in self._acts, action
         self._acts[action] = act
 
+    @property
+    def actions(self) -> frozenset[str]:
+        """Every act that can be asked for."""
+        return frozenset(self._acts)
+
     async def ask(
         self,
         *,
@@ -257,11 +262,13 @@ async def _record(
     )
 
 
-def _told(approval: ApprovalRecord) -> dict[str, str]:
+def _told(approval: ApprovalRecord) -> dict[str, Any]:
+    amount = {name: approval.facts.get(name) for name in ("amount", "currency")}
     return {
         "approval_id": approval.id,
         "action": approval.action,
         "subject": approval.subject,
+        **(amount if all(amount.values()) else {}),
     }
 
 

@@ -55,6 +55,13 @@ def test_every_kind_that_a_step_is_told_as_has_a_text() -> None:
     assert told - {None} <= set(TEXTS)
 
 
+def test_an_approval_is_asked_for_in_words() -> None:
+    facts = {"approval_id": "apv_1", "action": "order.refund", "subject": "ord_1", "reason": "Late"}
+    told = letter("approval_asked", {**facts, "amount": 120_000, "currency": "eur"}, URL).paragraphs
+    assert told[:2] == ("Asked for: a refund of an order, ord_1.", "Over 1200.00 EUR.")
+    assert "Over" not in " ".join(letter("approval_asked", facts, URL).paragraphs)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_renders_with_its_facts_and_no_placeholder_is_left(kind: Any) -> None:
     written = letter(kind, facts_of(kind), URL)

@@ -7,6 +7,8 @@ from litestar import Litestar
 
 from connect.payout_hold_gateway import MANUAL, PayoutSchedule, PayoutScheduleDraft
 from connect.payout_holds import PayoutHolds
+from marketplace.composition import Composition
+from marketplace.messages.admin_texts import ACTS
 from marketplace.oversight.approvals import Approvals
 from marketplace.oversight.errors import FrozenAlready, NotFrozen
 from marketplace.sellers import records
@@ -266,3 +268,7 @@ async def test_freezing_over_http(
     assert missing.json()["code"] == "seller_not_found"
     buyer = await a_person(app, "freezing.buyer@example.com")
     assert (await buyer.post(f"{path}/freeze", {"reason": WHY})).status_code == 403
+
+
+def test_every_act_that_needs_two_is_asked_for_in_words(composition: Composition) -> None:
+    assert composition.services.approvals.actions == set(ACTS)
