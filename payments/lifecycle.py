@@ -273,9 +273,11 @@ class Payments:
         """The order's payment that may still take money or has taken it; there is at most one."""
         return await reading.find_live(order_id)
 
-    async def attempts(self, order_id: str) -> list[AttemptRecord]:
-        """What banks said about this order, oldest first."""
-        return await reading.attempts_of(order_id)
+    async def attempts(
+        self, order_id: str, after: str | None = None, limit: int | None = None
+    ) -> list[AttemptRecord]:
+        """What banks said about this order, oldest first: all of it, or at most `limit` after an attempt."""
+        return await reading.attempts_of(order_id, after, limit)
 
 
 async def _insert_payment(payment_id: PaymentId, charge: DestinationCharge, now: datetime) -> None:

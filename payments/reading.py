@@ -20,10 +20,16 @@ async def find_live(order_id: str) -> PaymentRecord | None:
     return None if found is None else PaymentRecord(**found)
 
 
-async def attempts_of(order_id: str) -> list[AttemptRecord]:
-    """What banks said about this order, oldest first."""
+async def attempts_of(
+    order_id: str, after: str | None = None, limit: int | None = None
+) -> list[AttemptRecord]:
+    """What banks said about this order, oldest first: all of it, or at most `limit` after an attempt."""
     found = await rows(
-        f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE order_id = $1 ORDER BY id", order_id
+        f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE order_id = $1 "
+        "AND ($2::text IS NULL OR id > $2) ORDER BY id LIMIT $3",
+        order_id,
+        after,
+        limit,
     )
     return [AttemptRecord(**record) for record in found]
 

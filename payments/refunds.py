@@ -144,10 +144,16 @@ class Refunds:
             raise RefundNotFound(refund_id)
         return RefundRecord(**found)
 
-    async def of_order(self, order_id: str) -> list[RefundRecord]:
-        """Every refund of the order, oldest first, imported ones included."""
+    async def of_order(
+        self, order_id: str, after: str | None = None, limit: int | None = None
+    ) -> list[RefundRecord]:
+        """Refunds of the order, oldest first, imported ones included: all, or at most `limit` after one."""
         found = await rows(
-            f"SELECT {REFUND_COLUMNS} FROM refunds WHERE order_id = $1 ORDER BY id", order_id
+            f"SELECT {REFUND_COLUMNS} FROM refunds WHERE order_id = $1 "
+            "AND ($2::text IS NULL OR id > $2) ORDER BY id LIMIT $3",
+            order_id,
+            after,
+            limit,
         )
         return [RefundRecord(**record) for record in found]
 

@@ -42,6 +42,13 @@ class AuditEntryAnswer(msgspec.Struct, kw_only=True):
     after: Annotated[dict[str, Any] | None, Meta(examples=[{"approval": "approved"}])]
     reason: Annotated[str | None, Meta(examples=["Identity and listings were checked by hand"])]
     request_id: str | None
+    api_key_id: Annotated[
+        str | None,
+        Meta(
+            description="The key of the actor's program; null for a browser or a command.",
+            examples=["key_01k9zc3v5m8q2r4t6w8y0abcde"],
+        ),
+    ]
     occurred_at: datetime
 
     @classmethod
@@ -67,9 +74,10 @@ async def list_audit_entries(
     since: _Since = None,
     until: _Until = None,
     reason: _Reason = None,
+    api_key_id: _Filter = None,
 ) -> AuditEntryList:
     """Who decided what, newest first; nothing in it can be changed or removed."""
-    wanted = _wanted(actor, action, subject, request_id, since, until, reason)
+    wanted = _wanted(actor, action, subject, request_id, since, until, reason, api_key_id)
     found = await entries(wanted, page)
     return AuditEntryList(
         data=[AuditEntryAnswer.of(entry) for entry in found.data], has_more=found.has_more
@@ -90,9 +98,10 @@ async def download_audit(
     since: _Since = None,
     until: _Until = None,
     reason: _Reason = None,
+    api_key_id: _Filter = None,
 ) -> Stream:
     """The same entries as a CSV file, sent while they are read."""
-    wanted = _wanted(actor, action, subject, request_id, since, until, reason)
+    wanted = _wanted(actor, action, subject, request_id, since, until, reason, api_key_id)
     wanted.arguments()  # refused before the first line is sent
     return Stream(
         audit_csv.lines(every_entry(wanted)),
@@ -109,6 +118,7 @@ def _wanted(
     since: datetime | None,
     until: datetime | None,
     reason: str | None,
+    api_key_id: str | None,
 ) -> AuditFilter:
     return AuditFilter(
         actor=actor,
@@ -118,6 +128,7 @@ def _wanted(
         since=aware(since),
         until=aware(until),
         reason=reason,
+        api_key_id=api_key_id,
     )
 
 

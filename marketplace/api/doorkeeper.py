@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from marketplace.api.policies import Audience, Policy, policy_of
 from marketplace.api.principal import Principal, Via
 from marketplace.api.refusals import RequestRefused
+from marketplace.oversight.request_id import API_KEY_ID
 from marketplace.people.accounts import Account
 from marketplace.people.errors import NotSignedIn
 from marketplace.people.people import People
@@ -33,12 +34,18 @@ class Doorkeeper:
         """Let the caller pass, or raise NotSignedIn or RequestRefused."""
         policy = policy_of(scope["route_handler"])
         if (
-            scope["type"] == ScopeType.HTTP
-            and policy is not None
-            and policy.audience in {Audience.SIGNED_IN, Audience.ADMIN}
+            scope["type"] != ScopeType.HTTP
+            or policy is None
+            or policy.audience not in {Audience.SIGNED_IN, Audience.ADMIN}
         ):
-            scope["user"] = await self._admit(scope, policy)
-        await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
+        principal = scope["user"] = await self._admit(scope, policy)
+        key = API_KEY_ID.set(principal.api_key_id)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            API_KEY_ID.reset(key)
 
     async def _admit(self, scope: HTTPScope, policy: Policy) -> Principal:
         bearer, cookie = _bearer_token(scope), session_token(scope)
@@ -54,8 +61,8 @@ class Doorkeeper:
         return principal
 
     async def _program(self, token: str) -> Principal:
-        account, scopes = await self._people.owner_of_api_key(token)
-        return _principal(account, Via.API_KEY, scopes)
+        owner = await self._people.owner_of_api_key(token)
+        return _principal(owner.account, Via.API_KEY, owner.scopes, owner.api_key_id)
 
     async def _browser(self, scope: HTTPScope, token: str) -> Principal:
         account = await self._people.account_of_session(token)
@@ -119,7 +126,9 @@ def _require_rights(principal: Principal, policy: Policy) -> None:
         raise RequestRefused("scope_missing", scope=policy.scope)
 
 
-def _principal(account: Account, via: Via, scopes: frozenset[str] | None) -> Principal:
+def _principal(
+    account: Account, via: Via, scopes: frozenset[str] | None, api_key_id: str | None = None
+) -> Principal:
     return Principal(
         account_id=account.id,
         email=account.email,
@@ -127,6 +136,7 @@ def _principal(account: Account, via: Via, scopes: frozenset[str] | None) -> Pri
         is_admin=account.is_admin,
         scopes=scopes,
         via=via,
+        api_key_id=api_key_id,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from marketplace.api.moments import aware
 from marketplace.api.policies import admin
@@ -24,7 +24,7 @@ from marketplace.api.schemas.ledger import (
 )
 from marketplace.books import account_balances, chains, ledger_review
 from marketplace.books.account_balances import BalanceFilter
-from marketplace.books.ledger_review import PostingFilter
+from marketplace.books.ledger_review import PostingFilter, PostingKind
 from marketplace.paging import PageRequest
 from marketplace.services import Services
 
@@ -37,6 +37,13 @@ _Accounts = Annotated[
         description="An address, or the beginning of addresses when it ends in a colon: `seller:`.",
     ),
 ]
+_Since = Annotated[
+    datetime | None,
+    QueryParameter(name="from", description="Recorded then or later: RFC 3339."),
+]
+_Until = Annotated[
+    datetime | None, QueryParameter(name="to", description="Recorded before this moment.")
+]
 _At = Annotated[
     datetime | None,
     QueryParameter(
@@ -47,10 +54,28 @@ _At = Annotated[
 
 @get("/v1/admin/ledger", **admin("admin:read"), summary="The ledger")
 async def list_postings(
-    page: NamedDependency[PageRequest], order_id: _Word = None, account: _Word = None
+    page: NamedDependency[PageRequest],
+    order_id: _Word = None,
+    account: _Word = None,
+    payment_id: _Word = None,
+    seller_id: _Word = None,
+    kind: FromQuery[PostingKind | None] = None,
+    currency: _Currency = None,
+    since: _Since = None,
+    until: _Until = None,
 ) -> PostingList:
     """Every posting, the newest first; `account` is either side of it."""
-    found = await ledger_review.postings(PostingFilter(order_id=order_id, account=account), page)
+    wanted = PostingFilter(
+        order_id=order_id,
+        account=account,
+        payment_id=payment_id,
+        seller_id=seller_id,
+        kind=kind,
+        currency=currency,
+        since=aware(since),
+        until=aware(until),
+    )
+    found = await ledger_review.postings(wanted, page)
     return PostingList(
         data=[PostingAnswer.of(posting) for posting in found.data], has_more=found.has_more
     )

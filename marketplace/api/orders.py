@@ -18,7 +18,7 @@ from marketplace.api.schemas.orders import (
 )
 from marketplace.orders.order_states import Status
 from marketplace.orders.reading import require_payer
-from marketplace.paging import PageRequest
+from marketplace.paging import Page, PageRequest
 from marketplace.services import Services
 
 
@@ -91,10 +91,13 @@ async def list_attempts(
     order_id: FromPath[str],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
+    page: NamedDependency[PageRequest],
 ) -> AttemptList:
-    """For its buyer: what banks said each time, in our stable codes."""
+    """For its buyer: what banks said each time, in our stable codes; the first one first."""
     order = await require_payer(order_id, reading(principal))
-    return AttemptList.of(await services.payments.attempts(order.id))
+    found = await services.payments.attempts(order.id, page.starting_after, page.fetched)
+    cut = Page.cut(found, page)
+    return AttemptList.of(cut.data, has_more=cut.has_more)
 
 
 @get("/v1/orders/{order_id:str}/history", **signed_in("orders:read"), summary="What happened")
@@ -102,9 +105,11 @@ async def read_history(
     order_id: FromPath[str],
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
+    page: NamedDependency[PageRequest],
 ) -> StepList:
-    """Every step of the order: what happened, who was behind it, and when."""
-    return StepList.of(await services.orders.history(order_id, reading(principal)))
+    """The steps of the order, the first one first: what happened, who was behind it, and when."""
+    found = await services.orders.history_page(order_id, reading(principal), page)
+    return StepList.of(found.data, has_more=found.has_more)
 
 
 ROUTES: list[HTTPRouteHandler] = [

@@ -25,6 +25,7 @@ from marketplace.api.schemas.people import (
     SignIn,
     SignUp,
 )
+from marketplace.paging import PageRequest
 from marketplace.people.scopes import grantable_scopes
 from marketplace.people.sessions import OpenedSession
 from marketplace.people.tokens import csrf_token_of
@@ -163,11 +164,13 @@ async def issue_api_key(
 
 @get("/v1/api-keys", **signed_in("account:read"), summary="Your API keys")
 async def list_api_keys(
-    services: NamedDependency[Services], principal: NamedDependency[Principal]
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+    page: NamedDependency[PageRequest],
 ) -> ApiKeyList:
-    """Every key that was not revoked, without its token."""
-    keys = await services.people.api_keys.list(principal.account_id)
-    return ApiKeyList(data=[ApiKeyAnswer.of(key) for key in keys])
+    """Every key that was not revoked, also those that are over, without its token; the newest first."""
+    keys = await services.people.api_keys.list(principal.account_id, page)
+    return ApiKeyList(data=[ApiKeyAnswer.of(key) for key in keys.data], has_more=keys.has_more)
 
 
 @delete("/v1/api-keys/{api_key_id:str}", **signed_in("account:write"), summary="Revoke an API key")

@@ -15,7 +15,8 @@ class Via(enum.StrEnum):
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """The caller of a route that is not open to anyone.
 
-    `scopes` is None for a session, which may do whatever its person may; a program may do what its key says.
+    `scopes` is None for a session, which may do whatever its person may; a program may do what its key says,
+    `api_key_id`.
     """
 
     account_id: str
@@ -24,6 +25,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     is_admin: bool
     scopes: frozenset[str] | None
     via: Via
+    api_key_id: str | None = None
 
     def may(self, scope: str) -> bool:
         """Whether this caller has `scope`; a session has all that its person's roles give."""

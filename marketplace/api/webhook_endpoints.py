@@ -52,7 +52,7 @@ async def list_webhook_endpoints(
     services: NamedDependency[Services],
     principal: NamedDependency[Principal],
 ) -> WebhookEndpointList:
-    """Every one of them, without its secret."""
+    """Every one of them, without its secret: a seller has at most ten."""
     seller = await services.sellers.require_own(seller_id, principal.account_id)
     found = await services.webhook_endpoints.list(seller.id)
     return WebhookEndpointList(data=[WebhookEndpointAnswer.of(one) for one in found])

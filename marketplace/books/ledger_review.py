@@ -3,12 +3,37 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
+from marketplace.oversight.errors import RangeRefused
 from marketplace.paging import Page, PageRequest
 from payments.database import rows
+
+Bound = Callable[[str, Any], list[str]]
+"""A condition with its argument, or none where there is no argument."""
+PostingKind = Literal[
+    "capture",
+    "application_fee",
+    "processing_cost",
+    "refund",
+    "fee_refund",
+    "refund_failure",
+    "transfer_reversal",
+    "transfer",
+    "dispute",
+    "dispute_reinstated",
+    "dispute_cost",
+    "reserve",
+    "reserve_released",
+    "debt",
+    "debt_settled",
+    "debt_written_off",
+    "payout",
+    "payout_failure",
+    "adjustment",
+]
 
 
 class PostingRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,26 +76,40 @@ _ID: Final = re.compile(rf"\b({'|'.join(_OBJECTS)})_(\w+)")
 
 
 class PostingFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which postings to list; None means any. `account` is either side."""
+    """Which postings to list; None means any. `account` is either side.
+
+    `since` and `until` (not included) are about when they were written into the books.
+    """
 
     order_id: str | None = None
     account: str | None = None
+    payment_id: str | None = None
+    seller_id: str | None = None
+    kind: PostingKind | None = None
+    currency: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 async def postings(wanted: PostingFilter, page: PageRequest) -> Page[PostingRecord]:
-    """Every posting that fits, the newest first."""
+    """Every posting that fits, the newest first; of a range, what was recorded last. Raises RangeRefused."""
+    if wanted.since is not None and wanted.until is not None and wanted.until <= wanted.since:
+        raise RangeRefused(wanted.since, wanted.until)
     arguments: list[Any] = []
 
-    def bound(condition: str, argument: str | None) -> list[str]:
+    def bound(condition: str, argument: Any) -> list[str]:
         if argument is None:
             return []
         arguments.append(argument)
         return [condition.replace("$", f"${len(arguments)}")]
 
     # Only the conditions that are given are sent, so that each list can use its own index.
-    given = [*bound("order_id = $", wanted.order_id), *bound("id < $", page.starting_after)]
+    ranged = (wanted.since, wanted.until) != (None, None)
+    given = bound("order_id = $", wanted.order_id)
+    given += bound(_BEFORE_IN_RANGE if ranged else "id < $", page.starting_after)
     given += bound("seller_id = $", seller_of(wanted.account or ""))
-    newest = f"ORDER BY id DESC LIMIT {page.fetched}"
+    given += _named(wanted, bound)
+    newest = f"ORDER BY {'recorded_at DESC, ' if ranged else ''}id DESC LIMIT {page.fetched}"
     arms = [
         f"(SELECT {POSTING_COLUMNS} FROM postings WHERE {' AND '.join(['true', *given, *side])} {newest})"
         for side in _sides(wanted.account, bound)
@@ -85,7 +124,20 @@ def seller_of(account: str) -> str | None:
     return found and found[1]
 
 
-def _sides(account: str | None, bound: Callable[[str, str | None], list[str]]) -> list[list[str]]:
+def _named(wanted: PostingFilter, bound: Bound) -> list[str]:
+    """The other conditions. Of kinds that few postings are of, their index is named by its own condition."""
+    given = [
+        *bound("payment_id = $", wanted.payment_id),
+        *bound("seller_id = $", wanted.seller_id),
+        *bound("kind = $", wanted.kind),
+        *bound("currency = $", wanted.currency),
+        *bound("recorded_at >= $", wanted.since),
+        *bound("recorded_at < $", wanted.until),
+    ]
+    return given if wanted.kind in (None, *_OF_MOST) else [*given, OF_FEW_KINDS]
+
+
+def _sides(account: str | None, bound: Bound) -> list[list[str]]:
     """The conditions of each side on which the account may be; one without any for all accounts.
 
     Of accounts that few postings have, the index of just those is named by its own condition.
@@ -102,6 +154,11 @@ def _sides(account: str | None, bound: Callable[[str, str | None], list[str]]) -
     ]
 
 
+# The index of a range is by time: there ids only tell postings of one moment apart.
+_BEFORE_IN_RANGE: Final = "(recorded_at, id) < (SELECT recorded_at, id FROM postings WHERE id = $)"
+_OF_MOST: Final = ("capture", "application_fee", "processing_cost")
+OF_FEW_KINDS: Final = "kind NOT IN ('capture', 'application_fee', 'processing_cost')"
+"""Of postings that are in an index of their own: (kind, id)."""
 _SELLER: Final = re.compile(r"seller:(\w+)")
 _MANY: Final = ("buyers", "platform:fees", "stripe:processing")
 FEW: Final = (

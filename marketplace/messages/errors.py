@@ -48,6 +48,22 @@ class WebhookTypesRefused(MessagesRefused):
         self.types, self.allowed = tuple(types), tuple(allowed)
 
 
+class MessageNotFound(MessagesRefused):
+    """There is no such message."""
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(message_id)
+        self.message_id = message_id
+
+
+class MessageNotGivenUp(MessagesRefused):
+    """It was sent, is on its way, or its account is disabled: there is nothing to try again."""
+
+    def __init__(self, message_id: str, state: str) -> None:
+        super().__init__(message_id, state)
+        self.message_id, self.state = message_id, state
+
+
 class TooManyWebhookEndpoints(MessagesRefused):
     """A seller has fewer."""
 

@@ -133,7 +133,7 @@ class Cancellation:
             idempotency_key=cancellation_key(order.id, await _tries(order.id) + 1),
             now=now,
         )
-        await self._refunds.require_alone(order, actor)
+        await self._refunds.require_alone(order, actor, now)
         return planned
 
     async def plan_whole_refund(

@@ -73,6 +73,17 @@ class Orders:
         order = await records.require(order_id, actor)
         return readable(order, await steps.history(order.id), audience_of(order, actor))
 
+    async def history_page(
+        self, order_id: str, actor: Actor, page: PageRequest
+    ) -> Page[steps.StepRecord]:
+        """Some of it, the first step first. Raises OrderNotFound."""
+        told = await self.history(order_id, actor)
+        if page.starting_after is None:
+            return Page.cut(told, page)
+        # Cut from what may be told: a page of steps that are hidden would have no last one to go on after.
+        places = {one.id: place for place, one in enumerate(told)}
+        return Page.cut(told[places.get(page.starting_after, len(told)) + 1 :], page)
+
     async def fee_quote(self, order_id: str, actor: Actor) -> FeeQuote:
         """How the order's fee came about, as kept when its cart was last priced. Raises OrderNotFound."""
         order = await records.require(order_id, actor)

@@ -20,6 +20,7 @@ from marketplace.orders.refund_limits import RefundLimits
 from marketplace.orders.refund_lines import RefundLine
 from marketplace.oversight import audit
 from marketplace.oversight.switches import require_on
+from marketplace.paging import Page, PageRequest
 from payments.database import transaction, value
 from payments.errors import PaymentNotFound, RefundExceedsCaptured
 from payments.records import RefundRecord
@@ -69,7 +70,7 @@ class OrderRefunds:
             await require_on("refund", seller_id=order.seller_id, currency=order.currency, now=now)
             repeated = await self._refunds.is_known(actor.account_id, idempotency_key)
             planned = await self._plan(order, wish, actor.account_id, idempotency_key, now)
-            await self.require_alone(order, actor)
+            await self.require_alone(order, actor, now)
             if not repeated and actor.decides(order):
                 await _on_record(order, actor, planned, wish, now)
         return await self._refunds.carry_out(planned)
@@ -139,9 +140,9 @@ class OrderRefunds:
             # The order is there, and was canceled before anybody paid.
             raise OrderStepRefused(order.status, "refund_asked") from nothing
 
-    async def require_alone(self, order: OrderRecord, actor: Actor) -> None:
+    async def require_alone(self, order: OrderRecord, actor: Actor, now: datetime) -> None:
         """Raise RefundNeedsApproval when an admin's planned refunds are too much for one (`RefundLimits`)."""
-        await self._limits.require_alone(order, actor)
+        await self._limits.require_alone(order, actor, now)
 
     async def carry_out(self, planned: PlannedRefund) -> RefundRecord:
         """Ask Stripe for a planned refund. Raises StripeRejected, NotSent, OutcomeUnknown."""
@@ -150,6 +151,14 @@ class OrderRefunds:
     async def list(self, order_id: str, actor: Actor) -> list[RefundRecord]:
         """Every refund of the order, oldest first, those made at Stripe included. Raises OrderNotFound."""
         return await self._refunds.of_order((await records.require(order_id, actor)).id)
+
+    async def page(
+        self, order_id: str, actor: Actor, page: PageRequest
+    ) -> tuple[OrderRecord, Page[RefundRecord]]:
+        """The order, and some of its refunds, oldest first. Raises OrderNotFound."""
+        order = await records.require(order_id, actor)
+        found = await self._refunds.of_order(order.id, page.starting_after, page.fetched)
+        return order, Page.cut(found, page)
 
     async def _plan(
         self, order: OrderRecord, wish: RefundWish, requested_by: str, key: str, now: datetime

@@ -26,12 +26,13 @@ INSERT INTO order_steps (id, order_id, position, step, from_status, to_status, a
 SELECT $1, moved.id, (SELECT count(*) FROM order_steps WHERE order_id = $2), $4, $5, $3, $6, $7, $8
 FROM moved
 """
-_COLUMNS = "step, from_status, to_status, actor, reason, occurred_at"
+_COLUMNS = "id, step, from_status, to_status, actor, reason, occurred_at"
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One step of an order's history: what happened, who was behind it, and why."""
 
+    id: str
     step: str
     from_status: str | None
     to_status: str

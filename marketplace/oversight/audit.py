@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from marketplace.oversight.errors import RangeRefused
-from marketplace.oversight.request_id import REQUEST_ID
+from marketplace.oversight.request_id import API_KEY_ID, REQUEST_ID
 from marketplace.paging import Page, PageRequest
 from payments.database import execute, require_transaction, rows
 from payments.ids import new_id
@@ -24,12 +24,13 @@ _FITS: Final = (
     "AND ($3::text IS NULL OR subject = $3) AND ($4::text IS NULL OR request_id = $4) "
     "AND ($5::timestamptz IS NULL OR occurred_at >= $5) "
     "AND ($6::timestamptz IS NULL OR occurred_at < $6) "
-    "AND ($7::text IS NULL OR position(lower($7) IN lower(reason)) > 0)"
+    "AND ($7::text IS NULL OR position(lower($7) IN lower(reason)) > 0) "
+    "AND ($8::text IS NULL OR api_key_id = $8)"
 )
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. `before` and `after` are the facts that changed."""
+    """One entry. `before` and `after` are the facts that changed; a program acted with `api_key_id`."""
 
     id: str
     actor: str
@@ -39,6 +40,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     after: dict[str, Any] | None
     reason: str | None
     request_id: str | None
+    api_key_id: str | None
     occurred_at: datetime
 
 
@@ -55,6 +57,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     reason: str | None = None
+    api_key_id: str | None = None
 
     def arguments(self) -> tuple[Any, ...]:
         """As `_FITS` numbers them. Raises RangeRefused."""
@@ -68,6 +71,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
             self.since,
             self.until,
             self.reason,
+            self.api_key_id,
         )
 
 
@@ -89,8 +93,8 @@ async def record(
     await execute(
         """
         INSERT INTO audit_log
-            (id, actor, action, subject, before, after, reason, request_id, occurred_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (id, actor, action, subject, before, after, reason, request_id, api_key_id, occurred_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         new_id("aud"),
         actor,
@@ -100,6 +104,7 @@ async def record(
         _written(after),
         reason,
         REQUEST_ID.get(),
+        API_KEY_ID.get(),
         now,
     )
 
@@ -125,7 +130,7 @@ async def every_entry(filtered: AuditFilter) -> AsyncIterator[AuditRecord]:
 async def _read(filtered: AuditFilter, after: str | None, limit: int) -> list[AuditRecord]:
     found = await rows(
         f"SELECT {', '.join(AuditRecord.__struct_fields__)} FROM audit_log WHERE {_FITS} "
-        "AND ($8::text IS NULL OR id < $8) ORDER BY id DESC LIMIT $9",
+        "AND ($9::text IS NULL OR id < $9) ORDER BY id DESC LIMIT $10",
         *filtered.arguments(),
         after,
         limit,

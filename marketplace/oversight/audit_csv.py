@@ -24,6 +24,7 @@ HEADER = (
     "request_id",
     "before",
     "after",
+    "api_key_id",
 )
 
 
@@ -48,6 +49,7 @@ def _cells(entry: AuditRecord) -> list[str]:
         safe(entry.request_id or ""),
         _written(entry.before),
         _written(entry.after),
+        entry.api_key_id or "",
     ]
 
 

@@ -17,6 +17,8 @@ class AuditEntry(Table, tablename="audit_log"):
     reason = Text(default=None, null=True)
     request_id = Varchar(length=64, default=None, null=True)
     occurred_at = Timestamptz(default=None)
+    # The key that the actor's program used; null for a browser, a command, what time did.
+    api_key_id = Varchar(length=40, default=None, null=True)
 
 
 class Approval(Table, tablename="approvals"):

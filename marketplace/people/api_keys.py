@@ -7,6 +7,7 @@ import asyncpg
 import msgspec
 
 from marketplace.oversight.audit import record
+from marketplace.paging import Page, PageRequest
 from marketplace.people.accounts import Account
 from marketplace.people.errors import (
     ApiKeyNotFound,
@@ -45,6 +46,14 @@ class IssuedApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     key: ApiKey
     token: str
+
+
+class KeyOwner(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose key a token is, which key, and what it may do."""
+
+    account: Account
+    api_key_id: str
+    scopes: frozenset[str]
 
 
 class ApiKeys:
@@ -97,14 +106,16 @@ class ApiKeys:
             )
         return IssuedApiKey(key=key, token=token)
 
-    async def list(self, account_id: str) -> list[ApiKey]:
+    async def list(self, account_id: str, page: PageRequest) -> Page[ApiKey]:
         """The account's keys that were not revoked, newest first."""
         found = await rows(
             f"SELECT {_COLUMNS} FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL"
-            " ORDER BY id DESC LIMIT 1000",
+            " AND ($2::text IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
             account_id,
+            page.starting_after,
+            page.fetched,
         )
-        return [_key(each) for each in found]
+        return Page.cut([_key(each) for each in found], page)
 
     async def revoke(self, account_id: str, api_key_id: str, now: datetime) -> None:
         """End a key at once. Raises ApiKeyNotFound, also for another person's and for a revoked one."""
@@ -120,7 +131,7 @@ class ApiKeys:
                 raise ApiKeyNotFound(api_key_id)
             await record(actor=account_id, action="api_key.revoked", subject=api_key_id, now=now)
 
-    async def owner_of(self, token: str, now: datetime) -> tuple[Account, frozenset[str]]:
+    async def owner_of(self, token: str, now: datetime) -> KeyOwner:
         """Whose key this is, and its scopes. Raises NotSignedIn: unknown, revoked, expired."""
         found = await row(
             """
@@ -138,7 +149,9 @@ class ApiKeys:
             raise NotSignedIn("expired")
         if found["last_used_at"] is None or found["last_used_at"] + _USED_EVERY <= now:
             await _mark_used(found["api_key_id"], now)
-        return Account.of(found), _usable(found)
+        return KeyOwner(
+            account=Account.of(found), api_key_id=found["api_key_id"], scopes=_usable(found)
+        )
 
 
 def _granted(scopes: Sequence[str], *, is_admin: bool) -> list[str]:

@@ -11,7 +11,7 @@ from marketplace.people.accounts import (
     require_credentials,
     store_password,
 )
-from marketplace.people.api_keys import ApiKeys
+from marketplace.people.api_keys import ApiKeys, KeyOwner
 from marketplace.people.emails import canonical_email
 from marketplace.people.errors import CredentialsWrong, EmailRefused, PasswordRefused
 from marketplace.people.hashing import Hashing
@@ -103,7 +103,7 @@ class People:
         """Who the session's token belongs to. Raises NotSignedIn."""
         return await account_of_session(token, self._clock())
 
-    async def owner_of_api_key(self, token: str) -> tuple[Account, frozenset[str]]:
+    async def owner_of_api_key(self, token: str) -> KeyOwner:
         """Whose key this is, and what it may do. Raises NotSignedIn."""
         return await self.api_keys.owner_of(token, self._clock())
 

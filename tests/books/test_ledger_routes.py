@@ -49,6 +49,35 @@ async def test_an_account_is_read_with_what_it_held_after_each_posting(
     assert (await market.admin.get(path, currency="euros")).status_code == 400
 
 
+async def test_postings_are_found_by_what_they_are_of_and_when(market: Market, deal: Deal) -> None:
+    path = "/v1/admin/ledger"
+    every = (await shown(market.admin, path, order_id=deal.order_id))["data"]
+    whose = {"seller_id": deal.seller_id, "payment_id": every[0]["payment_id"], "currency": "eur"}
+    assert (await shown(market.admin, path, **whose))["data"] == every
+    assert (await shown(market.admin, path, **whose, account="buyers"))["data"] == [
+        each for each in every if each["source"] == "buyers"
+    ]
+    (captured,) = (await shown(market.admin, path, **whose, kind="capture"))["data"]
+    assert (await shown(market.admin, path, **whose, kind="adjustment"))["data"] == []
+    assert (await shown(market.admin, path, **(whose | {"currency": "jpy"})))["data"] == []
+    begins = min(each["recorded_at"] for each in every)
+    ends = (market.shop.clock() + timedelta(seconds=1)).isoformat()
+    within = {"from": begins, "to": ends, "seller_id": deal.seller_id}
+    ranged = (await shown(market.admin, path, **within))["data"]
+    assert ranged == sorted(every, key=lambda one: (one["recorded_at"], one["id"]), reverse=True)
+    pages: list[Any] = []
+    while len(pages) < len(ranged):
+        after = {"starting_after": pages[-1]["id"]} if pages else {}
+        pages += (await shown(market.admin, path, **within, **after, limit=1))["data"]
+    assert pages == ranged
+    assert (await shown(market.admin, path, to=begins, kind="capture"))["data"] == [
+        each for each in [captured] if each["recorded_at"] < begins
+    ]
+    refused = await market.admin.get(path, **{"from": ends, "to": begins})
+    assert (refused.status_code, refused.json()["code"]) == (422, "range_refused")
+    assert (await market.admin.get(path, kind="gift")).status_code == 400
+
+
 async def test_the_heads_of_the_chains_are_shown(market: Market, deal: Deal) -> None:
     now = market.shop.clock()
     while await seal_due(now, 100):

@@ -129,6 +129,7 @@ async def of_the_platform(admin: Person, other: Person) -> dict[str, str]:
     (event,) = (await admin.get("/v1/admin/events", limit=1))["data"]
     (operation,) = (await admin.get("/v1/admin/operations", limit=1))["data"]
     (fee,) = (await admin.get("/v1/admin/fees", limit=1))["data"]
+    (message,) = (await admin.get("/v1/admin/messages", limit=1))["data"]
     replay = await admin.post("/v1/admin/fee-schedules/replays", {"schedule_id": schedule["id"]})
     now = admin.town.clock()
     run = await admin.post(
@@ -137,6 +138,7 @@ async def of_the_platform(admin: Person, other: Person) -> dict[str, str]:
     return {
         "schedule_id": schedule["id"],
         "event_id": event["id"],
+        "message_id": message["id"],
         "operation_id": operation["id"],
         "replay_id": replay["id"],
         "payment_id": fee["payment_id"],

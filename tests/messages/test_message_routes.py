@@ -9,9 +9,9 @@ from litestar import Litestar
 from marketplace.app import app_of
 from marketplace.composition import compose
 from marketplace.messages import outbox
-from payments.database import transaction
+from payments.database import execute, transaction
 from payments.ids import new_id
-from tests.api.harness import Browser, client_of, serving, settings_for
+from tests.api.harness import Browser, client_of, new_admin, serving, settings_for
 from tests.clocks import MovedClock
 
 CLOCK = MovedClock()
@@ -75,6 +75,32 @@ async def test_a_message_whose_text_is_gone_does_not_hide_the_others(app: Litest
         "Your shop was suspended",
         "of an older version",
     }
+
+
+async def test_what_was_given_up_is_listed_and_sent_again(app: Litestar) -> None:
+    admin = await new_admin(app, CLOCK)
+    reader = await Browser(app).sign_up("unlucky@example.com")
+    await told(reader, "Nobody's")
+    theirs = {"account_id": reader.account["id"]}
+    (message,) = (await admin.get("/v1/admin/messages", **theirs)).json()["data"]
+    assert (message["state"], message["email"]) == ("due", "unlucky@example.com")
+    assert "Nobody's" not in str(message)
+    path = f"/v1/admin/messages/{message['id']}/another-try"
+    refused = await admin.post(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "message_not_given_up")
+    await execute(
+        "UPDATE messages SET state = 'dead', due_at = NULL, concluded_at = $2, note = 'timeout' "
+        "WHERE id = $1",
+        message["id"],
+        CLOCK(),
+    )
+    (dead,) = (await admin.get("/v1/admin/messages", state="dead")).json()["data"]
+    assert (dead["id"], dead["note"]) == (message["id"], "timeout")
+    again = await admin.post(path)
+    assert (again.status_code, again.json()["state"]) == (200, "due")
+    assert (await admin.get("/v1/admin/messages", state="dead")).json()["data"] == []
+    missing = await admin.post("/v1/admin/messages/msg_unknown/another-try")
+    assert (missing.status_code, missing.json()["code"]) == (404, "message_not_found")
 
 
 async def test_messages_are_for_who_is_signed_in(app: Litestar) -> None:

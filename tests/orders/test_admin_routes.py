@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.harness import client_of
-from tests.orders.market import Deal, Market, paid, shown
+from tests.orders.market import Deal, Market, created, paid, shown
 
 
 async def test_an_admin_reviews_fees_orders_and_the_ledger(market: Market) -> None:
@@ -48,6 +48,33 @@ async def test_an_admin_reviews_fees_orders_and_the_ledger(market: Market) -> No
     }
     balances = await shown(market.admin, "/v1/admin/ledger/balances", limit=100)
     assert sum(each["amount"] for each in balances["data"]) == 0
+
+
+async def test_refunds_of_all_orders_are_found(market: Market) -> None:
+    deals, path = [await paid(market), await paid(market)], "/v1/admin/refunds"
+    begins = market.shop.clock.move(seconds=1).isoformat()
+    made = []
+    for deal in (*deals, deals[0]):
+        market.shop.clock.move(seconds=1)
+        refund = await created(deal.seller, deal.path("refunds"), {"amount": 100}, f"r{len(made)}")
+        made.append(refund["id"])
+    since = {"from": begins}
+    found = await shown(market.admin, path, **since)
+    assert [each["id"] for each in found["data"]] == made[::-1]
+    assert {each["seller_id"] for each in found["data"]} == {deal.seller_id for deal in deals}
+    first = await shown(market.admin, path, **since, limit=2)
+    rest = await shown(market.admin, path, **since, starting_after=first["data"][-1]["id"])
+    assert (first["has_more"], first["data"] + rest["data"]) == (True, found["data"])
+    for query, expected in (
+        ({"seller_id": deals[1].seller_id}, [made[1]]),
+        ({"order_id": deals[0].order_id}, [made[2], made[0]]),
+        ({"status": "succeeded"}, made[::-1]),
+        ({"status": "failed"}, []),
+    ):
+        fitting = await shown(market.admin, path, **since, **query)
+        assert [each["id"] for each in fitting["data"]] == expected, query
+    assert (await shown(market.admin, path, to=begins, seller_id=deals[1].seller_id))["data"] == []
+    assert (await market.admin.get(path, status="gone")).status_code == 400
 
 
 @pytest.mark.parametrize(

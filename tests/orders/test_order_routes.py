@@ -143,6 +143,14 @@ async def test_a_product_from_checkout_to_refund(market: Market) -> None:
         "refund_asked",
         "refunded",
     ]
+    await created(deal.seller, deal.path("refunds"), {"amount": 500}, "r2")
+    for what in ("attempts", "refunds", "history"):
+        whole = (await shown(deal.buyer, deal.path(what)))["data"]
+        first_page = await shown(deal.buyer, deal.path(what), limit=1)
+        after = first_page["data"][0]["id"]
+        rest = await shown(deal.buyer, deal.path(what), starting_after=after)
+        assert (first_page["data"] + rest["data"], rest["has_more"]) == (whole, False)
+        assert first_page["has_more"]
 
 
 async def test_what_banks_say_of_a_buyer_is_not_the_sellers_to_read(market: Market) -> None:

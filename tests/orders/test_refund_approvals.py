@@ -17,7 +17,12 @@ from marketplace.orders.errors import (
 )
 from marketplace.orders.records import Actor
 from marketplace.orders.refund_approvals import ACTION, RefundApprovals
-from marketplace.orders.refund_limits import ALONE_UP_TO, RefundLimits, approved_key
+from marketplace.orders.refund_limits import (
+    ALONE_UP_TO,
+    ORDERS_A_DAY,
+    RefundLimits,
+    approved_key,
+)
 from marketplace.orders.refund_lines import RefundLine
 from marketplace.orders.refunds import RefundWish
 from marketplace.oversight.approval_errors import ApprovalAsked, OwnApproval
@@ -72,12 +77,16 @@ class Desk:
 
 @pytest.fixture
 async def desk(shop: Shop) -> Desk:
+    return Desk(shop, await a_large_deal(shop), await account(), await account())
+
+
+async def a_large_deal(shop: Shop) -> Deal:
     owner, _ = await shop.a_seller()
     thing = await listing(owner, kind="session", unit_amount=PAID)
     buyer = await account()
     deal = Deal(await shop.place(buyer, (thing.id, 1)), thing.id, buyer, owner)
     await shop.pay(deal.id)
-    return Desk(shop, deal, await account(), await account())
+    return deal
 
 
 def test_currencies_that_are_not_named_have_a_limit_too() -> None:
@@ -114,6 +123,20 @@ async def test_small_parts_count_together(desk: Desk) -> None:
     await desk.refund(desk.first, 40_000)
     # Another admin is the second person.
     await desk.refund(desk.second, 1)
+
+
+async def test_what_an_admin_gives_back_in_a_day_counts_over_all_orders(desk: Desk) -> None:
+    for _ in range(ORDERS_A_DAY):
+        await desk.refund(desk.first, 100_000)
+        desk.deal = await a_large_deal(desk.shop)
+    with pytest.raises(RefundNeedsApproval) as refusal:
+        await desk.refund(desk.first, 1)
+    limit = 100_000 * ORDERS_A_DAY
+    assert (refusal.value.amount, refusal.value.limit) == (limit + 1, limit)
+    await desk.refund(desk.second, 1)
+    await desk.refund(desk.deal.seller, 1)
+    desk.shop.clock.move(hours=24)
+    await desk.refund(desk.first, 1)
 
 
 async def test_the_seller_gives_back_their_own_money_without_a_limit(desk: Desk) -> None:

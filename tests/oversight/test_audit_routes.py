@@ -11,7 +11,8 @@ from litestar import Litestar
 from marketplace.oversight import audit
 from marketplace.oversight.request_id import REQUEST_ID
 from payments.database import transaction
-from tests.api.harness import Browser, a_person
+from tests.api.harness import Browser, a_person, new_admin
+from tests.clocks import MovedClock
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,6 +51,31 @@ async def found(admin: Browser, **query: Any) -> set[str]:
     )
     assert answer.status_code == 200, answer.text
     return {each["subject"] for each in answer.json()["data"]}
+
+
+async def test_an_entry_says_with_which_key_a_program_acted(
+    app: Litestar, clock: MovedClock, admin: Browser
+) -> None:
+    person = await new_admin(app, clock, "keys@example.com")
+    made = (
+        await person.post(
+            "/v1/api-keys", {"name": "Robot", "scopes": ["admin:read", "admin:write"]}
+        )
+    ).json()
+    robot = Browser(app)
+    robot.http.headers["Authorization"] = f"Bearer {made['token']}"
+    for browser in (robot, person):
+        answer = await browser.post(
+            "/v1/admin/switches", {"operation": "refund", "scope": "all", "reason": "drill"}
+        )
+        assert answer.status_code == 201, answer.text
+        await browser.delete(f"/v1/admin/switches/{answer.json()['id']}?reason=over")
+    theirs = {"actor": person.account["id"], "action": "switch.*"}
+    told = (await admin.get("/v1/admin/audit", **theirs)).json()["data"]
+    key = made["api_key"]["id"]
+    assert [each["api_key_id"] for each in told] == [None, None, key, key]
+    by_key = (await admin.get("/v1/admin/audit", api_key_id=key)).json()["data"]
+    assert by_key == told[2:]
 
 
 async def test_entries_are_found_by_everything_they_have(admin: Browser) -> None:

@@ -7,6 +7,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from marketplace.oversight.audit import record
+from marketplace.paging import PageRequest
 from marketplace.people import limits, sessions
 from marketplace.people.errors import (
     AccountNotFound,
@@ -121,9 +122,9 @@ async def test_an_admin_who_no_longer_is_one_has_an_admin_s_key_no_more(
         expires_at=None,
         now=clock(),
     )
-    assert (await people.owner_of_api_key(issued.token))[1] == {"fees:read", "orders:read"}
+    assert (await people.owner_of_api_key(issued.token)).scopes == {"fees:read", "orders:read"}
     await execute("UPDATE accounts SET is_admin = false WHERE id = $1", admin.id)
-    assert (await people.owner_of_api_key(issued.token))[1] == {"orders:read"}
+    assert (await people.owner_of_api_key(issued.token)).scopes == {"orders:read"}
 
 
 async def test_an_account_has_room_for_fifty_keys_and_not_one_more(
@@ -143,7 +144,11 @@ async def test_an_account_has_room_for_fifty_keys_and_not_one_more(
     ]
     found = await asyncio.gather(*tries, return_exceptions=True)
     assert len([each for each in found if isinstance(each, TooManyApiKeys)]) == 10
-    assert len(await people.api_keys.list(account_id)) == 50
+    first = await people.api_keys.list(account_id, PageRequest(limit=30))
+    after = PageRequest(limit=30, starting_after=first.data[-1].id)
+    rest = await people.api_keys.list(account_id, after)
+    assert (first.has_more, rest.has_more) == (True, False)
+    assert len({key.id for key in (*first.data, *rest.data)}) == 50
 
 
 async def test_of_two_password_changes_at_once_one_wins(people: People) -> None:

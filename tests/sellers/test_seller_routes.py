@@ -380,7 +380,7 @@ async def test_the_list_of_sellers(program: Program) -> None:
     _, second = await program.a_seller()
     admin = await program.caller(is_admin=True)
     page = (await admin.get("/v1/admin/sellers?limit=1&approval=pending")).json()
-    assert [each["seller"]["id"] for each in page["data"]] == [second]
+    assert [(each["id"], each["seller"]["id"]) for each in page["data"]] == [(second, second)]
     assert page["has_more"] is True
     rest = await admin.get(f"/v1/admin/sellers?starting_after={second}&state=not_started")
     assert first in [each["seller"]["id"] for each in rest.json()["data"]]

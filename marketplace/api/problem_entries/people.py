@@ -108,6 +108,14 @@ CATALOG: Table = {
 }
 
 MESSAGES: Table = {
+    messages.MessageNotFound: Answer(404, "message_not_found", NOT_FOUND),
+    messages.MessageNotGivenUp: Answer(
+        409,
+        "message_not_given_up",
+        "Only what was given up is tried again",
+        ("message_id", "state"),
+        "And only where the account can still sign in.",
+    ),
     messages.WebhookEndpointNotFound: Answer(404, "webhook_endpoint_not_found", NOT_FOUND),
     messages.WebhookDeliveryNotFound: Answer(404, "webhook_delivery_not_found", NOT_FOUND),
     messages.WebhookUrlRefused: Answer(

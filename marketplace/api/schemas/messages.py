@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from marketplace.messages.reading import ReadMessage
+from marketplace.messages.undelivered import PostedMessage, State
 from marketplace.paging import Page
 
 
@@ -39,6 +40,48 @@ class MessageAnswer(msgspec.Struct, kw_only=True):
         """As it was written."""
         facts = msgspec.structs.asdict(message)
         return cls(**{**facts, "paragraphs": list(message.paragraphs)})
+
+
+class PostedMessageAnswer(msgspec.Struct, kw_only=True):
+    """An e-mail to somebody, without what it says."""
+
+    id: Annotated[str, Meta(examples=["msg_01k9zc3v5m8q2r4t6w8y0abcde"])]
+    kind: Annotated[str, Meta(examples=["order_shipped"])]
+    subject_id: Annotated[
+        str,
+        Meta(description="What it is about.", examples=["ord_01k9zc3v5m8q2r4t6w8y0abcde"]),
+    ]
+    account_id: Annotated[str, Meta(examples=["acc_01k9zc3v5m8q2r4t6w8y0abcde"])]
+    email: Annotated[str, Meta(examples=["ada@example.com"])]
+    state: Annotated[
+        State,
+        Meta(description="`dead`: given up.", examples=["dead"]),
+    ]
+    attempts: Annotated[int, Meta(examples=[1])]
+    note: Annotated[
+        str | None,
+        Meta(description="What went wrong last.", examples=["550 no such mailbox"]),
+    ]
+    created_at: datetime
+    due_at: Annotated[datetime | None, Meta(description="When it is tried next.", examples=[None])]
+    concluded_at: datetime | None
+
+    @classmethod
+    def of(cls, message: PostedMessage) -> "PostedMessageAnswer":
+        """As it stands."""
+        return cls(**msgspec.structs.asdict(message))
+
+
+class PostedMessageList(msgspec.Struct, kw_only=True):
+    """E-mails, the newest first."""
+
+    data: list[PostedMessageAnswer]
+    has_more: bool
+
+    @classmethod
+    def of(cls, page: Page[PostedMessage]) -> "PostedMessageList":
+        """One page."""
+        return cls(data=[PostedMessageAnswer.of(one) for one in page.data], has_more=page.has_more)
 
 
 class MessageList(msgspec.Struct, kw_only=True):

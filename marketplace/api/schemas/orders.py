@@ -235,15 +235,15 @@ class AttemptAnswer(msgspec.Struct, kw_only=True):
 
 
 class AttemptList(msgspec.Struct, kw_only=True):
-    """Every attempt to pay, the first one first."""
+    """Attempts to pay, the first one first."""
 
     data: list[AttemptAnswer]
-    has_more: bool = False
+    has_more: bool
 
     @classmethod
-    def of(cls, attempts: Sequence[AttemptRecord]) -> "AttemptList":
-        """All of them: an order has few."""
-        return cls(data=[AttemptAnswer.of(attempt) for attempt in attempts])
+    def of(cls, attempts: Sequence[AttemptRecord], *, has_more: bool = False) -> "AttemptList":
+        """These, and whether more follow."""
+        return cls(data=[AttemptAnswer.of(attempt) for attempt in attempts], has_more=has_more)
 
 
 class StepAnswer(msgspec.Struct, kw_only=True):
@@ -252,6 +252,7 @@ class StepAnswer(msgspec.Struct, kw_only=True):
     `actor` is `buyer`, `seller`, `admin`, `platform` or `stripe`; admins read the account instead.
     """
 
+    id: Annotated[str, Meta(examples=["stp_01k9zc3v5m8q2r4t6w8y0abcde"])]
     step: Annotated[str, Meta(examples=["prepared"])]
     from_status: Annotated[str | None, Meta(examples=["authorized"])]
     to_status: Annotated[str, Meta(examples=["paid"])]
@@ -266,15 +267,15 @@ class StepAnswer(msgspec.Struct, kw_only=True):
 
 
 class StepList(msgspec.Struct, kw_only=True):
-    """Everything that happened to the order, the first step first."""
+    """What happened to the order, the first step first."""
 
     data: list[StepAnswer]
-    has_more: bool = False
+    has_more: bool
 
     @classmethod
-    def of(cls, steps: Sequence[StepRecord]) -> "StepList":
-        """All of them: a history is short."""
-        return cls(data=[StepAnswer.of(step) for step in steps])
+    def of(cls, steps: Sequence[StepRecord], *, has_more: bool = False) -> "StepList":
+        """These, and whether more follow."""
+        return cls(data=[StepAnswer.of(step) for step in steps], has_more=has_more)
 
 
 class FulfilmentRelease(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

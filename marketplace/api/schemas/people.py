@@ -125,10 +125,10 @@ class IssuedApiKeyAnswer(msgspec.Struct, kw_only=True):
 
 
 class ApiKeyList(msgspec.Struct, kw_only=True):
-    """The keys that were not revoked, newest first; an account has at most fifty."""
+    """The keys that were not revoked, newest first; at most fifty of them work at a time."""
 
     data: list[ApiKeyAnswer]
-    has_more: bool = False
+    has_more: bool
 
 
 class SignedOutAnswer(msgspec.Struct, kw_only=True):

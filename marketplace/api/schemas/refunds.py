@@ -8,7 +8,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.orders.refund_lines import LINES_LIMIT, RefundLine, read
+from marketplace.orders.refund_review import ReviewedRefund
 from marketplace.orders.refunds import RefundWish
+from marketplace.paging import Page
 from payments.records import RefundRecord
 from payments.refund_policy import Bearer, FeeOnRefund
 from payments.refunds import RefundReason
@@ -136,15 +138,49 @@ class RefundAnswer(msgspec.Struct, kw_only=True):
 
 
 class RefundList(msgspec.Struct, kw_only=True):
-    """Every refund of the order, the first one first."""
+    """Refunds of an order, the first one first."""
 
     data: list[RefundAnswer]
-    has_more: bool = False
+    has_more: bool
 
     @classmethod
-    def of(cls, refunds: Sequence[RefundRecord], *, sells: bool = False) -> "RefundList":
-        """All of them: an order has few."""
-        return cls(data=[RefundAnswer.of(refund, sells=sells) for refund in refunds])
+    def of(
+        cls, refunds: Sequence[RefundRecord], *, sells: bool = False, has_more: bool = False
+    ) -> "RefundList":
+        """These, and whether more follow."""
+        data = [RefundAnswer.of(refund, sells=sells) for refund in refunds]
+        return cls(data=data, has_more=has_more)
+
+
+class ReviewedRefundAnswer(RefundAnswer, kw_only=True):
+    """A refund as admins see it among those of all orders."""
+
+    seller_id: Annotated[str, Meta(examples=["sel_01k9zc3v5m8q2r4t6w8y0abcde"])]
+    requested_by: Annotated[
+        str | None,
+        Meta(
+            description="Null: it was made at Stripe.", examples=["acc_01k9zc3v5m8q2r4t6w8y0abcde"]
+        ),
+    ]
+
+    @classmethod
+    def reviewed(cls, refund: ReviewedRefund) -> "ReviewedRefundAnswer":
+        """As it stands."""
+        seen = msgspec.structs.asdict(RefundAnswer.of(refund, sells=True))
+        return cls(**seen, seller_id=refund.seller_id, requested_by=refund.requested_by)
+
+
+class ReviewedRefundList(msgspec.Struct, kw_only=True):
+    """Refunds of all orders, the last one asked for first."""
+
+    data: list[ReviewedRefundAnswer]
+    has_more: bool
+
+    @classmethod
+    def of(cls, page: Page[ReviewedRefund]) -> "ReviewedRefundList":
+        """One page."""
+        data = [ReviewedRefundAnswer.reviewed(one) for one in page.data]
+        return cls(data=data, has_more=page.has_more)
 
 
 def _bearer(refund: RefundRecord) -> Bearer:

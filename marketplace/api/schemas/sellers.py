@@ -170,6 +170,7 @@ class SellerAnswer(msgspec.Struct, kw_only=True):
 class ListedSellerAnswer(msgspec.Struct, kw_only=True):
     """A seller as admins see it. `state` is the connected account's when it was last read."""
 
+    id: Annotated[_SellerId, Meta(description="The seller's: what the next page starts after.")]
     seller: SellerAnswer
     account_id: Annotated[str, Meta(examples=["acc_01k9zc3v5m8q2r4t6w8y0abcde"])]
     state: Annotated[AccountState, Meta(examples=["ready"])]
@@ -179,6 +180,7 @@ class ListedSellerAnswer(msgspec.Struct, kw_only=True):
     def of(cls, listed: ListedSeller) -> "ListedSellerAnswer":
         """As `listed` was found."""
         return cls(
+            id=listed.profile.id,
             seller=SellerAnswer.of(listed.profile),
             account_id=listed.profile.account_id,
             state=listed.state,
