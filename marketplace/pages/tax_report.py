@@ -42,7 +42,9 @@ def page(report: SellerReport) -> str:
 def _standing(report: SellerReport) -> str:
     told = []
     if not report.reportable:
-        told.append("You do not live in the European Union: you are not reported.")
+        told.append(
+            "You do not live in the European Union and have no tax number of it: you are not reported."
+        )
     elif report.excluded:
         told.append(
             "You sold fewer than 30 goods for not more than 2,000 EUR: you need not be reported."

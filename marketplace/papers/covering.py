@@ -113,12 +113,17 @@ class FeeHistory(msgspec.Struct, frozen=True, kw_only=True):
 async def histories(
     payments: Sequence[str], covered: Sequence[str], month: PaperMonth
 ) -> dict[str, FeeHistory]:
-    """Of each payment, everything about its fee that is older than the `covered` postings."""
+    """Of each payment, everything about its fee that papers before said, or that is older than they are.
+
+    What is recorded in this month and was sealed too late for it is the next one's: not a part of this past.
+    """
     found = await rows(
         """
         SELECT w.payment_id, (
             SELECT coalesce(sum(CASE p.kind WHEN 'application_fee' THEN p.amount ELSE -p.amount END), 0)
-            FROM postings p WHERE p.payment_id = w.payment_id AND p.kind = ANY($4::text[])
+            FROM postings p
+            JOIN chain_links l ON l.row_id = p.id AND l.book = 'postings' AND l.position <= $5
+            WHERE p.payment_id = w.payment_id AND p.kind = ANY($4::text[])
             AND p.recorded_at < $3 AND NOT p.id = ANY($2::text[])
         )::bigint AS kept, (
             SELECT l.paper_id FROM paper_fee_lines l WHERE l.payment_id = w.payment_id
@@ -130,6 +135,7 @@ async def histories(
         list(covered),
         month.span.until,
         list(FEE_KINDS),
+        month.sealed_through,
     )
     return {
         each["payment_id"]: FeeHistory(kept=each["kept"], invoice_id=each["invoice_id"])

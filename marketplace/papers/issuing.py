@@ -7,7 +7,7 @@ are rolled back are taken by the next, so there is no gap, and no paper of a sel
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
@@ -29,6 +29,9 @@ from payments.ids import new_id
 
 PREFIXES: Final[dict[Kind, str]] = {"statement": "ST", "fee_invoice": "FI", "credit_note": "CN"}
 _PIECE: Final = 500
+_LINES_PIECE: Final = 5_000
+_POSTINGS_AT_ONCE: Final = 50_000
+_T = TypeVar("_T")
 _log = structlog.get_logger("marketplace.papers")
 
 
@@ -39,31 +42,23 @@ class Issuing:
         self._schedules = schedules
 
     async def run_once(self, now: datetime, limit: int) -> int:
-        """The sweep: issue papers for the next `limit` sellers of the month that is due; answers how many
-        sellers were looked at. Nothing without an issuer, and not before the month is over for two days,
-        unless an admin closed it."""
+        """The sweep: issue papers for the next sellers, at most `limit`, of the month that is due; answers
+        how many were looked at, and `limit` while there may be more. Nothing without an issuer, and not
+        before the month is over for two days, unless an admin closed it."""
         named = await issuer.current()
         if named is None:
             return 0
         month = await self._due(named, now)
         if month is None:
             return 0
-        found = await rows(
-            "SELECT id FROM sellers WHERE ($1::text IS NULL OR id > $1) ORDER BY id LIMIT $2",
-            month.seller_after,
-            limit,
-        )
-        sellers = [each["id"] for each in found]
+        sellers, full = await _next_sellers(month, limit)
         await self._issue(named, month, sellers, now, goes_on=True)
-        return len(sellers)
+        return limit if full else len(sellers)
 
     async def close_month(self, name: str, *, actor: str, now: datetime) -> PaperMonth:
         """Let the worker issue all papers of a month now, as an admin. Raises PaperMonthRefused."""
         named = await _require_issuer(name)
-        month = await months.close(Month.named(name), named, now)
-        async with transaction():
-            await audit.record(actor=actor, action="papers.month_closed", subject=name, now=now)
-        return month
+        return await months.close(Month.named(name), named, now, actor=actor)
 
     async def issue_of(self, seller_id: str, name: str, *, actor: str, now: datetime) -> list[str]:
         """Issue one seller's papers of a month now, as an admin; answers their ids, and those there were.
@@ -71,7 +66,7 @@ class Issuing:
         Raises PaperMonthRefused.
         """
         named = await _require_issuer(name)
-        month = await months.close(Month.named(name), named, now)
+        month = await months.close(Month.named(name), named, now, actor=actor)
         await self._issue(named, month, [seller_id], now, actor=actor)
         found = await rows(
             "SELECT id FROM papers WHERE seller_id = $1 AND month = $2 ORDER BY id", seller_id, name
@@ -110,10 +105,11 @@ class Issuing:
             )
             if place is None or (goes_on and place != (month.seller_after or "")):
                 return  # Another worker was here, or it is all done.
-            await _write(named, month, await _not_yet(drafts, month), now)
+            fresh = await _not_yet(drafts, month)
+            await _write(named, month, fresh, now)
             if goes_on:
                 await _go_on(month, sellers, now)
-            if actor is not None:
+            if fresh and actor is not None:
                 await audit.record(
                     actor=actor,
                     action="papers.issued",
@@ -148,9 +144,9 @@ class Issuing:
         return histories, workings
 
 
-def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The ids in pieces of at most `size`."""
-    return (ids[start : start + size] for start in range(0, len(ids), size))
+def batched(found: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    """In pieces of at most `size`."""
+    return (found[start : start + size] for start in range(0, len(found), size))
 
 
 async def _require_issuer(month: str) -> IssuerRecord:
@@ -158,6 +154,24 @@ async def _require_issuer(month: str) -> IssuerRecord:
     if named is None:
         raise PaperMonthRefused(month, "no_issuer")
     return named
+
+
+async def _next_sellers(month: PaperMonth, limit: int) -> tuple[list[str], bool]:
+    """Whose papers are next, at most `limit` and as many as have about `_POSTINGS_AT_ONCE` postings together,
+    so that no query takes too long; and whether there may be more of them."""
+    found = await rows(
+        "SELECT id, sum(postings) OVER (ORDER BY id) - postings AS before FROM ("
+        "  SELECT s.id, (SELECT count(*) FROM postings p WHERE p.seller_id = s.id "
+        "    AND p.recorded_at >= $3 AND p.recorded_at < $4) AS postings "
+        "  FROM sellers s WHERE ($1::text IS NULL OR s.id > $1) ORDER BY s.id LIMIT $2"
+        ") AS next ORDER BY id",
+        month.seller_after,
+        limit,
+        month.span.first,
+        month.span.until,
+    )
+    sellers = [each["id"] for each in found if each["before"] < _POSTINGS_AT_ONCE]
+    return sellers, len(found) == limit or len(sellers) < len(found)
 
 
 async def _without_papers(sellers: Sequence[str], month: PaperMonth) -> list[str]:
@@ -215,7 +229,8 @@ async def _write(
             papers.append(paper)
             lines += [_line(line, paper["id"]) for line in draft.lines]
     await execute(_PAPERS, msgspec.json.encode(papers).decode())
-    await execute(_LINES, msgspec.json.encode(lines).decode())
+    for piece in batched(lines, _LINES_PIECE):
+        await execute(_LINES, msgspec.json.encode(piece).decode())
     await _tell(papers, {seller: account for seller, (account, _) in whom.items()}, month, now)
 
 

@@ -1,4 +1,4 @@
-"""Closing a month: which postings its papers cover is decided once, and never again (docs/decisions/0031).
+"""Closing a month: which postings its papers cover is decided once, and never again (docs/decisions/0032).
 
 A month covers what was recorded in it and is sealed in the ledger's chain when it is closed, and what was
 recorded in an earlier month but sealed after that one had been closed. So a posting is covered by one month
@@ -11,10 +11,11 @@ from typing import Final
 import msgspec
 
 from marketplace.books.months import Month
+from marketplace.oversight import audit
 from marketplace.paging import Page, PageRequest
 from marketplace.papers.errors import PaperMonthRefused
 from marketplace.papers.issuer import IssuerRecord
-from payments.database import execute, row, rows, value
+from payments.database import execute, row, rows, transaction, value
 
 ISSUED_AFTER: Final = timedelta(days=2)
 """How long after a month's end the worker issues its papers: time to mend what was seen to be wrong."""
@@ -75,8 +76,13 @@ def following(month: Month) -> Month:
     return Month.named(f"{month.until:%Y-%m}")
 
 
-async def close(month: Month, issuer: IssuerRecord, now: datetime) -> PaperMonth:
-    """Fix what the month covers; answers it as it was fixed, by whom ever. Raises PaperMonthRefused."""
+async def close(
+    month: Month, issuer: IssuerRecord, now: datetime, *, actor: str | None = None
+) -> PaperMonth:
+    """Fix what the month covers; answers it as it was fixed, by whom ever. An `actor` who did is on record.
+
+    Raises PaperMonthRefused.
+    """
     known = await find(month.name)
     if known is not None:
         return known
@@ -84,14 +90,20 @@ async def close(month: Month, issuer: IssuerRecord, now: datetime) -> PaperMonth
     head: int = await value(
         "SELECT coalesce(max(position), 0) FROM chain_links WHERE book = 'postings'"
     )
-    await execute(
-        "INSERT INTO paper_months (month, sealed_through, late, closed_at) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (month) DO NOTHING",
-        month.name,
-        head,
-        await _late(month, head),
-        now,
-    )
+    late = await _late(month, head)
+    async with transaction():
+        closed_now = await execute(
+            "INSERT INTO paper_months (month, sealed_through, late, closed_at) "
+            "VALUES ($1, $2, $3, $4) ON CONFLICT (month) DO NOTHING",
+            month.name,
+            head,
+            late,
+            now,
+        )
+        if closed_now and actor is not None:
+            await audit.record(
+                actor=actor, action="papers.month_closed", subject=month.name, now=now
+            )
     fixed = await find(month.name)
     assert fixed is not None
     return fixed

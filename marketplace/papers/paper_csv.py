@@ -5,8 +5,10 @@ without it was cut off."""
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Final
 
+from marketplace.books.months import Month
 from marketplace.books.statement_csv import in_decimals, safe
 from marketplace.books.statements import Movement
 from marketplace.books.words import words_for
@@ -29,8 +31,8 @@ class _Decimal(str):
 async def statement(paper: Paper, movements: AsyncIterator[Movement]) -> AsyncIterator[str]:
     """A statement from its opening to its closing balance."""
     yield _line(STATEMENT)
-    held = paper.opening or 0
-    yield _balance(paper, "opening_balance", "Opening balance", held)
+    held, month = paper.opening or 0, Month.named(paper.month)
+    yield _balance(paper, "opening_balance", "Opening balance", held, month.first)
     async for one in movements:
         held += one.amount
         yield _line(
@@ -49,7 +51,7 @@ async def statement(paper: Paper, movements: AsyncIterator[Movement]) -> AsyncIt
                 held,
             )
         )
-    yield _balance(paper, "closing_balance", "Closing balance", held)
+    yield _balance(paper, "closing_balance", "Closing balance", held, month.until)
 
 
 async def invoice(paper: Paper, lines: AsyncIterator[PaperLine]) -> AsyncIterator[str]:
@@ -80,8 +82,8 @@ def percent(basis_points: int) -> str:
     return f"{basis_points // 100}.{basis_points % 100:02d}"
 
 
-def _balance(paper: Paper, kind: str, words: str, held: int) -> str:
-    moment = paper.issued_at.isoformat()
+def _balance(paper: Paper, kind: str, words: str, held: int, at: datetime) -> str:
+    moment = at.isoformat()
     about = (paper.name, moment, moment, kind, words, "", "", "", paper.currency.upper())
     return _line((*about, *_numbers(paper, 0, held), 0, held))
 

@@ -23,7 +23,7 @@ EU: Final = frozenset(
         *("IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"),
     }
 )
-"""The member states: sellers who live there, or have their seat there, are reported."""
+"""The member states: sellers who live there, have their seat there, or a tax number, are reported."""
 
 _NUMBER: Final = re.compile(r"[0-9A-Z][0-9A-Z ./+*&-]{1,39}")
 _VAT: Final = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,12}")
@@ -75,6 +75,13 @@ class TaxDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __repr__(self) -> str:
         # Personal data: never in a log or a traceback.
         return f"TaxDetails(seller_kind={self.seller_kind!r}, ...)"
+
+
+def is_reportable(country: str, details: TaxDetails | None) -> bool:
+    """Whether a member state must be told of them: where they live, and where a tax number of theirs was
+    issued (Annex V, section II.D.1)."""
+    issuers = () if details is None else (tin.issued_by for tin in details.tins)
+    return country in EU or any(issuer in EU for issuer in issuers)
 
 
 def checked(told: TaxDetails, today: date) -> TaxDetails:

@@ -35,7 +35,7 @@ HEADER: Final = (
     *("tins", "connected_account", "activity", "currency"),
     *(
         f"{what}_q{quarter}"
-        for what in ("activities", "consideration", "fees", "taxes")
+        for what in ("activities", "consideration", "fees", "service_fees", "taxes")
         for quarter in _QUARTERS
     ),
     *("activities", "consideration", "fees"),
@@ -74,7 +74,7 @@ def _person(details: TaxDetails | None) -> tuple[str, ...]:
     tins = () if details is None else details.tins
     return (
         *(safe("" if one is None else str(one)) for one in told),
-        " ".join(f"{tin.issued_by}:{tin.number}" for tin in tins),
+        "; ".join(f"{tin.issued_by}:{tin.number}" for tin in tins),
     )
 
 
@@ -86,6 +86,7 @@ def _figures(one: ActivityFigures) -> tuple[str, ...]:
         *(str(each.activities) for each in one.quarters),
         *(in_decimals(each.consideration, unit) for each in one.quarters),
         *(in_decimals(each.fees, unit) for each in one.quarters),
+        *(in_decimals(each.service_fees, unit) for each in one.quarters),
         *(in_decimals(each.taxes, unit) for each in one.quarters),
         str(one.activities),
         in_decimals(one.consideration, unit),

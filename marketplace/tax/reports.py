@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
+from marketplace.books.months import CLOSES_AFTER
 from marketplace.paging import Page, PageRequest
-from marketplace.tax.details import EU, TaxDetails, missing
+from marketplace.tax.details import TaxDetails, is_reportable, missing
 from marketplace.tax.errors import AsOfRefused, TaxYearRefused
 from marketplace.tax.figures import ActivityFigures, Year, figures, sellers_of
 from payments.database import rows
@@ -28,9 +29,10 @@ _YEAR: Final = re.compile("20[0-9]{2}")
 class SellerReport(msgspec.Struct, frozen=True, kw_only=True):
     """One seller's year.
 
-    `reportable` is whether they live in the Union, by what they said or else by where Stripe opened their
-    account. `excluded` is a hint: True where only few goods were sold for little; None where that is in
-    another currency than the euro, so nobody can say without a rate. `missing` is what nobody told.
+    `reportable` is whether they live in the Union or have a tax number of it, by what they said or else by
+    where Stripe opened their account. `excluded` is a hint: True where only few goods were sold for
+    little; None where that is in another currency than the euro, so nobody can say without a rate.
+    `missing` is what nobody told.
     """
 
     seller_id: str
@@ -41,6 +43,7 @@ class SellerReport(msgspec.Struct, frozen=True, kw_only=True):
     reportable: bool
     excluded: bool | None
     details: TaxDetails | None
+    details_told_at: datetime | None
     missing: tuple[str, ...]
     # Stripe's account, through which they are paid out; the bank's number is told by the seller only.
     connected_account: str | None
@@ -92,11 +95,10 @@ async def page_of(wanted: Asked, page: PageRequest) -> Page[SellerReport]:
 async def every(wanted: Asked, *, after: str | None = None) -> AsyncIterator[SellerReport]:
     """All of them, however many: read some sellers at a time."""
     while True:
-        sellers = await sellers_of(wanted.year, after, _PIECE)
+        sellers = await sellers_of(wanted.year, wanted.as_of, after, _PIECE)
         reports = await _reports(sellers, wanted)
         if wanted.changed_since is not None:
-            before = await figures(sellers, wanted.year, wanted.changed_since)
-            reports = [one for one in reports if one.activities != before.get(one.seller_id, ())]
+            reports = await _changed(reports, wanted.year, wanted.changed_since - CLOSES_AFTER)
         for report in reports:
             yield report
         if len(sellers) < _PIECE:
@@ -104,10 +106,24 @@ async def every(wanted: Asked, *, after: str | None = None) -> AsyncIterator[Sel
         after = sellers[-1]
 
 
+async def _changed(
+    reports: Sequence[SellerReport], year: Year, since: datetime
+) -> list[SellerReport]:
+    """Those with other figures or details than before. What was being written down when a report was
+    filed was not in it though it is older: so an hour more, and a seller too many rather than one too few."""
+    before = await figures([one.seller_id for one in reports], year, since)
+    return [
+        one
+        for one in reports
+        if one.activities != before.get(one.seller_id, ())
+        or (one.details_told_at is not None and one.details_told_at >= since)
+    ]
+
+
 async def _reports(sellers: Sequence[str], wanted: Asked) -> list[SellerReport]:
     known = await figures(sellers, wanted.year, wanted.as_of)
     found = await rows(
-        "SELECT s.id, s.display_name, s.country, t.details, a.account_id FROM sellers s "
+        "SELECT s.id, s.display_name, s.country, t.details, t.updated_at, a.account_id FROM sellers s "
         "LEFT JOIN seller_tax_details t ON t.seller_id = s.id "
         "LEFT JOIN connected_accounts a ON a.seller_id = s.id "
         "WHERE s.id = ANY($1::text[]) ORDER BY s.id",
@@ -126,9 +142,10 @@ async def _reports(sellers: Sequence[str], wanted: Asked) -> list[SellerReport]:
                 year=wanted.year.number,
                 as_of=wanted.as_of,
                 country=country,
-                reportable=country in EU,
+                reportable=is_reportable(country, details),
                 excluded=excluded(activities),
                 details=details,
+                details_told_at=each["updated_at"],
                 missing=missing(details),
                 connected_account=each["account_id"],
                 activities=activities,

@@ -53,7 +53,7 @@ async def runs(now: datetime, limit: int = 100) -> None:
         pass
 
 
-async def schedule() -> Schedule:
+async def schedule(rules: tuple[FeeRule, ...] = RULES) -> Schedule:
     """A fee schedule of its own."""
     schedule_id = new_id("fsc")
     version: int = await value(
@@ -61,10 +61,10 @@ async def schedule() -> Schedule:
         "SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $3, 'test' FROM fee_schedules "
         "RETURNING version",
         schedule_id,
-        msgspec.json.encode(RULES).decode(),
+        msgspec.json.encode(rules).decode(),
         datetime(2020, 1, 1, tzinfo=UTC),
     )
-    return Schedule(id=schedule_id, version=version, rules=RULES)
+    return Schedule(id=schedule_id, version=version, rules=rules)
 
 
 @dataclass
@@ -85,13 +85,18 @@ class Bookkeeper:
 
     async def sale(self, amount: int, at: datetime, *, kind: str = "product") -> "Sale":
         """An order that was paid, with its fee."""
+        sale = await self.placed(amount, at, kind=kind)
+        own = ledger.seller_account(self.seller_id)
+        await sale.book("capture", ledger.BUYERS, own, sale.quote.total, at)
+        await sale.book("application_fee", own, ledger.FEES, sale.quote.fee, at)
+        return sale
+
+    async def placed(self, amount: int, at: datetime, *, kind: str = "product") -> "Sale":
+        """An order of which nothing is in the books."""
         line = PricedLine(listing_id="lst_1", category="yoga", kind=kind, amount=amount)  # type: ignore[arg-type]
         inputs = FeeInputs(seller_id=self.seller_id, currency=self.currency, lines=(line,))
         sale = Sale(self, new_id("ord"), new_id("pay"), quote(self.schedule, inputs))
         await sale.placed(kind, at)
-        own = ledger.seller_account(self.seller_id)
-        await sale.book("capture", ledger.BUYERS, own, sale.quote.total, at)
-        await sale.book("application_fee", own, ledger.FEES, sale.quote.fee, at)
         self.sales.append(sale)
         return sale
 

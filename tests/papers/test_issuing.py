@@ -233,6 +233,30 @@ async def test_months_are_closed_in_order_when_they_are_over_and_sealed(
     assert await broken(now, rules=PAPERS) == []
 
 
+async def test_what_came_too_late_for_a_month_is_no_part_of_its_past(coach: Bookkeeper) -> None:
+    """Sealed after June was closed, before its papers were issued: they say what they would have said."""
+    sale = await coach.sale(3_333, datetime(2027, 5, 12, tzinfo=UTC))
+    june = datetime(2027, 6, 12, tzinfo=UTC)
+    await sale.refund(1_000, 100, june)
+    await runs(june - timedelta(days=7))
+    await sealed(june)
+    july = datetime(2027, 7, 1, 2, tzinfo=UTC)
+    for _ in range(2):
+        await issuing().close_month("2027-06", actor="acc_1", now=july)
+    own = ledger.seller_account(coach.seller_id)
+    await sale.book("fee_refund", ledger.FEES, own, 12, june)
+    await runs(july)
+    await runs(july + timedelta(days=34))
+    notes = [(await papers_of(coach, month))["credit_note"] for month in ("2027-06", "2027-07")]
+    # 63 of tax in a fee of 463, 49 in the 363 left of it, 48 in the last 351.
+    assert [(one.total, one.fee_tax) for one in notes] == [(100, 14), (12, 1)]
+    closed = await rows(
+        "SELECT actor FROM audit_log WHERE action = 'papers.month_closed' AND subject = '2027-06'"
+    )
+    assert [each["actor"] for each in closed] == ["acc_1"]
+    assert await broken(july, rules=PAPERS) == []
+
+
 def test_a_part_of_a_fee_is_divided_one_way_whatever_led_there() -> None:
     working = (
         TaxPart(tax_basis_points=700, fee_net=333, fee_tax=23, service_fee=50),

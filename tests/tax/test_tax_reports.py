@@ -4,14 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from marketplace.tax import reports
-from marketplace.tax.figures import QuarterFigures
+from marketplace.fees.schedule import FeeRule
+from marketplace.tax import keeping, reports
+from marketplace.tax.details import TaxDetails, Tin
+from marketplace.tax.figures import QuarterFigures, Year
+from marketplace.tax.figures import figures as figures_of
 from marketplace.tax.reports import SellerReport
 from payments import ledger
 from payments.database import execute
 from payments.ids import new_id
 from tests.orders.shop import database
-from tests.papers.bookkeeping import Bookkeeper
+from tests.papers.bookkeeping import Bookkeeper, schedule
 
 __all__ = ["database"]
 pytestmark = pytest.mark.usefixtures("database")
@@ -92,6 +95,55 @@ async def test_what_pays_an_older_debt_is_no_refund_and_a_debt_is() -> None:
         ("sale_of_goods", 2): (1, 8_810 - 4_000, 1_190, 200),
         ("sale_of_goods", 3): (1, 8_810, 1_190, 200),
     }
+
+
+async def test_what_was_not_known_when_it_was_filed_is_a_correction() -> None:
+    """Heard of late; written down while the report was filed; another tax number: all to be filed again."""
+    sold, own = datetime(2026, 11, 11, tzinfo=UTC), ledger.seller_account
+    heard, racing, renamed, same = [await Bookkeeper.new() for _ in range(4)]
+    late = await heard.placed(1_000, sold)
+    learned = datetime(2027, 3, 1, tzinfo=UTC)
+    await late.book("capture", ledger.BUYERS, own(heard.seller_id), 1_020, sold, learned)
+    await racing.sale(1_000, sold)
+    await racing.sales[0].book(
+        "refund", own(racing.seller_id), ledger.BUYERS, 500, sold, FILED - timedelta(minutes=2)
+    )
+    await renamed.sale(1_000, sold)
+    await same.sale(1_000, sold)
+    abroad = TaxDetails(
+        seller_kind="individual",
+        country="US",
+        first_name="Ada",
+        last_name="Example",
+        tins=(Tin(number="12345678901", issued_by="DE"),),
+    )
+    await keeping.keep(renamed.seller_id, abroad, actor="acc_1", now=learned)
+    ours = {one.seller_id for one in (heard, racing, renamed, same)}
+    filed = reports.asked("2026", NOW, as_of=FILED)
+    assert {one.seller_id async for one in reports.every(filed)} & ours == ours - {heard.seller_id}
+    corrected = reports.asked("2026", NOW, changed_since=FILED)
+    found = {one.seller_id: one async for one in reports.every(corrected)}
+    assert found.keys() & ours == ours - {same.seller_id}
+    # Who lives abroad is a member state's too by the tax number it gave them.
+    assert (found[renamed.seller_id].country, found[renamed.seller_id].reportable) == ("US", True)
+
+
+async def test_fees_are_divided_as_on_papers_and_added_up_in_any_pieces() -> None:
+    rule = FeeRule(id="all", basis_points=1000, fixed={"eur": 300}, service_basis_points=200)
+    one = await Bookkeeper.new()
+    seller = Bookkeeper(one.seller_id, one.account_id, await schedule((rule,)))
+    own, at = ledger.seller_account(seller.seller_id), datetime(2026, 1, 31, tzinfo=UTC)
+    half = await seller.placed(10_000, at)
+    await half.book("capture", ledger.BUYERS, own, 5_100, at)
+    await half.book("application_fee", own, ledger.FEES, 900, at)
+    for month in range(2, 13):
+        await seller.sale(1_000, at.replace(day=28, month=month))
+    found = figures(await report(seller))
+    # Of half an order half the service fee; the fixed part of the fee is there once.
+    assert found["sale_of_goods", 1] == (3, 4_200 + 2 * 600, 800 + 2 * 400, 100 + 2 * 20)
+    whole = await figures_of([seller.seller_id, one.seller_id], Year(2026), NOW)
+    for at_once in (1, 5, 11):
+        assert await figures_of([seller.seller_id], Year(2026), NOW, at_once=at_once) == whole
 
 
 async def test_currencies_are_never_added() -> None:
