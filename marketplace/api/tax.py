@@ -33,7 +33,8 @@ _AsOf = Annotated[
     datetime | None, QueryParameter(description="As it was known at that moment; now without it.")
 ]
 _Since = Annotated[
-    datetime | None, QueryParameter(description="Only sellers whose figures changed since.")
+    datetime | None,
+    QueryParameter(description="Only sellers whose figures or tax details changed since."),
 ]
 
 
@@ -138,7 +139,7 @@ async def list_tax_reports(
     page: NamedDependency[PageRequest], wanted: NamedDependency[Asked]
 ) -> TaxReportList:
     """Everybody who sold anything in the year. With `changed_since`, the moment of a report that was filed:
-    those whose figures are not what they were, because of a refund since."""
+    those whose figures or tax details are not what they were, as after a refund."""
     return TaxReportList.of(await reports.page_of(wanted, page))
 
 

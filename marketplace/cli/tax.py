@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from marketplace.tax.reports import Asked
 
 _OPERATOR = "operator"
-_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"])
+# As reports themselves write `as_of`, too.
+_MOMENT = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%d"])
 
 
 @click.command("tax-report")
 @click.argument("year")
 @click.option("--as", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--as-of", type=_MOMENT, help="As it was known at that moment (UTC); now without it.")
-@click.option("--changed-since", type=_MOMENT, help="Only sellers whose figures changed since.")
+@click.option(
+    "--changed-since", type=_MOMENT, help="Only sellers whose figures or tax details changed since."
+)
 def tax_report(
     year: str, form: str, as_of: datetime | None, changed_since: datetime | None
 ) -> None:
@@ -46,7 +49,9 @@ def tax_report(
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)
 
 
 async def _write(chosen: Settings, wanted: "Asked", form: str) -> None:

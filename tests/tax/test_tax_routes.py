@@ -115,10 +115,14 @@ async def test_the_year_is_exported(office: Office) -> None:
 
 async def test_the_report_is_written_at_the_terminal_too(office: Office, database_url: str) -> None:
     done = await asyncio.to_thread(
-        marketplace, "tax-report", "2026", "--as", "json", DATABASE_URL=database_url
+        marketplace,
+        *("tax-report", "2026", "--as", "json"),
+        # As the reports themselves write moments.
+        *("--changed-since", "2026-01-01T00:00:00.500000+00:00"),
+        DATABASE_URL=database_url,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["year"], told["changed_since"]) == (2026, None)
+    assert (told["year"], told["changed_since"]) == (2026, "2026-01-01T00:00:00.500000Z")
     no_year = await asyncio.to_thread(marketplace, "tax-report", "1999", DATABASE_URL=database_url)
     assert no_year.returncode == 1
