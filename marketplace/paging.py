@@ -1,11 +1,18 @@
 """Cursor pages: a list is read from an id onward, so that new rows never shift what is read next. Pure."""
 
 from collections.abc import Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import msgspec
 
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
 Item = TypeVar("Item")
+Identified = TypeVar("Identified", bound=_Identified)
 
 PAGE_LIMIT: Final = 100
 PAGE_DEFAULT: Final = 20
@@ -34,3 +41,11 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
         """The page of `request`, from the `request.fetched` rows that were read for it."""
         wanted = request.fetched - 1
         return cls(list(found[:wanted]), len(found) > wanted)
+
+
+def page_of(whole: Sequence[Identified], request: PageRequest) -> Page[Identified]:
+    """The page of a list that is read whole: a short one, or one that is not for everybody whole."""
+    if request.starting_after is None:
+        return Page.cut(whole, request)
+    places = {one.id: place for place, one in enumerate(whole)}
+    return Page.cut(whole[places.get(request.starting_after, len(whole)) + 1 :], request)

@@ -9,6 +9,7 @@ from marketplace.api.idempotency import repeatable
 from marketplace.api.policies import signed_in
 from marketplace.api.principal import Principal
 from marketplace.api.schemas.cards import CardAnswer, CardList, SetupAnswer, SetupSecret
+from marketplace.paging import PageRequest, page_of
 from marketplace.services import Services
 
 
@@ -61,11 +62,13 @@ async def refresh_setup(
 
 @get("/v1/cards", **signed_in("cards:read"), summary="Your saved cards")
 async def list_cards(
-    services: NamedDependency[Services], principal: NamedDependency[Principal]
+    services: NamedDependency[Services],
+    principal: NamedDependency[Principal],
+    page: NamedDependency[PageRequest],
 ) -> CardList:
     """The newest first. One of them is the default, which checkout offers first."""
     cards = await services.cards.list(principal.account_id)
-    return CardList.of(cards, services.clock())
+    return CardList.of(page_of(cards, page), services.clock())
 
 
 @post(
@@ -78,10 +81,10 @@ async def list_cards(
 async def refresh_cards(
     services: NamedDependency[Services], principal: NamedDependency[Principal]
 ) -> CardList:
-    """For a browser that has just paid with a card to be kept."""
+    """For a browser that has just paid with a card to be kept; the newest of them."""
     await services.cards.refresh(principal.account_id)
     cards = await services.cards.list(principal.account_id)
-    return CardList.of(cards, services.clock())
+    return CardList.of(page_of(cards, PageRequest()), services.clock())
 
 
 @get("/v1/cards/{card_id:str}", **signed_in("cards:read"), summary="One saved card")

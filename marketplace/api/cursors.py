@@ -32,6 +32,7 @@ FORMS: Final[dict[str, re.Pattern[str]]] = {
     "/v1/orders/{order_id}/messages": _own("omg"),
     "/v1/orders/{order_id}/refunds": _own("rfd"),
     "/v1/api-keys": _own("key"),
+    "/v1/cards": _own("crd"),
     "/v1/checkout-groups": _own("grp"),
     "/v1/me/messages": _own("msg"),
     f"{_SELLER}/listings": _own("lst"),

@@ -14,7 +14,7 @@ from marketplace.orders.reading import OrderFilter, OrderView
 from marketplace.orders.records import Actor
 from marketplace.orders.totals import Wanted, check_wanted
 from marketplace.orders.trail_steps import audience_of, readable
-from marketplace.paging import Page, PageRequest
+from marketplace.paging import Page, PageRequest, page_of
 from payments.database import row
 from payments.gateway import Shipping
 
@@ -77,12 +77,8 @@ class Orders:
         self, order_id: str, actor: Actor, page: PageRequest
     ) -> Page[steps.StepRecord]:
         """Some of it, the first step first. Raises OrderNotFound."""
-        told = await self.history(order_id, actor)
-        if page.starting_after is None:
-            return Page.cut(told, page)
         # Cut from what may be told: a page of steps that are hidden would have no last one to go on after.
-        places = {one.id: place for place, one in enumerate(told)}
-        return Page.cut(told[places.get(page.starting_after, len(told)) + 1 :], page)
+        return page_of(await self.history(order_id, actor), page)
 
     async def fee_quote(self, order_id: str, actor: Actor) -> FeeQuote:
         """How the order's fee came about, as kept when its cart was last priced. Raises OrderNotFound."""

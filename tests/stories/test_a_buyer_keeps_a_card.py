@@ -103,6 +103,9 @@ async def test_the_default_is_chosen_and_a_card_removed(town: Town, buyer: Perso
         (second, False),
         (first, True),
     ]
+    newest = await buyer.get("/v1/cards", limit=1)
+    rest = await buyer.get("/v1/cards", starting_after=second)
+    assert (newest["has_more"], newest["data"] + rest["data"]) == (True, await cards(buyer))
     chosen = await buyer.post(f"/v1/cards/{second}/default")
     assert (chosen["id"], chosen["is_default"]) == (second, True)
     assert (await buyer.call("DELETE", f"/v1/cards/{second}")).status_code == 204

@@ -1,12 +1,12 @@
 """What buyers are told of their saved cards: what they recognise them by, and nothing one could pay with."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from marketplace.paging import Page
 from payments.card_records import CardRecord, SetupRecord
 from payments.card_setups import SetupForBuyer
 from payments.declines import DeclineReason, advice_on
@@ -97,9 +97,9 @@ class CardList(msgspec.Struct, kw_only=True):
     """A buyer's cards, the newest first."""
 
     data: list[CardAnswer]
-    has_more: bool = False
+    has_more: bool
 
     @classmethod
-    def of(cls, cards: Sequence[CardRecord], now: datetime) -> "CardList":
-        """All of them: nobody has many."""
-        return cls(data=[CardAnswer.of(card, now) for card in cards])
+    def of(cls, page: Page[CardRecord], now: datetime) -> "CardList":
+        """One page."""
+        return cls(data=[CardAnswer.of(card, now) for card in page.data], has_more=page.has_more)
