@@ -17,7 +17,8 @@ from connect.events import AnnouncePayout, PayoutFailed, PayoutPaid
 from connect.payout_gateway import Funds, PayoutGateway, PayoutSnapshot
 from connect.payout_records import RETURNED, Merged, PayoutRecord
 from payments import ledger
-from payments.database import rows, transaction
+from payments.account_days import held
+from payments.database import transaction
 from payments.errors import PaymentsUnavailable, StripeMisconfigured, StripeRejected
 from payments.events import Clock
 from payments.ids import ConnectedAccountId
@@ -87,11 +88,11 @@ class Payouts:
 
     async def _compare(self, account_id: ConnectedAccountId, seller_id: str) -> None:
         """Ring when the books owe a seller more than Stripe holds for them: it could not be paid out."""
-        before = await _in_books(seller_id)
+        before = await held(ledger.seller_account(seller_id))
         funds = {one.currency: one for one in await self._gateway.balance(account_id)}
-        for currency, owed in (await _in_books(seller_id)).items():
-            held = funds.get(currency)
-            total = 0 if held is None else held.available + held.pending
+        for currency, owed in (await held(ledger.seller_account(seller_id))).items():
+            there = funds.get(currency)
+            total = 0 if there is None else there.available + there.pending
             # What moved while Stripe was asked is compared the next time.
             if owed > max(total, 0) and before.get(currency) == owed:
                 _log.error(
@@ -188,19 +189,6 @@ def _entries(payout: PayoutRecord, seen: PayoutSnapshot, now: datetime) -> list[
         for word, kind, (source, target), at in moves
         if payout.amount != 0
     ]
-
-
-async def _in_books(seller_id: str) -> dict[str, int]:
-    """What the ledger holds for the seller, by currency."""
-    account = ledger.seller_account(seller_id)
-    found = await rows(
-        "SELECT currency, sum(CASE $2 WHEN target THEN amount WHEN source THEN -amount ELSE 0 END)"
-        "::bigint AS held "
-        "FROM postings WHERE seller_id = $1 GROUP BY currency",
-        seller_id,
-        account,
-    )
-    return {each["currency"]: each["held"] for each in found}
 
 
 async def _one_of_many(work: Awaitable[None], account_id: str) -> None:

@@ -68,7 +68,8 @@ class ChainLink(Table, tablename="chain_links"):
 
 
 class AccountDay(Table, tablename="account_days"):
-    """What an account gained or lost on a day (UTC, by recorded_at), of the postings that are sealed."""
+    """What an account gained or lost on a day (UTC, by recorded_at), of the postings that are sealed, and by
+    how many of them."""
 
     # account:currency:YYYY-MM-DD
     id = Varchar(length=80, primary_key=True, default=None)
@@ -76,6 +77,7 @@ class AccountDay(Table, tablename="account_days"):
     currency = Varchar(length=3, default=None)
     day = Date(default=None)
     moved = BigInt(default=None)
+    movements = BigInt(default=0)
 
 
 class TransferMovement(Table, tablename="transfer_movements"):

@@ -50,6 +50,7 @@ _MEANT = {
     "fee_replays.orders_done",
     "seller_fee_credits.used",
     "webhook_deliveries.tries",
+    "account_days.movements",
 }
 
 _TYPES = {

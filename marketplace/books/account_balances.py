@@ -12,6 +12,7 @@ import msgspec
 
 from marketplace.books.ledger_review import POSTING_COLUMNS, AccountEntry
 from marketplace.paging import Page, PageRequest
+from payments.account_days import UNSEALED
 from payments.database import row, rows
 
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -103,12 +104,6 @@ def _midnight(day: date) -> datetime:
 _LEGS = """
 SELECT target AS account, currency, recorded_at, amount FROM {postings}
 UNION ALL SELECT source, currency, recorded_at, -amount FROM {postings}
-"""
-# Row by row on purpose (OFFSET 0): few rows wait, whatever the planner remembers of a day when many did.
-UNSEALED: Final = """
-    SELECT p.source, p.target, p.currency, p.amount, p.recorded_at
-    FROM chain_waiting w CROSS JOIN LATERAL (SELECT * FROM postings WHERE id = w.row_id OFFSET 0) AS p
-    WHERE w.book = 'postings'
 """
 _FITS = (
     '(account COLLATE "C", currency) > ($4, $5) AND account COLLATE "C" <= $6 '

@@ -12,10 +12,10 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from marketplace.books.account_balances import UNSEALED
 from marketplace.books.months import Month
 from marketplace.books.words import place_of
 from marketplace.paging import PAGE_LIMIT, Page, PageRequest
+from payments.account_days import UNSEALED
 from payments.database import rows
 from payments.ledger import seller_account
 
@@ -97,17 +97,22 @@ SELECT currency, '', 0, 0, sum(amount)::bigint FROM (
 ) AS earlier GROUP BY currency
 ORDER BY 1, 2
 """
+# From the days that are kept, so that it costs as many rows as there were days, and what is not sealed yet.
+_MONTHS = f"""
+SELECT to_char(day, 'YYYY-MM') AS month, array_agg(DISTINCT currency ORDER BY currency) AS currencies,
+    sum(movements)::bigint AS movements
+FROM (
+    SELECT day, currency, movements FROM account_days WHERE account COLLATE "C" = $1
+    UNION ALL SELECT (recorded_at AT TIME ZONE 'UTC')::date, currency, 1 FROM ({UNSEALED}) AS unsealed
+    WHERE $1 IN (source, target)
+) AS days GROUP BY 1 HAVING $2::text IS NULL OR to_char(day, 'YYYY-MM') < $2 ORDER BY 1 DESC
+"""
 
 
 async def months(seller_id: str, page: PageRequest, now: datetime) -> Page[StatementMonth]:
     """The months in which money moved on the seller's account, the newest first."""
     found = await rows(
-        "SELECT to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM') AS month, "
-        "array_agg(DISTINCT currency ORDER BY currency) AS currencies, count(*) AS movements "
-        f"FROM postings WHERE {_MINE} GROUP BY 1 "
-        "HAVING $3::text IS NULL OR to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM') < $3 "
-        f"ORDER BY 1 DESC LIMIT {page.fetched}",
-        seller_id,
+        f"{_MONTHS} LIMIT {page.fetched}",
         seller_account(seller_id),
         page.starting_after,
     )

@@ -113,15 +113,15 @@ BOOKS: Final = (
         WITH recent AS (SELECT CASE WHEN $1 = '' THEN '-infinity'
             ELSE date_trunc('day', $2::timestamptz - interval '2 days', 'UTC') END AS begins)
         SELECT account || ':' || currency || ':' || day FROM (
-            SELECT account, currency, day, moved FROM account_days
-            UNION ALL SELECT t.target, t.currency, (t.recorded_at AT TIME ZONE 'UTC')::date, -t.amount
+            SELECT account, currency, day, moved, movements FROM account_days
+            UNION ALL SELECT t.target, t.currency, (t.recorded_at AT TIME ZONE 'UTC')::date, -t.amount, -1
             FROM postings t WHERE t.recorded_at >= (SELECT begins FROM recent)
             AND EXISTS (SELECT FROM chain_links l WHERE l.row_id = t.id)
-            UNION ALL SELECT t.source, t.currency, (t.recorded_at AT TIME ZONE 'UTC')::date, t.amount
+            UNION ALL SELECT t.source, t.currency, (t.recorded_at AT TIME ZONE 'UTC')::date, t.amount, -1
             FROM postings t WHERE t.recorded_at >= (SELECT begins FROM recent)
             AND EXISTS (SELECT FROM chain_links l WHERE l.row_id = t.id)
         ) AS legs, recent WHERE legs.day >= (recent.begins AT TIME ZONE 'UTC')::date
-        GROUP BY account, currency, day HAVING sum(moved) <> 0""",
+        GROUP BY account, currency, day HAVING sum(moved) <> 0 OR sum(movements) <> 0""",
     ),
     Rule(
         code="L7",

@@ -95,18 +95,23 @@ class SellerDebts:
     async def net_due(self, now: datetime, limit: int) -> int:
         """Keep back what sellers agreed to of orders paid since; answers how many were looked at."""
         due = await rows(_NETTABLE, limit)
-        for record in due:
-            try:
-                await self._net(record["id"], record["order_id"], now)
-            except PaymentError as error:
-                _log.warning(
-                    "a debt could not be netted",
-                    payment_id=record["id"],
-                    outcome=type(error).__name__,
-                )
-            except Exception:  # noqa: BLE001 - what one order cannot take in must not stop the others
-                _log.exception("a debt could not be netted", payment_id=record["id"], alarm=True)
+        netted = [await self._netted(record["id"], record["order_id"], now) for record in due]
+        if len(due) < limit and all(netted):
+            await execute(_LOOKED_AT, now)
         return len(due)
+
+    async def _netted(self, payment_id: str, order_id: str, now: datetime) -> bool:
+        try:
+            await self._net(payment_id, order_id, now)
+        except PaymentError as error:
+            _log.warning(
+                "a debt could not be netted", payment_id=payment_id, outcome=type(error).__name__
+            )
+            return False
+        except Exception:  # noqa: BLE001 - what one order cannot take in must not stop the others
+            _log.exception("a debt could not be netted", payment_id=payment_id, alarm=True)
+            return False
+        return True
 
     async def take_again(self, debt_id: str, *, actor: str, now: datetime) -> DebtRecord:
         """Ask Stripe once more to take a debt from the order it is of; it stays owed where Stripe refuses.
@@ -228,21 +233,42 @@ AND NOT EXISTS (SELECT FROM disputes d WHERE d.payment_id = p.id AND d.closed_at
 AND NOT EXISTS (SELECT FROM transfer_movements m WHERE m.payment_id = p.id AND m.kind = 'reversal'
                 AND m.cause LIKE 'debt:%')
 """
-# Only orders that were paid after the debt and after the consent: the next ones, each once.
+# Only orders that were paid after the debt and after the consent: the next ones, each once. What was looked
+# at before is not looked at again, however long a debt stays open, but where a dispute held it up until then.
 _NETTABLE = f"""
+WITH owing AS MATERIALIZED (
+    SELECT o.id, o.seller_id, o.currency, o.payment_id, s.debt_consent_basis_points AS basis_points,
+        greatest(o.created_at, s.debt_consented_at) AS since,
+        greatest(o.created_at, s.debt_consented_at, s.debts_netted_until - interval '1 hour') AS unseen
+    FROM debts o JOIN sellers s ON s.id = o.seller_id AND s.debt_consent_basis_points IS NOT NULL
+    WHERE o.closed_at IS NULL
+    AND o.amount - o.amount_settled - o.amount_written_off > coalesce((
+        SELECT sum(m.amount) FROM transfer_movements m WHERE m.seller_id = o.seller_id
+        AND m.cause LIKE 'debt:%' AND m.kind = 'reversal' AND m.status = 'planned'
+        AND m.cause LIKE 'debt:' || o.id || ':%'), 0)
+), paid AS (
+    SELECT o.id AS debt_id, t.payment_id FROM owing o JOIN postings t ON t.seller_id = o.seller_id
+    AND t.kind = 'capture' AND t.currency = o.currency AND t.recorded_at > o.unseen
+    UNION SELECT o.id, t.payment_id FROM owing o JOIN disputes d ON d.seller_id = o.seller_id
+    AND d.closed_at > o.unseen
+    JOIN postings t ON t.payment_id = d.payment_id AND t.kind = 'capture' AND t.currency = o.currency
+    AND t.recorded_at > o.since
+)
 SELECT DISTINCT p.id, p.order_id
-FROM debts o
-JOIN sellers s ON s.id = o.seller_id AND s.debt_consent_basis_points IS NOT NULL
-JOIN postings t ON t.seller_id = o.seller_id AND t.kind = 'capture' AND t.currency = o.currency
-    AND t.recorded_at > greatest(o.created_at, s.debt_consented_at)
-JOIN payments p ON p.id = t.payment_id AND p.id IS DISTINCT FROM o.payment_id
-WHERE o.closed_at IS NULL AND p.transfer_id IS NOT NULL
-AND ({_OWN}) * s.debt_consent_basis_points >= 5000
+FROM owing o JOIN paid ON paid.debt_id = o.id
+JOIN payments p ON p.id = paid.payment_id AND p.id IS DISTINCT FROM o.payment_id
+WHERE p.transfer_id IS NOT NULL AND ({_OWN}) * o.basis_points >= 5000
 AND NOT EXISTS (SELECT FROM disputes d WHERE d.payment_id = p.id AND d.closed_at IS NULL)
 AND NOT EXISTS (SELECT FROM transfer_movements m WHERE m.payment_id = p.id AND m.kind = 'reversal'
                 AND m.cause LIKE 'debt:%')
-AND o.amount - o.amount_settled - o.amount_written_off > coalesce((
-    SELECT sum(m.amount) FROM transfer_movements m WHERE m.seller_id = o.seller_id AND m.cause LIKE 'debt:%'
-    AND m.kind = 'reversal' AND m.status = 'planned' AND m.cause LIKE 'debt:' || o.id || ':%'), 0)
 ORDER BY p.id LIMIT $1
+"""
+# While a reversal is under way a debt may seem to be covered: whoever it is of is looked at again. An hour is
+# longer than any transaction takes to write what it posts.
+_LOOKED_AT = """
+UPDATE sellers s SET debts_netted_until = $1
+WHERE s.id IN (SELECT seller_id FROM debts WHERE closed_at IS NULL) AND s.debt_consented_at < $1
+AND (s.debts_netted_until IS NULL OR s.debts_netted_until < $1 - interval '10 minutes')
+AND NOT EXISTS (SELECT FROM transfer_movements m WHERE m.seller_id = s.id AND m.cause LIKE 'debt:%'
+                AND m.kind = 'reversal' AND m.status = 'planned')
 """

@@ -27,6 +27,8 @@ class Seller(Table, tablename="sellers"):
     # How much of each new order may be kept back for a debt, in basis points; null while not consented.
     debt_consent_basis_points = Integer(default=None, null=True)
     debt_consented_at = Timestamptz(default=None, null=True)
+    # What was captured before was looked at, and kept back for debts what could be; null: nothing was.
+    debts_netted_until = Timestamptz(default=None, null=True)
 
     # Since when their money stands still: no checkout, no capture, no payout.
     frozen_at = Timestamptz(default=None, null=True)

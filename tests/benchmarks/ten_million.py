@@ -52,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.ten_million")
     parser.add_argument("--payments", type=int, default=10_000_000)
     parser.add_argument("--orders", type=int, default=1_500_000, help="of the newest payments")
+    parser.add_argument("--biggest", type=int, default=0, help="so many more of the biggest seller")
     parser.add_argument("--keep", type=Path, help="where the database is, or will be, kept")
     parser.add_argument("--recount", action="store_true", help="compare the sums with a recount")
     parser.add_argument("--only", default="", help="only questions with this in their words")
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         url = postgres.dsn_of(_DATABASE)
         if asyncio.run(_made(postgres.dsn)):
             asyncio.run(migrate(url))
-            asyncio.run(fill(url, asked.payments, asked.orders))
+            asyncio.run(fill(url, asked.payments, asked.orders, asked.biggest))
         return asyncio.run(_measure(url, asked))
 
 

@@ -34,7 +34,7 @@ def _floor(moment: str) -> str:
     )
 
 
-# The biggest of 2,000 sellers has one payment of forty-five, the smallest a thousand.
+# The biggest of 2,000 sellers has one payment of forty-five and $biggest more, evenly in time.
 _MADE = f"""
 CREATE UNLOGGED TABLE made AS
 SELECT m.*, {_floor("m.at")} || lpad(m.n::text, 16, '0') AS body,
@@ -45,7 +45,8 @@ SELECT m.*, {_floor("m.at")} || lpad(m.n::text, 16, '0') AS body,
            'baking', 'knitting'])[(m.seller + m.n % 2) % 12 + 1] AS category,
     'rule_' || (m.n + m.seller) % 12 AS rule_id, m.n % 10 = 0 AS mixed,
     CASE WHEN m.n % 20 = 7 AND m.at + interval '3 days' < $1 THEN m.at + interval '3 days' END AS back_at
-FROM (SELECT n, floor({SELLERS} * power(n * 2654435761 % 1000003 / 1000003.0, 2))::int AS seller,
+FROM (SELECT n, CASE WHEN (n + 1) * $biggest / $payments > n * $biggest / $payments THEN 0
+            ELSE floor({SELLERS} * power(n * 2654435761 % 1000003 / 1000003.0, 2))::int END AS seller,
         500 + n * 2654435761 % 49500 AS amount,
         timestamptz '{_FIRST_DAY}' + n * (interval '{YEARS} years' / $payments) AS at
     FROM generate_series(0::bigint, $payments - 1) AS n) AS m
@@ -95,8 +96,9 @@ FROM made m CROSS JOIN LATERAL (VALUES
 WHERE back_at IS NOT NULL
 """
 _ACCOUNT_DAYS = """
-INSERT INTO account_days (id, account, currency, day, moved)
-SELECT account || ':' || currency || ':' || to_char(day, 'YYYY-MM-DD'), account, currency, day, sum(amount)
+INSERT INTO account_days (id, account, currency, day, moved, movements)
+SELECT account || ':' || currency || ':' || to_char(day, 'YYYY-MM-DD'), account, currency, day, sum(amount),
+    count(*)
 FROM (SELECT target AS account, currency, (recorded_at AT TIME ZONE 'UTC')::date AS day, amount FROM postings
     UNION ALL SELECT source, currency, (recorded_at AT TIME ZONE 'UTC')::date, -amount FROM postings) AS legs
 GROUP BY account, currency, day
@@ -187,8 +189,8 @@ _OF_THE_NEWEST = (
 )
 
 
-async def fill(url: str, payments: int, orders: int) -> None:
-    """Write so many payments, and orders of the newest of them."""
+async def fill(url: str, payments: int, orders: int, biggest: int) -> None:
+    """Write so many payments, and orders of the newest of them; `biggest` of them are one seller's anyway."""
     await engine().start(url, pool_size=1)
     try:
         schedules = Schedules()
@@ -213,7 +215,8 @@ async def fill(url: str, payments: int, orders: int) -> None:
         await connection.execute(
             _KEYS, [ADMIN, BUYER, OWNER], [hashed(token) for token in tokens], list(_SCOPES)
         )
-        made = _MADE.replace("$payments", str(payments)).replace("$1", f"'{NOW.isoformat()}'")
+        made = _MADE.replace("$payments", str(payments)).replace("$biggest", str(biggest))
+        made = made.replace("$1", f"'{NOW.isoformat()}'")
         await _timed("made", connection, made)
         await _tables(connection, _OF_ALL, payments, working)
         await connection.execute(f"DELETE FROM made WHERE n < {payments - orders}")

@@ -150,7 +150,7 @@ PLANTED = {
         '\'{"id": "pst_x", "cause": "by hand", "kind": "adjustment"}\')).* FROM postings p LIMIT 1'
     ),
     "L5b": "UPDATE postings SET seller_id = 'sel_x' WHERE payment_id IS NOT NULL",
-    "L6": "UPDATE account_days SET moved = moved + 1",
+    "L6": "UPDATE account_days SET movements = movements + 1",
     "L7": "UPDATE disputes SET policy = 'reserve', status = 'needs_response'",
     "L5": "UPDATE refunds SET status = 'planned'",
     "L1": "UPDATE postings SET target = 'nobody' WHERE kind = 'refund'",

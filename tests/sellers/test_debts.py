@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from asyncpg import IntegrityConstraintViolationError
 
@@ -167,6 +168,37 @@ async def test_a_seller_who_changed_their_mind_keeps_everything(owing: Owing) ->
     await owing.sells()
     await owing.sweep()
     assert await owing.owes() == 5_000
+
+
+async def test_what_a_dispute_held_up_is_netted_when_it_is_over_however_much_later(
+    owing: Owing,
+) -> None:
+    await owing.agrees(1_000)
+    order_id = await owing.sells()
+    dispute = {"id": new_id("dsp"), "order_id": order_id, "seller_id": owing.seller_id}
+    await execute(
+        "INSERT INTO disputes SELECT (jsonb_populate_record(NULL::disputes, $1::text::jsonb || "
+        "jsonb_build_object('payment_id', p.id, 'stripe_dispute_id', $1::text::jsonb ->> 'id', "
+        "'currency', 'eur', 'amount', 1, 'reason', 'general', 'status', 'under_review', 'inquiry', true, "
+        "'amount_withdrawn', 0, 'amount_reinstated', 0, 'cost', 0, 'cost_returned', 0, "
+        "'policy', 'reverse', 'refundable', false, 'opened_at', p.created_at, "
+        "'updated_at', p.created_at, 'checked_at', p.created_at))).* "
+        "FROM payments p WHERE p.order_id = $2",
+        msgspec.json.encode(dispute).decode(),
+        order_id,
+    )
+    await owing.sweep()
+    owing.shop.clock.move(seconds=3 * 3600)
+    await owing.sweep()
+    until = await value("SELECT debts_netted_until FROM sellers WHERE id = $1", owing.seller_id)
+    assert (until, await owing.owes()) == (owing.shop.clock(), 5_000)
+    await execute(
+        "UPDATE disputes SET status = 'won', closed_at = $2 WHERE id = $1",
+        dispute["id"],
+        owing.shop.clock(),
+    )
+    await owing.sweep()
+    assert await owing.owes() == 5_000 - 850
 
 
 async def test_two_workers_net_an_order_once(owing: Owing) -> None:
