@@ -177,6 +177,8 @@ def _complete(
     path: str,
 ) -> None:
     operation.setdefault("tags", [_tag(policy, path)])
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
     if method == "POST":
         _describe_key(operation, handler)
     responses = operation["responses"]
@@ -192,6 +194,17 @@ def _complete(
         operation["description"] = (
             f"{operation.get('description', '')}\n\nScope: `{policy.scope}`.".strip()
         )
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter is left out or has a value: in an address there is no null."""
+    kinds = [kind for kind in schema.get("oneOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        return {**kinds[0], **{name: of for name, of in schema.items() if name != "oneOf"}}
+    if isinstance(schema.get("type"), list):
+        kind = next(kind for kind in schema["type"] if kind != "null")
+        return {**schema, "type": kind, "enum": [one for one in schema["enum"] if one is not None]}
+    return schema
 
 
 def _is_file(handler: HTTPRouteHandler) -> bool:

@@ -10,6 +10,7 @@ from litestar import Litestar
 from litestar.response import Stream
 from litestar.routes import HTTPRoute
 
+from marketplace.api.description import describe
 from marketplace.api.policies import Audience, handlers_of, policy_of
 from marketplace.app import create_app
 from tests.api.harness import client_of, settings_for
@@ -192,3 +193,17 @@ async def test_the_first_page_leads_on(app: Litestar) -> None:
     assert page.headers["content-type"].startswith("text/html")
     links = re.findall(r'href="([^"]+)"', page.text)
     assert {"/docs", "/openapi.json", "/health/ready"} <= set(links)
+
+
+def test_no_parameter_may_be_null(app: Litestar) -> None:
+    paths = msgspec.json.decode(describe(app))["paths"]
+    parameters = [
+        parameter
+        for path in paths.values()
+        for operation in path.values()
+        for parameter in operation.get("parameters", ())
+    ]
+    assert len(parameters) > 100
+    assert [
+        one for one in parameters if "null" in msgspec.json.encode(one["schema"]).decode()
+    ] == []
