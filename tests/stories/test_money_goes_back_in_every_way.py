@@ -371,3 +371,42 @@ async def test_a_debt_is_netted_from_the_next_order_and_owed_again_when_that_is_
     await town.settle()
     assert (await seller.get(path))["totals"][0]["left"] == PRICE - FEE
     assert await require_agreement(town, seller) == PRICE - FEE
+
+
+async def test_all_of_it_is_on_papers_and_in_the_years_report(town: Town, admin: Person) -> None:
+    """Refunds, failures, disputes, debts, payouts, the dashboard's doings: of every seller above."""
+    issuer = {
+        "legal_name": "Marketplace GmbH",
+        "line1": "Torstraße 1",
+        "city": "Berlin",
+        "country": "DE",
+        "papers_from": await value("SELECT to_char(min(recorded_at), 'YYYY-MM') FROM postings"),
+    }
+    named = await admin.call("PUT", "/v1/admin/paper-issuer", issuer)
+    assert named.status_code == 200, named.text
+    await town.passes(days=40)
+    # That each posting is on one paper, to the unit, is asked at the end of each story (P1 to P5).
+    different = await rows(
+        "SELECT s.id FROM sellers s LEFT JOIN LATERAL (SELECT closing FROM papers p "
+        "WHERE p.seller_id = s.id AND p.kind = 'statement' ORDER BY p.month DESC LIMIT 1) AS last ON true "
+        "WHERE coalesce(last.closing, 0) <> (SELECT coalesce(sum(CASE target WHEN 'seller:' || s.id "
+        "THEN amount ELSE -amount END), 0) FROM postings WHERE 'seller:' || s.id IN (source, target) "
+        "AND recorded_at < date_trunc('month', $1::timestamptz))",
+        town.clock(),
+    )
+    assert different == []
+    await town.signs_in(admin)
+    year = f"/v1/admin/tax-reports/{issuer['papers_from'][:4]}"
+    reported = {
+        one["seller_id"]: sum(each["consideration"] + each["fees"] for each in one["activities"])
+        for one in (await admin.get(year, limit=100))["data"]
+    }
+    # With the fees that are shown beside it: what buyers paid, less all that went back.
+    sold = await rows(
+        "SELECT seller_id, sum(CASE WHEN target = 'platform:fees' THEN amount ELSE 0 END "
+        "- CASE WHEN source = 'platform:fees' THEN amount ELSE 0 END "
+        "+ CASE WHEN target LIKE 'seller:%' THEN amount ELSE 0 END "
+        "- CASE WHEN source LIKE 'seller:%' THEN amount ELSE 0 END)::bigint AS left FROM postings "
+        "WHERE payment_id IS NOT NULL AND kind NOT IN ('processing_cost', 'dispute_cost') GROUP BY 1"
+    )
+    assert reported == {each["seller_id"]: each["left"] for each in sold}
