@@ -75,4 +75,21 @@ PAPERS: Final = (
         ) AS told ON told.posting_id = owed.id
         WHERE $1 = '' AND (owed.amount, owed.month) IS DISTINCT FROM (told.amount, told.month)""",
     ),
+    Rule(
+        code="P6",
+        name="a seller's last statement closes with what the ledger had for them",
+        query=f"""
+        SELECT last.id FROM (
+            SELECT DISTINCT ON (n.seller_id, n.currency) n.id, n.seller_id, n.currency, n.closing,
+                m.sealed_through, (m.month || '-01')::timestamp + interval '1 month' AS until
+            FROM papers n JOIN paper_months m ON m.month = n.month AND m.concluded_at IS NOT NULL
+            WHERE n.kind = 'statement' ORDER BY n.seller_id, n.currency, n.month DESC
+        ) AS last
+        WHERE $1 = '' AND last.closing <> (
+            SELECT coalesce(sum({LEG}), 0) FROM postings p
+            JOIN chain_links l ON l.row_id = p.id AND l.book = 'postings'
+                AND l.position <= last.sealed_through
+            WHERE p.seller_id = last.seller_id AND p.currency = last.currency AND {MINE}
+            AND p.recorded_at < last.until AT TIME ZONE 'UTC')""",
+    ),
 )

@@ -167,6 +167,10 @@ PLANTED = {
     + "; INSERT INTO paper_series VALUES ('credit_note:2000', 'credit_note', 2000, 1)",
     "P4": _MONTH_WITHOUT_PAPERS,
     "P5": _MONTH_WITHOUT_PAPERS,
+    "P6": _PAPER.format(number=1, kind="statement", total=0, extra="5, 5, NULL, NULL, NULL")
+    + "; INSERT INTO paper_series VALUES ('statement:2000', 'statement', 2000, 1)"
+    "; INSERT INTO paper_months (month, sealed_through, late, closed_at, concluded_at) "
+    "VALUES ('2000-01', 1000000, '{}', now(), now())",
     # Stock
     "U8a": "UPDATE listings SET stock_reserved = 0",
     "U8b": "UPDATE stock_reservations SET state = 'held'",

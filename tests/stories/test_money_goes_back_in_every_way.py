@@ -385,7 +385,7 @@ async def test_all_of_it_is_on_papers_and_in_the_years_report(town: Town, admin:
     named = await admin.call("PUT", "/v1/admin/paper-issuer", issuer)
     assert named.status_code == 200, named.text
     await town.passes(days=40)
-    # That each posting is on one paper, to the unit, is asked at the end of each story (P1 to P5).
+    # That each posting is on one paper, to the unit, is asked at the end of each story (P1 to P6).
     different = await rows(
         "SELECT s.id FROM sellers s LEFT JOIN LATERAL (SELECT closing FROM papers p "
         "WHERE p.seller_id = s.id AND p.kind = 'statement' ORDER BY p.month DESC LIMIT 1) AS last ON true "
