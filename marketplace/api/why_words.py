@@ -44,6 +44,8 @@ WHY_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "not_the_sellers": "it is not the seller's currency",
         # The fee review.
         "needs_currency": "amounts are sorted within one currency: give `currency`",
+        "takes_too_long": "what fits is too far apart among all fees to be found in time: give `from` and "
+        "`to` of some months",
         "one_filter_only": "sums are kept by one of seller, category and rule at a time",
         "ends_before_it_begins": "the range ends before it begins",
         # Kill switches.

@@ -66,7 +66,7 @@ class FeeFilterRefused(BooksError):
 
     `needs_currency`: amounts of several currencies cannot be put in one order. `unknown`: no such word.
     `one_filter_only`: sums are kept by one of seller, category and rule at a time.
-    `ends_before_it_begins`.
+    `ends_before_it_begins`. `takes_too_long`: what fits is too far apart among all there is.
     """
 
     def __init__(self, path: str, why: str, allowed: tuple[str, ...] = ()) -> None:

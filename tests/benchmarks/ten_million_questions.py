@@ -109,6 +109,7 @@ def _few() -> list[Question]:
         "not reviewed": lambda n: "reviewed=false",
         "of two days": lambda n: f"from=2024-{n % 12 + 1:02}-03&to=2024-{n % 12 + 1:02}-05",
         "of one category and rule": lambda n: f"category={_category(n)}&rule_id=rule_{n % 12}",
+        "of a category and a rule that rarely meet": lambda n: "category=baking&rule_id=rule_1",
         "of the biggest seller, reviewed": lambda n: f"seller_id={_BIG}&reviewed=true",
     }
     asked = [
@@ -180,6 +181,8 @@ def _seller() -> list[Question]:
     return [
         Question("the biggest seller's orders", _always(f"{mine}/orders?limit=100"), OWNER),
         Question("the biggest seller's earnings", _always(f"{mine}/earnings?limit=100"), OWNER),
+        Question("its earnings of one month",
+                 lambda n: f"{mine}/earnings?limit=100&from={months[n]}-01&to={months[n]}-28", OWNER),
         Question("the biggest seller's statements", _always(f"{mine}/statements"), OWNER),
         Question("a statement of the biggest seller", lambda n: f"{mine}/statements/{months[n]}", OWNER),
         Question("its movements", lambda n: f"{mine}/statements/{months[n]}/movements?limit=100", OWNER),

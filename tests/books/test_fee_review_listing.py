@@ -139,6 +139,9 @@ async def test_every_filter_says_yes_and_no(shop: Shop) -> None:
     for (name, word), kept in expected.items():
         found = await listed(seller_id=seller_id, **{name: word})
         assert set(found) == {made[one] for one in kept}, (name, word)
+    both = {"category": "yoga", "rule_id": "sessions"}
+    assert set(await listed(seller_id=seller_id, **both)) == {partly, gone}
+    assert await listed(seller_id=seller_id, **{**both, "category": "chess"}) == [whole]
 
 
 @pytest.mark.usefixtures("database")

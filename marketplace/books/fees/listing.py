@@ -16,7 +16,7 @@ from marketplace.books.fees.assessing import CODES
 from marketplace.books.fees.figures import FeeFigures
 from marketplace.paging import Page, PageRequest
 from payments.currencies import CURRENCIES
-from payments.database import row, rows, value
+from payments.database import execute, row, rows, transaction, value
 
 SortBy = Literal["time", "fee", "rate", "margin"]
 Direction = Literal["desc", "asc"]
@@ -115,14 +115,21 @@ async def find(payment_id: str) -> ReviewedFee:
 
 
 async def fees(wanted: FeeFilter, sort: FeeSort, page: PageRequest) -> Page[ReviewedFee]:
-    """A page of fees; a cursor of another sort is an empty page. Raises FeeFilterRefused."""
+    """A page of fees; a cursor of another sort is an empty page.
+
+    Raises FeeFilterRefused, also where what fits is so far apart that it is not found in time: of a shorter
+    period it is.
+    """
     require_answerable(wanted, sort)
     after = None
     if page.starting_after is not None:
         after = _after(page.starting_after, sort)
         if after is None:
             return Page([], False)
-    return Page.cut(await _read(wanted, sort, after, page.fetched), page)
+    try:
+        return Page.cut(await _read(wanted, sort, after, page.fetched), page)
+    except asyncpg.QueryCanceledError as error:
+        raise FeeFilterRefused("from", "takes_too_long") from error
 
 
 async def every_fee(wanted: FeeFilter, sort: FeeSort, written: str) -> AsyncIterator[list[str]]:
@@ -208,7 +215,7 @@ async def _records(
         sign = "<" if descending else ">"
         given.add_text(f"({column}, payment_id) {sign} ({sorted_value}::{kind}, {payment_id})")
     fitting = f"SELECT * FROM fee_reviews WHERE {given.sql}"
-    if await _are_few(wanted):
+    if await _are_few(wanted) or await _rarely_meet(wanted):
         fitting = f"WITH few AS MATERIALIZED ({fitting}) SELECT * FROM few"
     return await rows(
         f"SELECT {columns} FROM ({fitting}) AS fitting "
@@ -237,6 +244,24 @@ async def _are_few(wanted: FeeFilter) -> bool:
         [key for _, key in named],
     )
     return (least or 0) < _FEW
+
+
+async def _rarely_meet(wanted: FeeFilter) -> bool:
+    """Whether so few payments have both the category and the rule. Sums are kept of one of them at a time:
+    both are looked up, as far as a list of few may be long, with the index of each whole in memory."""
+    if wanted.category is None or wanted.rule_id is None:
+        return False
+    async with transaction():
+        await execute("SET LOCAL work_mem = '64MB'")
+        await execute("SET LOCAL enable_seqscan = off")
+        meeting: int = await value(
+            "SELECT count(*) FROM (SELECT FROM fee_reviews WHERE categories @> ARRAY[$1::varchar] "
+            "AND rule_ids @> ARRAY[$2::varchar] LIMIT $3) AS meeting",
+            wanted.category,
+            wanted.rule_id,
+            _FEW,
+        )
+    return meeting < _FEW
 
 
 def _conditions(wanted: FeeFilter) -> _Conditions:
