@@ -25,8 +25,9 @@ TAKES_LONG_TEXTS = {"/v1/disputes/{dispute_id}/evidence"}
 MEANT = {
     ("/v1/admin/cases/{case_id}/assignment", b'{"owner":null}'),
     ("/v1/admin/switches/{switch_id}", b'{"expires_at":null,"reason":"it lasts"}'),
+    ("/v1/admin/reconciliation-runs", b'{"since":null}'),
 }
-"""Where null says something: nobody looks after it, it lasts until somebody ends it."""
+"""Where null says something: nobody looks after it, it lasts until somebody ends it, since the last run."""
 MAKES_SENSE = {("/v1/admin/operations", "kind=boat")}
 """Nobody lists the kinds of operations: one that there is none of finds nothing."""
 

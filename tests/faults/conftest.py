@@ -26,6 +26,7 @@ async def quiet_town(database_url: str) -> AsyncIterator[Town]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def town(quiet_town: Town) -> AsyncIterator[Town]:
     """The module's town; it must come to rest with everything in order."""
+    quiet_town.keeps_pace(30)
     yield quiet_town
     await quiet_town.stripe("DELETE", "/_sandbox/faults")
     await at_rest(quiet_town)

@@ -17,6 +17,7 @@ async def town(database_url: str) -> AsyncIterator[Town]:
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def invariants_hold(town: Town) -> AsyncIterator[None]:
     """Whatever happened in a story, at its end nothing is broken that must never be."""
+    town.keeps_pace(30)
     yield
     found = [*await broken(town.clock()), *await broken_chains()]
     assert not found, {one.rule.name: one.ids for one in found}
