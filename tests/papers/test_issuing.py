@@ -80,10 +80,10 @@ async def test_a_month_has_a_statement_and_an_invoice(coach: Bookkeeper) -> None
     assert [one.amount async for one in reading.every_movement(statement)][-1] == -9_000
     # 10 % and 19 % tax on it; the 2 % that buyers paid on top; and what of the second fee came back.
     lines = [one async for one in reading.every_line(invoice)]
-    assert [(one.amount, one.fee_net, one.fee_tax, one.service_fee) for one in lines] == [
-        (1_390, 1_000, 190, 200),
-        (463, 333, 63, 67),
+    assert sorted((one.amount, one.fee_net, one.fee_tax, one.service_fee) for one in lines) == [
         (-204, -146, -28, -30),
+        (463, 333, 63, 67),
+        (1_390, 1_000, 190, 200),
     ]
     assert (invoice.total, invoice.fee_net, invoice.fee_tax, invoice.service_fee) == (
         *(1_649, 1_187, 225, 237),
