@@ -7,6 +7,7 @@ over another, webhooks arrive signed over a third. Only the clock is ours, and t
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -314,6 +315,7 @@ async def running_town(database_url: str, **changes: str) -> AsyncIterator[Town]
                 **changes,
             }
             clock = MovedClock()
+            sandbox.sandbox.advance(int(clock().timestamp() - time.time()))
             composition = compose(Settings.from_environment(env, require=SERVING), clock)
             async with _served(composition, listener):
                 await composition.services.fees.ensure_first(clock())
