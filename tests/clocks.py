@@ -8,7 +8,7 @@ _MORNING: Final = time(9, tzinfo=UTC)
 
 
 def beginning() -> datetime:
-    """The first moment of every story: the next morning, so that midnight falls at the same step of every run.
+    """The first moment of every story: the next morning, so that each run meets midnight at the same step.
 
     Not further ahead: ids and the database's own stamps come from the machine's clock. The environment's
     `TESTS_BEGIN_AT` (ISO 8601 with its offset, from now to some weeks ahead) tries another moment.
