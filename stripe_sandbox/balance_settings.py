@@ -39,11 +39,16 @@ def update(call: Call) -> Json:
             "The sandbox simulates daily and manual schedules only.",
             param="payments[payouts][schedule][interval]",
         )
+    before = _shown(account)
+    if interval == before["payments"]["payouts"]["schedule"]["interval"]:
+        return before
     account[SCHEDULE] = interval
     if interval == DAILY:
         balances.plan_day(call.world, balances.holdings(call.world, account["id"]))
     shown = _shown(account)
-    call.world.emit("balance_settings.updated", shown, account=account["id"])
+    call.world.emit(
+        "balance_settings.updated", shown, account=account["id"], previous_attributes=before
+    )
     return shown
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .errors import Json, missing_resource
+from .previous import differences
 
 API_VERSION = "2026-10-28.endive"
 ALPHABET = string.ascii_letters + string.digits
@@ -193,11 +194,12 @@ class World:
         """Record a snapshot event of the object as it is now and hand it to the deliveries.
 
         `account` is the connected account the event is about: it then goes to the connect
-        destination and carries `account`.
+        destination and carries `account`. Of `previous_attributes` only what differs is told.
         """
         data: Json = {"object": public(obj)}
         if previous_attributes is not None:
-            data["previous_attributes"] = public(previous_attributes)
+            before = public(previous_attributes)
+            data["previous_attributes"] = differences(before, data["object"])
         event: Json = {
             "id": self.mint("evt"),
             "object": "event",

@@ -152,7 +152,12 @@ async def test_a_parcel_is_told_to_the_charge_and_moves_no_money(
     assert await movements(stripe) == moved
     assert await read_intent(stripe, intent) == intent
     event = await newest_event(stripe, "charge.updated")
-    assert event["data"]["previous_attributes"]["shipping"]["carrier"] is None
+    assert event["data"]["previous_attributes"] == {
+        "description": charge["description"],
+        "metadata": {"parcel": None},
+        "receipt_email": None,
+        "shipping": {"carrier": None, "tracking_number": None},
+    }
     corrected = await send(stripe, path, shipping={**HOME, "tracking_number": "T2"})
     assert (corrected["shipping"]["carrier"], corrected["shipping"]["tracking_number"]) == (
         "DHL",

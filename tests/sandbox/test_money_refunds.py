@@ -10,6 +10,7 @@ from tests.sandbox.money import (
     AMOUNT,
     FEE,
     PROCESSING,
+    Json,
     advance,
     booked,
     charge_of,
@@ -18,7 +19,6 @@ from tests.sandbox.money import (
     event_types,
     hold,
     movements,
-    newest_event,
     open_seller,
     pay,
     read,
@@ -61,6 +61,11 @@ async def test_a_full_refund_undoes_everything_but_stripes_own_fee(
     assert (charge["amount_refunded"], charge["refunded"]) == (AMOUNT, True)
 
 
+async def _told(stripe: httpx.AsyncClient, type: str) -> list[Json]:
+    """What the events of a type carry, newest first."""
+    return [event["data"] for event in (await read(stripe, "/v1/events", type=type))["data"]]
+
+
 async def test_a_refund_is_told_in_order(stripe: httpx.AsyncClient) -> None:
     intent = await pay(stripe, await open_seller(stripe))
     before = len(await event_types(stripe))
@@ -77,9 +82,18 @@ async def test_a_refund_is_told_in_order(stripe: httpx.AsyncClient) -> None:
         "transfer.reversed",
         "application_fee.refunded",
     ]
-    event = await newest_event(stripe, "charge.refunded")
-    assert event["data"]["previous_attributes"] == {"amount_refunded": 1, "refunded": False}
-    assert event["data"]["object"]["amount_refunded"] == AMOUNT
+    last, first = await _told(stripe, "charge.refunded")
+    assert first["previous_attributes"] == {"amount_refunded": 0}
+    assert last["previous_attributes"] == {"amount_refunded": 1, "refunded": False}
+    assert last["object"]["amount_refunded"] == AMOUNT
+    last, first = await _told(stripe, "transfer.reversed")
+    assert first["previous_attributes"] == {
+        "amount_reversed": 0,
+        "reversals": {"data": []},
+    }
+    assert last["previous_attributes"]["reversals"] == {
+        "data": first["object"]["reversals"]["data"]
+    }
     assert refund["transfer_reversal"].startswith("trr_")
 
 
