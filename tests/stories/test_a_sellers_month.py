@@ -2,10 +2,12 @@
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from marketplace.books.months import Month
 from payments.database import rows
 from tests.stories.town import Person, Town
 
@@ -16,9 +18,6 @@ async def morning(town: Town, admin: Person) -> None:
     await town.signs_in(admin)
 
 
-MONTH, NEXT = "2026-11", "2026-12"
-
-
 def base(seller: Person) -> str:
     return f"/v1/sellers/{seller.seller_id}"
 
@@ -27,6 +26,18 @@ async def nights(town: Town, count: int, *people: Person) -> None:
     """Days go by one after the other; people sign in again, for a session lasts a day."""
     for _ in range(count):
         await town.passes(days=1)
+    for person in people:
+        await town.signs_in(person)
+
+
+def this_month(town: Town) -> Month:
+    return Month.named(f"{town.clock():%Y-%m}")
+
+
+async def month_ends(town: Town, *people: Person) -> None:
+    """The month goes by, and it is the next one's first morning."""
+    left = this_month(town).until - town.clock() + timedelta(hours=9)
+    await town.passes(seconds=left.total_seconds())
     for person in people:
         await town.signs_in(person)
 
@@ -73,6 +84,9 @@ async def told(kind: str, subject_id: str) -> set[str]:
 async def test_a_month_adds_up_to_the_unit(
     town: Town, admin: Person, coach: Person, buyer: Person
 ) -> None:
+    if this_month(town).until - town.clock() < timedelta(days=8):
+        await month_ends(town, coach, buyer)  # the sales and their payout belong to one month
+    month = this_month(town)
     listing = await town.lists(coach, unit_amount=6000)
     first = await buyer.pays(listing)
     await coach.post(f"/v1/orders/{first}/refunds", {"amount": 1999})
@@ -101,19 +115,23 @@ async def test_a_month_adds_up_to_the_unit(
     }
     assert await held(coach) == 0
 
-    # December: the month is closed, and what happens now is on the next statement.
-    await nights(town, 10, coach, buyer)
-    november, movements = await whole_statement(coach, MONTH)
-    assert november["opening"] + sum(one["amount"] for one in movements) == november["closing"] == 0
-    assert november["movements"] == len(movements) == 7
-    assert (await coach.get(f"{base(coach)}/statements/{MONTH}"))["closed"]
+    # The month is closed, and what happens now is on the next statement.
+    await month_ends(town, coach, buyer)
+    closed, movements = await whole_statement(coach, month.name)
+    assert closed["opening"] + sum(one["amount"] for one in movements) == closed["closing"] == 0
+    assert closed["movements"] == len(movements) == 7
+    assert (await coach.get(f"{base(coach)}/statements/{month.name}"))["closed"]
     await coach.post(f"/v1/orders/{first}/refunds", {"amount": 1})
     await town.settle()
-    assert (november, movements) == await whole_statement(coach, MONTH)
-    december, later = await whole_statement(coach, NEXT)
-    assert (december["opening"], december["closing"]) == (0, sum(one["amount"] for one in later))
+    assert (closed, movements) == await whole_statement(coach, month.name)
+    following = this_month(town)
+    opened, later = await whole_statement(coach, following.name)
+    assert (opened["opening"], opened["closing"]) == (0, sum(one["amount"] for one in later))
     months = (await coach.get(f"{base(coach)}/statements"))["data"]
-    assert [(one["month"], one["closed"]) for one in months] == [(NEXT, False), (MONTH, True)]
+    assert [(one["month"], one["closed"]) for one in months] == [
+        (following.name, False),
+        (month.name, True),
+    ]
 
 
 async def test_the_statement_can_be_opened_in_a_spreadsheet_and_printed(
@@ -123,7 +141,7 @@ async def test_the_statement_can_be_opened_in_a_spreadsheet_and_printed(
     name = '=HYPERLINK("https://evil.example")<script>alert(1)</script>'
     await seller.call("PATCH", base(seller), {"display_name": name})
     await buyer.pays(await town.lists(seller, unit_amount=6000))
-    month = f"{town.clock():%Y-%m}"
+    month = this_month(town).name
 
     file = await seller.http.get(f"{base(seller)}/statements/{month}/csv")
     assert file.headers["content-type"] == "text/csv; charset=utf-8"
