@@ -167,7 +167,8 @@ class Deliveries:
         return again
 
     def wake(self) -> None:
-        """Look at what is due again, for the clock was moved."""
+        """Queue what became due, for the clock was moved: who waits for `settled` next waits for it too."""
+        self._release_due()
         self._wake.set()
 
     async def settled(self, timeout_seconds: float) -> bool:
@@ -282,15 +283,18 @@ class Deliveries:
     async def _schedule(self) -> None:
         while True:
             self._wake.clear()
-            while self._due and self._due[0][0] <= self.clock():
-                due, _number, delivery = heapq.heappop(self._due)
-                if delivery.next_attempt_at == due:  # else it left by another way meanwhile
-                    self._release(delivery)
+            self._release_due()
             wait = self._due[0][0] - self.clock() if self._due else None
             try:
                 await asyncio.wait_for(self._wake.wait(), wait)
             except TimeoutError:
                 continue
+
+    def _release_due(self) -> None:
+        while self._due and self._due[0][0] <= self.clock():
+            due, _number, delivery = heapq.heappop(self._due)
+            if delivery.next_attempt_at == due:  # else it left by another way meanwhile
+                self._release(delivery)
 
     def _release(self, delivery: Delivery) -> None:
         held = self._held[delivery.destination]

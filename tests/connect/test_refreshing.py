@@ -38,7 +38,7 @@ async def everyone_waits_for_stripe(connect: Connect) -> None:
     await connect.gateway.reading.wait()
     pool = engine().pool
     assert pool is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in itertools.count():
             if pool.get_idle_size() == pool.get_size():
                 return

@@ -72,7 +72,7 @@ class Wire:
 
     async def until_held(self, count: int) -> None:
         """Wait until that many messages are stopped."""
-        async with asyncio.timeout(15), self._stopped:
+        async with asyncio.timeout(60), self._stopped:
             await self._stopped.wait_for(lambda: self.held >= count)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -138,7 +138,7 @@ class Service:
     async def serve(self) -> None:
         """Start a server and wait until it is ready."""
         self.server = server = self._start("serve")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         async with a_client() as client:
             while time.monotonic() < deadline:
                 assert server.poll() is None, "the server ended while starting"
@@ -161,7 +161,7 @@ class Service:
     async def kill(self, process: subprocess.Popen[bytes]) -> None:
         """End a process, without its having a say."""
         process.send_signal(signal.SIGKILL)
-        await asyncio.to_thread(process.wait, 10)
+        await asyncio.to_thread(process.wait, 60)
 
     async def stop(self) -> None:
         """End whatever still runs."""

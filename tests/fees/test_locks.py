@@ -51,7 +51,7 @@ async def require_order(
         async with transaction():
             await execute(*first)
             begun.set()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not await value(SOMEBODY_WAITS_FOR_US):
                     await execute("SELECT pg_sleep(0.005)")
             await execute(f"{second[0]} NOWAIT", second[1])

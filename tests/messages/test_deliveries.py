@@ -335,8 +335,8 @@ async def test_removing_an_endpoint_never_fails_what_is_being_told(
 
 
 async def _somebody_waits(connection: asyncpg.Connection) -> None:
-    """Until a session is held up by this one, ten seconds at most."""
-    for _ in range(1000):
+    """Until a session is held up by this one, a minute at most."""
+    for _ in range(6000):
         if await connection.fetchval(
             "SELECT EXISTS (SELECT FROM pg_stat_activity "
             "WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"

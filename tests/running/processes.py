@@ -37,7 +37,7 @@ def marketplace(
         input=said,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

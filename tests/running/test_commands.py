@@ -246,10 +246,10 @@ def running_sandbox() -> Iterator[tuple[subprocess.Popen[str], str]]:
         text=True,
     ) as process:
         address = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
-                urllib.request.urlopen(f"{address}/_sandbox/clock", timeout=5).close()
+                urllib.request.urlopen(f"{address}/_sandbox/clock", timeout=30).close()
                 break
             except OSError:
                 assert time.monotonic() < deadline, "the sandbox did not answer"

@@ -49,7 +49,7 @@ async def ask(dsn: str, question: str) -> Any:
         await connection.close()
 
 
-def until(happened: Callable[[], bool], *, seconds: float = 20.0) -> None:
+def until(happened: Callable[[], bool], *, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it did not happen in time"

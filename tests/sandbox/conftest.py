@@ -31,12 +31,17 @@ class Receiver:
     received: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     pause_seconds: float = 0.0
+    # What arrives waits here, once there is a door.
+    open_door: asyncio.Event | None = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def accept(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
-        if self.pause_seconds:
-            await asyncio.sleep(self.pause_seconds)
+        self.reached.set()
+        await asyncio.sleep(self.pause_seconds)
+        if self.open_door:
+            await self.open_door.wait()
         self.received.append((request.path.strip("/"), headers, body))
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
 
@@ -53,7 +58,7 @@ class Receiver:
 
 @pytest.fixture(scope="session")
 async def served() -> AsyncIterator[RunningSandbox]:
-    async with running_sandbox(SandboxConfig(port=0, delivery_timeout_seconds=2)) as running:
+    async with running_sandbox(SandboxConfig(port=0, delivery_timeout_seconds=60)) as running:
         yield running
 
 
@@ -83,7 +88,7 @@ async def stripe(sandbox: RunningSandbox) -> AsyncIterator[httpx.AsyncClient]:
     """Stripe, as the platform's server calls it (plain HTTP: no certificates to load)."""
     headers = {"Authorization": f"Bearer {SECRET}", "Stripe-Version": VERSION}
     async with httpx.AsyncClient(
-        base_url=sandbox.base_url, headers=headers, verify=False
+        base_url=sandbox.base_url, headers=headers, verify=False, timeout=60
     ) as client:
         yield client
 
@@ -93,7 +98,7 @@ async def browser(sandbox: RunningSandbox) -> AsyncIterator[httpx.AsyncClient]:
     """Stripe, as a buyer's browser calls it, and the pages Stripe hosts."""
     headers = {"Authorization": f"Bearer {PUBLISHABLE}"}
     async with httpx.AsyncClient(
-        base_url=sandbox.base_url, headers=headers, verify=False
+        base_url=sandbox.base_url, headers=headers, verify=False, timeout=60
     ) as client:
         yield client
 

@@ -33,7 +33,7 @@ async def test_an_update_clears_and_says_what_was(
     updated = (await stripe.post(path, data=change)).json()
     assert (updated["name"], updated["metadata"]) == ("Bob", {"b": "2"})
     await stripe.post(path, data={"name": "Bob"})
-    assert await sandbox.sandbox.deliveries.settled(5)
+    assert await sandbox.sandbox.deliveries.settled(60)
     assert listening.types() == ["customer.created", "customer.updated"]
     assert listening.events()[1]["data"]["previous_attributes"]["name"] == "Bo"
 
@@ -62,7 +62,7 @@ async def test_a_deleted_customer_leaves_a_mark_and_no_cards(
     assert await read(stripe, path) == gone
     assert (await read(stripe, "/v1/customers"))["data"] == []
     assert (await read(stripe, f"/v1/payment_methods/{card['id']}"))["customer"] is None
-    assert await sandbox.sandbox.deliveries.settled(5)
+    assert await sandbox.sandbox.deliveries.settled(60)
     assert listening.types()[-3:] == [
         "payment_method.detached",
         "customer.updated",

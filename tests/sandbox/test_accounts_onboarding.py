@@ -64,7 +64,7 @@ async def test_onboarding_makes_the_account_ready_and_tells_the_platform(
     assert capability(ready, "stripe_transfers") == {"status": "active", "status_details": []}
     assert capability(ready, "payouts")["status"] == "active"
     assert ready["requirements"]["entries"] == []
-    assert await sandbox.sandbox.deliveries.settled(5)
+    assert await sandbox.sandbox.deliveries.settled(60)
     assert listening.types("accounts") == [
         "v2.core.account.created",
         "v2.core.account[configuration.recipient].capability_status_updated",
@@ -168,7 +168,7 @@ async def test_closing_names_every_configuration(
     assert closed.json()["closed"] is True
     again = await stripe.post(path, json={"applied_configurations": ["recipient"]})
     assert again.json()["error"]["code"] == "account_closed"
-    assert await sandbox.sandbox.deliveries.settled(5)
+    assert await sandbox.sandbox.deliveries.settled(60)
     assert listening.types("accounts")[-1] == "v2.core.account.closed"
     assert (await stripe.get("/v2/core/accounts")).json()["data"] == []
     listed = (await stripe.get("/v2/core/accounts", params={"closed": "true"})).json()
@@ -190,7 +190,7 @@ async def test_an_update_merges_and_is_told(
     assert updated["display_name"] == "Ada and friends"
     assert updated["metadata"] == {"tier": "gold"}
     assert updated["identity"] == {"country": "us", "entity_type": "company"}
-    assert await sandbox.sandbox.deliveries.settled(5)
+    assert await sandbox.sandbox.deliveries.settled(60)
     assert listening.types("accounts")[1:] == [
         "v2.core.account.updated",
         "v2.core.account[identity].updated",
@@ -212,7 +212,7 @@ async def test_the_control_surface_changes_readiness(
     assert capability(changed, "payouts")["status_details"]
     assert capability(changed, "stripe_transfers")["status"] == "active"
     assert [e["description"] for e in changed["requirements"]["entries"]] == ["identity.document"]
-    assert await sandbox.sandbox.deliveries.settled(5)
+    assert await sandbox.sandbox.deliveries.settled(60)
     assert listening.types("accounts")[-2:] == [
         "v2.core.account[configuration.recipient].capability_status_updated",
         "v2.core.account[requirements].updated",

@@ -16,7 +16,7 @@ async def listed(stripe: httpx.AsyncClient, **params: Any) -> list[Json]:
 
 
 async def settle(stripe: httpx.AsyncClient) -> list[Json]:
-    answer = await stripe.get("/_sandbox/deliveries", params={"settle": "5"})
+    answer = await stripe.get("/_sandbox/deliveries", params={"settle": "60"})
     assert answer.json()["settled"] is True
     deliveries: list[Json] = answer.json()["deliveries"]
     return deliveries

@@ -28,7 +28,7 @@ def arrived(receiver: Receiver) -> list[str]:
 
 
 async def settle(stripe: httpx.AsyncClient) -> list[dict[str, Any]]:
-    answer = (await stripe.get("/_sandbox/deliveries?settle=5")).json()
+    answer = (await stripe.get("/_sandbox/deliveries?settle=60")).json()
     assert answer["settled"] is True
     deliveries: list[dict[str, Any]] = answer["deliveries"]
     return deliveries
@@ -48,7 +48,7 @@ async def test_an_event_arrives_signed(stripe: httpx.AsyncClient, listening: Rec
     signed = signature["t"].encode() + b"." + body
     expected = hmac.new(SIGNING_SECRETS["platform"].encode(), signed, hashlib.sha256).hexdigest()
     assert signature["v1"] == expected
-    assert abs(time.time() - int(signature["t"])) < 10
+    assert abs(time.time() - int(signature["t"])) < 60
     event = listening.events()[0]
     assert (event["object"], event["api_version"]) == ("event", "2026-10-28.endive")
     assert event["livemode"] is False
@@ -66,10 +66,10 @@ async def test_a_delivery_is_signed_by_the_clock_of_who_receives_it(
         headers = {"Authorization": f"Bearer {SECRET}"}
         async with httpx.AsyncClient(base_url=sandbox.base_url, headers=headers) as stripe:
             await create(stripe)
-        assert await sandbox.sandbox.deliveries.settled(5)
+        assert await sandbox.sandbox.deliveries.settled(60)
     [(_where, headers, _body)] = receiver.received
     signed_at = int(headers["stripe-signature"].split(",")[0].removeprefix("t="))
-    assert abs(time.time() + (86_400 if shared else 0) - signed_at) < 10
+    assert abs(time.time() + (86_400 if shared else 0) - signed_at) < 60
 
 
 async def test_while_a_secret_is_rolled_there_are_two_signatures(
@@ -119,7 +119,6 @@ async def test_a_refused_event_comes_again(stripe: httpx.AsyncClient, listening:
     assert pending["pending_webhooks"] == 1
     for _ in range(2):
         await stripe.post("/_sandbox/clock", json={"advance": 3})
-        await asyncio.sleep(0.05)
         [delivery] = await settle(stripe)
     assert [a["status"] for a in delivery["attempts"]] == [500, 302, 200]
     assert delivery["state"] == "delivered"
@@ -142,7 +141,6 @@ async def test_after_three_days_stripe_gives_up(
     await create(stripe)
     await settle(stripe)
     await stripe.post("/_sandbox/clock", json={"advance": 3 * 24 * 3600})
-    await asyncio.sleep(0.05)
     [delivery] = await settle(stripe)
     assert delivery["state"] == "failed"
     assert len((await stripe.get("/v1/events?delivery_success=false")).json()["data"]) == 1
@@ -221,7 +219,6 @@ async def test_a_delayed_event_waits_for_the_clock(
     await settle(stripe)
     assert arrived(listening) == [second]
     await stripe.post("/_sandbox/clock", json={"advance": 601})
-    await asyncio.sleep(0.05)
     await settle(stripe)
     assert arrived(listening) == [second, delayed]
 
@@ -238,13 +235,13 @@ async def test_a_fault_can_name_a_v2_event(stripe: httpx.AsyncClient, listening:
 async def test_what_is_in_the_air_during_a_reset_is_not_repeated(
     stripe: httpx.AsyncClient, listening: Receiver
 ) -> None:
-    listening.pause_seconds, listening.statuses = 0.2, [500]
+    listening.statuses, listening.open_door = [500], asyncio.Event()
     await create(stripe)
-    await asyncio.sleep(0.1)
+    await listening.reached.wait()
     await stripe.post("/_sandbox/reset")
+    listening.open_door.set()
     assert await settle(stripe) == []
     await stripe.post("/_sandbox/clock", json={"advance": 3600})
-    await asyncio.sleep(0.05)
     assert await settle(stripe) == []
     assert len(listening.received) == 1
 

@@ -180,7 +180,7 @@ async def test_the_platform_is_told_of_its_sellers_payouts(
 ) -> None:
     seller = await paid_seller(stripe)
     await until_midnight(stripe, 3)
-    assert await sandbox.sandbox.deliveries.settled(5)
+    assert await sandbox.sandbox.deliveries.settled(60)
     told = [e for e in listening.events("connect") if e["type"].startswith("payout.")]
     assert [e["type"] for e in told][-1] == "payout.paid"
     assert {e["account"] for e in told} == {seller}

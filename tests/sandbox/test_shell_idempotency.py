@@ -77,10 +77,10 @@ async def test_a_key_is_pruned_after_a_day(stripe: httpx.AsyncClient) -> None:
 
 
 async def test_a_key_in_use_answers_409(stripe: httpx.AsyncClient) -> None:
-    slow = {"fault": "slow", "seconds": 0.5, "path": "/v1/payment_intents"}
+    slow = {"fault": "slow", "seconds": 0.9, "path": "/v1/payment_intents"}
     await stripe.post("/_sandbox/faults", json=slow)
     first = asyncio.create_task(stripe.post("/v1/payment_intents", data=INTENT, headers=KEY))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.1)
     second = await stripe.post("/v1/payment_intents", data=INTENT, headers=KEY)
     assert second.status_code == 409
     assert second.json()["error"]["code"] == "idempotency_key_in_use"

@@ -40,7 +40,7 @@ async def start(*options: str) -> asyncio.subprocess.Process:
 
 async def answer_of(url: str) -> httpx.Response:
     async with httpx.AsyncClient() as client:
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 return await client.get(url)
             except httpx.ConnectError:
@@ -54,7 +54,7 @@ async def test_the_command_serves_until_it_is_stopped() -> None:
     answer = await answer_of(f"http://127.0.0.1:{port}/_sandbox")
     assert "controls" in answer.json()
     process.terminate()
-    out, err = await asyncio.wait_for(process.communicate(), 10)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
     assert f"http://127.0.0.1:{port}/_sandbox" in out.decode()
     assert "Traceback" not in err.decode()
 
@@ -70,7 +70,7 @@ async def test_the_command_serves_until_it_is_stopped() -> None:
 )
 async def test_options_that_cannot_be_used_are_refused(options: list[str], told: str) -> None:
     process = await start(*options)
-    _out, err = await asyncio.wait_for(process.communicate(), 20)
+    _out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 2
     assert told in err.decode()
 
@@ -140,9 +140,9 @@ async def test_what_was_not_delivered_is_delivered_after_a_restart(
         httpx.AsyncClient(base_url=first.base_url, headers=HEADERS) as stripe,
     ):
         await stripe.post("/v1/payment_intents", data=INTENT)
-        assert await first.sandbox.deliveries.settled(5)
+        assert await first.sandbox.deliveries.settled(60)
     async with running_sandbox(config) as second:
-        assert await second.sandbox.deliveries.settled(5)
+        assert await second.sandbox.deliveries.settled(60)
     [refused, accepted] = receiver.events()
     assert refused["id"] == accepted["id"]
 
@@ -155,7 +155,7 @@ async def test_a_damaged_memory_is_not_overwritten(tmp_path: Path) -> None:
         async with running_sandbox(config):
             raise AssertionError("it started")
     process = await start("--port", str(free_port()), "--state-file", str(state_file))
-    _out, err = await asyncio.wait_for(process.communicate(), 20)
+    _out, err = await asyncio.wait_for(process.communicate(), 60)
     assert (process.returncode, "begin anew" in err.decode()) == (1, True)
     assert state_file.read_text() == '{"objects": '
 

@@ -7,10 +7,10 @@ over another, webhooks arrive signed over a third. Only the clock is ours, and t
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -279,6 +279,14 @@ class Town:
         self.sandbox.sandbox.advance(int((after - before).total_seconds()))
         await self.settle()
 
+    async def waits_for_morning_near_midnight(self, hours: float) -> None:
+        """For stories that count what was done: what the worker does every night is not to fall into the
+        next `hours`. Midnight further off changes nothing."""
+        midnight = datetime.combine(self.clock(), time.min, UTC) + timedelta(days=1)
+        left = midnight - self.clock()
+        if left <= timedelta(hours=hours):
+            await self.passes(seconds=(left + timedelta(hours=9)).total_seconds())
+
     def _browser(self) -> httpx.AsyncClient:
         browser = a_client(base_url=self.base_url, timeout=30)
         self.browsers.append(browser)
@@ -315,7 +323,7 @@ async def running_town(database_url: str, **changes: str) -> AsyncIterator[Town]
                 **changes,
             }
             clock = MovedClock()
-            sandbox.sandbox.advance(int(clock().timestamp() - time.time()))
+            sandbox.sandbox.advance(int((clock() - datetime.now(UTC)).total_seconds()))
             composition = compose(Settings.from_environment(env, require=SERVING), clock)
             async with _served(composition, listener):
                 await composition.services.fees.ensure_first(clock())
