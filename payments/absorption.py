@@ -45,6 +45,8 @@ MOVED_ON = frozenset(
     }
 )
 """After such a no: read the PaymentIntent, then decide anew."""
+GIVEN_UP = "unknown_to_stripe"
+"""Our reason for ending a payment: Stripe knows no such PaymentIntent, so nobody can pay it."""
 FIRST_RECHECK = timedelta(hours=1)
 RECHECKED_FOR = timedelta(days=90)
 """For so long what was done to a settled payment in Stripe's Dashboard is found without a webhook."""
@@ -67,7 +69,7 @@ class Absorption:
         """
         require_transaction()
         await lock_order(order_id)
-        payment = await self._locked(order_id, snapshot)
+        payment = _come_back(await self._locked(order_id, snapshot), snapshot)
         self._require_same(payment, snapshot)
         amounts = await amounts_after(payment, snapshot)
         after = self._merged(payment, snapshot, amounts)
@@ -95,6 +97,26 @@ class Absorption:
         if snapshot.charge is not None and snapshot.complete:
             after = await absorb_refunds(after, subject, snapshot.charge, self._announce, now)
         return after
+
+    async def give_up(self, order_id: str, payment_id: str) -> None:
+        """End a payment whose PaymentIntent Stripe does not know, under the order's lock."""
+        require_transaction()
+        await lock_order(order_id)
+        now = self._clock()
+        given_up = await execute(
+            "UPDATE payments SET status = 'canceled', live = false, amount_capturable = 0, "
+            "cancellation_reason = $2, missing_since = coalesce(missing_since, $3), updated_at = $3 "
+            "WHERE id = $1 AND live AND status <> 'succeeded'",
+            payment_id,
+            GIVEN_UP,
+            now,
+        )
+        if given_up:
+            await self._announce(
+                PaymentCanceled(
+                    order_id=order_id, payment_id=payment_id, occurred_at=now, reason=GIVEN_UP
+                )
+            )
 
     async def _locked(self, order_id: str, snapshot: IntentSnapshot) -> PaymentRecord:
         found = await row(
@@ -135,6 +157,7 @@ class Absorption:
                 intent_id=snapshot.id,
                 checked_at=payment.created_at,
                 recheck_at=again,
+                missing_since=None,
                 updated_at=now,
             )
         status = states.merged(payment.status, snapshot.status)
@@ -171,8 +194,19 @@ class Absorption:
             payment_method_id=_kept(snapshot.payment_method_id, payment.payment_method_id),
             checked_at=now,
             recheck_at=_recheck_at(payment, now) if status == states.SUCCEEDED else None,
+            missing_since=None,
             updated_at=now,
         )
+
+
+def _come_back(payment: PaymentRecord, snapshot: IntentSnapshot) -> PaymentRecord:
+    """A payment that was given up, and Stripe shows its money after all: only Stripe's own end is final."""
+    given_up = payment.status == states.CANCELED and payment.cancellation_reason == GIVEN_UP
+    if not given_up or snapshot.status not in states.MONEY:
+        return payment
+    return msgspec.structs.replace(
+        payment, status="requires_payment_method", live=True, cancellation_reason=None
+    )
 
 
 def _recheck_at(payment: PaymentRecord, now: datetime) -> datetime | None:
@@ -288,7 +322,8 @@ async def _store(payment: PaymentRecord) -> None:
         "application_fee_id = $7, amount_capturable = $8, amount_captured = $9, fee_captured = $10, "
         "fee_refunded = $11, processing_cost = $12, capture_before = $13, cancellation_reason = $14, "
         "checked_at = $15, updated_at = $16, amount = $17, application_fee = $18, amount_next = $19, "
-        "application_fee_next = $20, payment_method_id = $21, recheck_at = $22 WHERE id = $1",
+        "application_fee_next = $20, payment_method_id = $21, recheck_at = $22, missing_since = $23 "
+        "WHERE id = $1",
         payment.id,
         payment.intent_id,
         payment.status,
@@ -311,4 +346,5 @@ async def _store(payment: PaymentRecord) -> None:
         payment.application_fee_next,
         payment.payment_method_id,
         payment.recheck_at,
+        payment.missing_since,
     )

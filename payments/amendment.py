@@ -11,7 +11,7 @@ from payments import reading, states
 from payments.absorption import Absorption
 from payments.currencies import check_chargeable
 from payments.database import execute, lock_order, require_transaction, transaction
-from payments.errors import NotSent, PaymentStepRefused, StripeRejected
+from payments.errors import IntentMissing, NotSent, PaymentStepRefused, StripeRejected
 from payments.events import AmendmentRefused, Announce, Clock
 from payments.gateway import IntentSnapshot, PaymentGateway, Shipping, UpdateDraft
 from payments.ids import IdempotencyKey, IntentId, OperationId, OrderId, PaymentId, new_id
@@ -143,6 +143,8 @@ class UpdateIntent:
     async def _keep_attempts(self, draft: UpdateDraft) -> None:
         try:
             snapshot = await self._gateway.retrieve_intent(draft.intent_id)
+        except IntentMissing:
+            raise  # there is nothing to amend either
         except StripeRejected as refusal:
             # A no to looking is no answer about the amendment, which was not sent.
             raise NotSent(f"cannot_look:{refusal.code}") from refusal

@@ -22,7 +22,8 @@ PaymentError
 |-- DisputeNotFound
 |-- StripeRejected            Stripe gave a definite no
 |   |-- CardDeclined            the bank's no, or what the card form got wrong
-|   `-- SellerCannotReceive     Stripe's no to the destination
+|   |-- SellerCannotReceive     Stripe's no to the destination
+|   `-- IntentMissing           Stripe does not know a PaymentIntent that it made
 |-- PaymentsUnavailable       no answer, or an answer that may still come: safe to ask again
 |   |-- NotSent                 Stripe certainly did nothing (429, connection refused)
 |   `-- OutcomeUnknown          Stripe may have done it (timeout, reset, 5xx, unreadable)
@@ -33,7 +34,10 @@ PaymentError
 `-- NoTransaction / TransactionOpen   programmer errors
 """
 
-from typing import Any
+from typing import Any, Final
+
+MISSING: Final = "resource_missing"
+"""Stripe's code for an object that it does not know."""
 
 
 class PaymentError(Exception):
@@ -235,6 +239,14 @@ class CardDeclined(StripeRejected):
 
 class SellerCannotReceive(StripeRejected):
     """Stripe will not send money to the destination account."""
+
+
+class IntentMissing(StripeRejected):
+    """Stripe does not know the PaymentIntent that it made for us: another account's key is in use, say, or
+    this database was made beside another Stripe."""
+
+    def __init__(self, *, message: str = "", request_id: str | None = None) -> None:
+        super().__init__(MISSING, message=message, http_status=404, request_id=request_id)
 
 
 class PaymentsUnavailable(PaymentError):

@@ -275,7 +275,10 @@ class PaymentGateway(Protocol):
     async def cancel_intent(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot: ...
 
     async def retrieve_intent(self, intent_id: IntentId) -> IntentSnapshot:
-        """The PaymentIntent with its charge, refunds, fee and balance transaction, in one request."""
+        """The PaymentIntent with its charge, refunds, fee and balance transaction, in one request.
+
+        Like everything asked of one PaymentIntent it raises IntentMissing where Stripe does not know it.
+        """
         ...
 
     async def find_intent(self, draft: IntentDraft) -> IntentSnapshot | None:

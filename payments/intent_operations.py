@@ -10,7 +10,7 @@ from typing import Any
 from payments import states
 from payments.absorption import MOVED_ON, Absorption
 from payments.database import execute, lock_order, value
-from payments.errors import CardDeclined, SellerCannotReceive, StripeRejected
+from payments.errors import CardDeclined, IntentMissing, SellerCannotReceive, StripeRejected
 from payments.events import (
     Announce,
     CaptureRefused,
@@ -135,9 +135,17 @@ class CaptureIntent(ToldWhenRefused):
 
 
 class CancelIntent(OnIntent):
-    """Performs the cancellation; a hold on the card is released with it."""
+    """Performs the cancellation; a hold on the card is released with it.
+
+    A PaymentIntent that Stripe does not know is given up: else its order could never end.
+    """
 
     draft_type = CancelDraft
+
+    async def rejected(self, operation: Operation, draft: Any, rejection: StripeRejected) -> None:
+        if isinstance(rejection, IntentMissing):
+            await self._absorption.give_up(operation.order_id or "", operation.subject)
+        await super().rejected(operation, draft, rejection)
 
     async def send(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:
         return await self._gateway.cancel_intent(draft, key)

@@ -16,7 +16,7 @@ from payments.charges import DestinationCharge, IntentForBuyer
 from payments.confirmation import Confirmation, ConfirmIntent
 from payments.currencies import check_chargeable
 from payments.database import execute, require_transaction, row
-from payments.errors import PaymentStepRefused, StripeRejected
+from payments.errors import MISSING, PaymentStepRefused, StripeRejected
 from payments.events import Announce, Clock
 from payments.gateway import (
     CancellationReason,
@@ -62,7 +62,7 @@ class Payments:
     ) -> None:
         self._operations = operations
         self._absorption = absorption = Absorption(announce, clock)
-        self._refreshing = Refreshing(gateway, absorption)
+        self._refreshing = Refreshing(gateway, absorption, clock)
         self._amendment = Amendment(operations)
         self._confirmation = Confirmation(operations, self._refreshing)
         self._taking = Taking(operations)
@@ -243,6 +243,8 @@ class Payments:
             await self._operations.carry_out(operation_id)
         except StripeRejected as rejection:
             operation = await self._operations.require(operation_id)
+            if operation.kind == CANCEL and rejection.code == MISSING:
+                return  # what Stripe does not know is given up: nobody can pay it
             if rejection.code not in MOVED_ON or operation.order_id is None:
                 raise
             payment = await self.refresh(operation.order_id)

@@ -117,10 +117,17 @@ class Chain:
             if seen.created_at >= settled_before:
                 verdicts += [Verdict(one, "timing") for one in before]
             elif before:
-                left = {one.key: one for one in await self.again(before[0])}
+                left = {one.key: one for one in await self._left(before)}
                 verdicts += [Verdict(one, "healed") for one in before if one.key not in left]
                 verdicts += [Verdict(one, "case") for one in left.values()]
         return Slice(read=len(page.data), verdicts=verdicts, after=page.after)
+
+    async def _left(self, before: Sequence[Finding]) -> Sequence[Finding]:
+        """What still differs of one object; all of it where Stripe lists it and will not show it."""
+        try:
+            return await self.again(before[0])
+        except StripeRejected:
+            return before
 
     async def unexplained(
         self, since: datetime, until: datetime, after: str, settled_before: datetime, limit: int

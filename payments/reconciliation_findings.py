@@ -5,7 +5,7 @@ difference is found again.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -57,6 +57,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return self.what.split(":")[0].split(".")[0]
 
 
+MISSING_INTENT: Final = "intent.missing"
 _FEES = frozenset({"fee_earned", "fee_returned", "processing"})
 
 
@@ -98,6 +99,19 @@ def _kind_of_sum(
     if ours == 0:
         return "missing_here"
     return "missing_there" if seen == 0 else "amount"
+
+
+def intent_missing(ours: PaymentRecord) -> Finding:
+    """A payment whose PaymentIntent Stripe does not know."""
+    return Finding(
+        kind="missing_there",
+        what=MISSING_INTENT,
+        payment_id=ours.id,
+        order_id=ours.order_id,
+        stripe_id=ours.intent_id,
+        currency=ours.currency,
+        ours=ours.status,
+    )
 
 
 def _of_books(ours: Books, kind: Kind, what: str, mine: Value, theirs: Value) -> Finding:

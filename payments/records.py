@@ -43,6 +43,7 @@ class PaymentRecord(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     checked_at: datetime
     recheck_at: datetime | None
+    missing_since: datetime | None
 
 
 COLUMNS = ", ".join(PaymentRecord.__struct_fields__)

@@ -8,8 +8,9 @@ import structlog
 from payments import reading
 from payments.absorption import Absorption
 from payments.charges import IntentForBuyer
-from payments.database import rows, transaction
-from payments.errors import PaymentError, PaymentNotFound
+from payments.database import execute, rows, transaction
+from payments.errors import IntentMissing, PaymentError, PaymentNotFound
+from payments.events import Clock
 from payments.gateway import IntentSnapshot, PaymentGateway
 from payments.ids import IntentId
 from payments.records import PaymentRecord
@@ -20,9 +21,10 @@ _log = structlog.get_logger("payments.refreshing")
 class Refreshing:
     """Reads PaymentIntents and absorbs what was read. No transaction may be open."""
 
-    def __init__(self, gateway: PaymentGateway, absorption: Absorption) -> None:
+    def __init__(self, gateway: PaymentGateway, absorption: Absorption, clock: Clock) -> None:
         self._gateway = gateway
         self._absorption = absorption
+        self._clock = clock
 
     async def refresh(self, order_id: str) -> PaymentRecord:
         """Read the order's latest PaymentIntent.
@@ -35,7 +37,7 @@ class Refreshing:
         return await self.refresh_intent(order_id, IntentId(payment.intent_id))
 
     async def refresh_intent(self, order_id: str, intent_id: IntentId) -> PaymentRecord:
-        """Read this PaymentIntent of the order."""
+        """Read this PaymentIntent of the order. Raises IntentMissing where Stripe does not know it."""
         return (await self._read(order_id, intent_id))[1]
 
     async def intent_for_buyer(self, order_id: str) -> IntentForBuyer:
@@ -55,7 +57,8 @@ class Refreshing:
         Those that are open, and those with a refund on its way: a young payment is read every minute, an
         older one after an eighth of its age, a few hours at most. A lost webhook is made good within
         minutes, and a checkout abandoned for a day costs some thirty reads. Those that are settled too,
-        hourly at first and ever more seldom for 90 days: what was done in Stripe's Dashboard.
+        hourly at first and ever more seldom for 90 days: what was done in Stripe's Dashboard. What
+        Stripe does not know is left to reconciliation, which asks once a day.
         """
         due = [
             *await _claim(_OPEN, now, limit),
@@ -80,16 +83,37 @@ class Refreshing:
     async def _read(
         self, order_id: str, intent_id: IntentId
     ) -> tuple[IntentSnapshot, PaymentRecord]:
-        snapshot = await self._gateway.retrieve_intent(intent_id)
+        try:
+            snapshot = await self._gateway.retrieve_intent(intent_id)
+        except IntentMissing:
+            await _note_missing(order_id, intent_id, self._clock())
+            raise
         async with transaction():
             return snapshot, await self._absorption.absorb(order_id, snapshot)
 
 
-_OPEN = "live AND status <> 'succeeded' AND intent_id IS NOT NULL"
+_OPEN = "live AND status <> 'succeeded' AND intent_id IS NOT NULL AND missing_since IS NULL"
 _REFUNDING = (
     "id IN (SELECT payment_id FROM refunds WHERE status IN ('pending', 'requires_action')) "
-    "AND status = 'succeeded'"
+    "AND status = 'succeeded' AND missing_since IS NULL"
 )
+
+
+async def _note_missing(order_id: str, intent_id: str, now: datetime) -> None:
+    """The sweep asks for it no more; a run of reconciliation finds it, and asks."""
+    noted = await execute(
+        "UPDATE payments SET missing_since = $2, recheck_at = NULL, updated_at = $2 "
+        "WHERE intent_id = $1 AND missing_since IS NULL AND status <> 'canceled'",
+        intent_id,
+        now,
+    )
+    if noted:
+        _log.error(
+            "Stripe does not know a PaymentIntent of ours",
+            order_id=order_id,
+            intent_id=intent_id,
+            alarm=True,
+        )
 
 
 async def _claim(which: str, now: datetime, limit: int) -> list[asyncpg.Record]:

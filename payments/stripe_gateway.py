@@ -7,12 +7,12 @@ shown of a PaymentIntent is asked for whole in the same request.
 import math
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from payments.errors import OutcomeUnknown, StripeRejected
+from payments.errors import MISSING, IntentMissing, OutcomeUnknown, StripeRejected
 from payments.gateway import (
     BalanceTransaction,
     CancelDraft,
@@ -66,35 +66,32 @@ class StripePaymentGateway:
 
     async def update_intent(self, draft: UpdateDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Bring amount, fee and shipping to those of another cart, in one request."""
-        answer = await self._api.request("post", _path(draft.intent_id), updating(draft), key=key)
-        return _shown(answer)
+        return _shown(await self._of_intent("post", _path(draft.intent_id), updating(draft), key))
 
     async def keep_card(self, draft: KeepCardDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Have the card that pays kept for the buyer's later payments, or not after all."""
         usage = KEPT_FOR if draft.keep else ""  # the empty string takes it away
         params = {"setup_future_usage": usage, "expand": SHOWN_WHOLE}
-        answer = await self._api.request("post", _path(draft.intent_id), params, key=key)
-        return _shown(answer)
+        return _shown(await self._of_intent("post", _path(draft.intent_id), params, key))
 
     async def confirm_intent(self, draft: ConfirmDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Pay with a saved card while the buyer is there."""
         path, params = _path(draft.intent_id, "confirm"), confirming(draft)
-        return _shown(await self._api.request("post", path, params, key=key))
+        return _shown(await self._of_intent("post", path, params, key))
 
     async def capture_intent(self, draft: CaptureDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Capture once and for all; what is left of the hold is released."""
         path, params = _path(draft.intent_id, "capture"), capturing(draft)
-        return _shown(await self._api.request("post", path, params, key=key))
+        return _shown(await self._of_intent("post", path, params, key))
 
     async def cancel_intent(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:
         """Cancel the PaymentIntent and release its hold, if it has one."""
         params = {"cancellation_reason": draft.reason, "expand": SHOWN_WHOLE}
-        answer = await self._api.request("post", _path(draft.intent_id, "cancel"), params, key=key)
-        return _shown(answer)
+        return _shown(await self._of_intent("post", _path(draft.intent_id, "cancel"), params, key))
 
     async def retrieve_intent(self, intent_id: IntentId) -> IntentSnapshot:
         """The PaymentIntent with all that came of it; a further page only past ten refunds."""
-        answer = await self._api.request("get", _path(intent_id), {"expand": SHOWN_WHOLE})
+        answer = await self._of_intent("get", _path(intent_id), {"expand": SHOWN_WHOLE})
         intent = answer.read(PaymentIntentObject)
         charge = intent.latest_charge
         if isinstance(charge, ChargeObject) and charge.refunds and charge.refunds.has_more:
@@ -129,6 +126,21 @@ class StripePaymentGateway:
         ours = (one for one in refunds if (one.metadata or {}).get("refund_id") == draft.refund_id)
         found = next(ours, None)
         return None if found is None else refund_snapshot(found)
+
+    async def _of_intent(
+        self,
+        method: Literal["get", "post"],
+        path: str,
+        params: Mapping[str, Any],
+        key: IdempotencyKey | None = None,
+    ) -> Answer:
+        """Ask about one PaymentIntent. A 404 is about the object of the path, whatever else was named."""
+        try:
+            return await self._api.request(method, path, params, key=key)
+        except StripeRejected as no:
+            if (no.http_status, no.code) != (404, MISSING):
+                raise
+            raise IntentMissing(message=no.message, request_id=no.request_id) from no
 
     async def balance_transactions(
         self, *, since: datetime, until: datetime

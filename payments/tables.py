@@ -56,6 +56,8 @@ class Payment(Table, tablename="payments"):
     checked_at = Timestamptz(default=None)
     # When a settled payment is read again, in case Stripe moved it without our hearing; null: never.
     recheck_at = Timestamptz(default=None, null=True)
+    # Since when Stripe answers that it knows no such PaymentIntent; null: it knows it.
+    missing_since = Timestamptz(default=None, null=True)
 
     payments_amount_positive = Check("amount > 0")
     payments_fee_within_amount = Check("application_fee BETWEEN 0 AND amount")

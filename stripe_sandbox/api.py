@@ -16,7 +16,7 @@ from .authentication import (
     require_version,
 )
 from .balances import insufficient
-from .errors import Json, StripeError
+from .errors import Json, StripeError, missing_resource
 from .expansion import expanded
 from .faults import Fault
 from .forms import decode_form
@@ -191,6 +191,9 @@ def _refuse_by_fault(admitted: Admitted) -> None:
         case "lock_timeout":
             headers = {"stripe-should-retry": "true"}
             raise StripeError(429, LOCKED, code="lock_timeout", headers=headers, executed=False)
+        case "missing":
+            _, _, kind, id, *_ = f"{admitted.request.path}//".split("/")
+            raise missing_resource(kind.removesuffix("s"), id)
         case "in_use":
             raise in_use(admitted.request.headers.get("idempotency-key", ""))
 

@@ -3,10 +3,10 @@
 Requests: `lost_before` (connection cut, nothing executed), `lost_after` (executed and kept,
 connection cut without an answer), `balance_insufficient` (a 400 kept without executing: the account
 has no money for this), `error_500` (a 500 kept without executing), `error_500_after`
-(executed, a 500 kept and answered), `rate_limit` and `lock_timeout` (429), `in_use` (409), `slow`
-(waits `seconds`, then executes), `garbage` (executed, answered 200 with something that is not
-JSON). Deliveries: `duplicate` (`copies` more), `reorder` (after the next event of the
-destination), `drop`, `delay` (`seconds`).
+(executed, a 500 kept and answered), `rate_limit` and `lock_timeout` (429), `in_use` (409), `missing`
+(404, as another account's key is answered), `slow` (waits `seconds`, then executes), `garbage`
+(executed, answered 200 with something that is not JSON). Deliveries: `duplicate` (`copies` more),
+`reorder` (after the next event of the destination), `drop`, `delay` (`seconds`).
 """
 
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ REQUEST_FAULTS = (
     "rate_limit",
     "lock_timeout",
     "in_use",
+    "missing",
     "slow",
     "garbage",
 )

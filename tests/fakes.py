@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from payments.errors import CardDeclined, SellerCannotReceive, StripeRejected
+from payments.errors import CardDeclined, IntentMissing, SellerCannotReceive, StripeRejected
 from payments.gateway import (
     CancelDraft,
     CaptureDraft,
@@ -49,6 +49,7 @@ class FakeGateway(FakeRefunds):
         self.saved: dict[str, str] = {}
         # How many of the next reads are answered with a definite no.
         self.reads_refused = 0
+        self.another_account = False
         # How many of the next cancellations are.
         self.cancels_refused = 0
         # PaymentIntents whose card will be kept.
@@ -112,6 +113,8 @@ class FakeGateway(FakeRefunds):
         return self.once("cancel_intent", draft, key, lambda: self._cancel(draft))
 
     async def retrieve_intent(self, intent_id: IntentId) -> IntentSnapshot:
+        if self.another_account:
+            raise IntentMissing
         if self.reads_refused:
             self.reads_refused -= 1
             raise StripeRejected("resource_missing", http_status=404)

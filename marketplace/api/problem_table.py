@@ -135,6 +135,11 @@ PAYMENTS: Table = {
     ),
     payments.StripeRejected: _rejected,
     payments.CardDeclined: _declined,
+    payments.IntentMissing: Answer(
+        409,
+        "payment_missing",
+        "Stripe does not know this payment any more: an order that is not paid can be canceled",
+    ),
     payments.SellerCannotReceive: Answer(
         409, "seller_unavailable", "The seller cannot be paid at the moment: nothing was charged"
     ),

@@ -90,14 +90,16 @@ STATES: Final = (
     ),
     Rule(
         code="S2",
-        name="a settled order settled once",
+        name="an order settled once, and was canceled once, or again when money came late",
         query="""
         SELECT order_id FROM order_steps
         WHERE order_id >= 'ord_' || $1 AND step IN ('captured', 'prepared')
         GROUP BY order_id HAVING count(*) > 1
         UNION SELECT order_id FROM order_steps
-        WHERE order_id >= 'ord_' || $1 AND step IN ('canceled', 'hold_lapsed')
-        GROUP BY order_id HAVING count(*) > 1""",
+        WHERE order_id >= 'ord_' || $1
+        AND step IN ('canceled', 'hold_lapsed', 'authorized_late', 'captured_late')
+        GROUP BY order_id HAVING count(*) FILTER (WHERE step IN ('canceled', 'hold_lapsed'))
+            > 1 + count(*) FILTER (WHERE step IN ('authorized_late', 'captured_late'))""",
     ),
     Rule(
         code="S8",

@@ -37,7 +37,7 @@ from marketplace.orders.totals import Line
 from marketplace.oversight.switches import require_on
 from marketplace.sellers.vouching import Vouching
 from payments.database import execute, transaction
-from payments.errors import PaymentError, PaymentNotFound, SellerCannotReceive
+from payments.errors import IntentMissing, PaymentError, PaymentNotFound, SellerCannotReceive
 from payments.gateway import Shipping
 from payments.ids import OperationId
 from payments.lifecycle import DestinationCharge, IntentForBuyer, Payments
@@ -102,7 +102,8 @@ class Checkout:
         A new one is made only when Stripe ended the earlier one, or when the order had expired and its
         prices still hold. Raises OrderNotFound, OrderStepRefused, CheckoutOver, ChangeUnderWay,
         BoughtAlready, TotalChanged, TooManyTries, SwitchedOff, SellerNotPayable, OutOfStock,
-        ListingNotOffered, and what payments raises: StripeRejected, NotSent, OutcomeUnknown.
+        ListingNotOffered, and what payments raises: StripeRejected (IntentMissing: cancel it, or let it
+        expire), NotSent, OutcomeUnknown.
         """
         intent = await self._begin_once(order_id, buyer, now, wishes)
         if intent is None:
@@ -229,13 +230,13 @@ class Checkout:
     async def refresh(self, order_id: str, actor: Actor) -> OrderView:
         """Ask Stripe how the order's payment stands: for a buyer who just paid and whose webhook is late.
 
-        An order that was never in checkout is answered as it is. Raises OrderNotFound, NotSent,
-        OutcomeUnknown.
+        An order that was never in checkout, or whose payment Stripe does not know, is answered as it is.
+        Raises OrderNotFound, NotSent, OutcomeUnknown.
         """
         order = await records.require(order_id, actor)
         try:
             await self._payments.refresh(order.id)
-        except PaymentNotFound:
+        except (PaymentNotFound, IntentMissing):
             return await view(order)
         return await view(await records.require(order_id, actor))
 

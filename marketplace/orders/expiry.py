@@ -20,7 +20,7 @@ from marketplace.orders.records import OrderRecord
 from marketplace.orders.steps import PLATFORM
 from marketplace.sellers.vouching import Vouching
 from payments.database import execute, rows, transaction
-from payments.errors import PaymentError, PaymentNotFound
+from payments.errors import IntentMissing, PaymentError, PaymentNotFound
 from payments.ids import OperationId
 from payments.lifecycle import Payments
 
@@ -85,7 +85,7 @@ class Expiry:
 
     async def _end(self, order_id: str, now: datetime) -> None:
         # Stripe would cancel a hold too, one that the buyer made in time and nobody told us of.
-        with contextlib.suppress(PaymentNotFound):
+        with contextlib.suppress(PaymentNotFound, IntentMissing):
             payment = await self._payments.refresh(order_id)
             if payment.live and payment.status == "processing":
                 await _put_off(order_id, now + _ON_ITS_WAY)

@@ -117,6 +117,7 @@ async def _authorized(
     await deadlines.begin(order.id, event.capture_before, event.occurred_at)
     late = order.status in ENDED
     short = await _hold_again(order, event) if late else ()
+    unwanted = await canceled_by_somebody(order.id) if late else None
     if late:
         _alarm(order, event)
     step: Step = "authorized_late" if late else "authorized"
@@ -125,8 +126,9 @@ async def _authorized(
         order, step, actor=actor, now=event.occurred_at, reason=_shortage(short)
     )
     await _compare(order, event)
-    if short and give_back is not None:
-        await give_back(order, _shortage(short) or "", event.occurred_at)
+    why = _shortage(short) or _unwanted(unwanted)
+    if why is not None and give_back is not None:
+        await give_back(order, why, event.occurred_at)
 
 
 async def _captured(order: OrderRecord, event: PaymentCaptured, give_back: GiveBack | None) -> None:
@@ -134,7 +136,7 @@ async def _captured(order: OrderRecord, event: PaymentCaptured, give_back: GiveB
         return
     step, actor = await _how_captured(order)
     late, bought = order.status in ENDED, order.status == "checkout"
-    unwanted = None if late else await canceled_by_somebody(order.id)
+    unwanted = await canceled_by_somebody(order.id)
     if late:
         _alarm(order, event)
     short = await prepared.settle(order, event.amount, event.occurred_at)

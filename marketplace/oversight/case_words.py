@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from payments.reconciliation_findings import Finding, Kind
+from payments.reconciliation_findings import MISSING_INTENT, Finding, Kind
 
 _BY_KIND: Final[Mapping[Kind, str]] = MappingProxyType(
     {
@@ -58,8 +58,18 @@ _MADE_BY_HAND: Final = (
     "`charge_id`. Else ask for an adjustment of the seller's account with this id as the reason, and "
     "resolve the case."
 )
+_INTENT_MISSING: Final = (
+    "Stripe does not know this PaymentIntent. Is STRIPE_SECRET_KEY that of the account the payment was made "
+    "with, and was the database not restored from another? With the right key the next run closes this case. "
+    "Else an order that is not paid ends by being canceled or by time; what was captured cannot be "
+    "refunded through Stripe: settle it with the buyer, and ask for an adjustment with this id as the reason."
+)
 _BY_WHAT: Final[Mapping[str, str]] = MappingProxyType(
-    {"movement:transfer": _MADE_BY_HAND, "movement:transfer_refund": _MADE_BY_HAND}
+    {
+        MISSING_INTENT: _INTENT_MISSING,
+        "movement:transfer": _MADE_BY_HAND,
+        "movement:transfer_refund": _MADE_BY_HAND,
+    }
 )
 
 

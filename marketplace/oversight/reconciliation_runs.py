@@ -29,6 +29,7 @@ Phase = Literal[
     "disputes",
     "unexplained",
     "payments",
+    "missing",
     "payouts",
     "cases",
     "equation",

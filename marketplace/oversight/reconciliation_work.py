@@ -31,6 +31,7 @@ from payments.reconciliation_chain import Chain, Slice, Verdict
 from payments.reconciliation_findings import Finding
 from payments.reconciliation_gateway import ChainGateway
 from payments.reconciliation_healing import Healing
+from payments.reconciliation_missing import missing
 from payments.reconciliation_review import Review
 from payments.reconciliation_touched import Touch, touched
 
@@ -39,6 +40,7 @@ SLICE_SECONDS: Final = 2.0
 _SETTLED_AFTER: Final = timedelta(minutes=1)
 _DISPUTES_BACK: Final = timedelta(days=120)
 _PAYMENTS_AT_ONCE: Final = 200
+_PAYMENTS_READ_AT_ONCE: Final = 20
 _ACCOUNTS_AT_ONCE: Final = 10
 _CASES_AT_ONCE: Final = 10
 _AGAIN_AFTER: Final = timedelta(minutes=1)
@@ -70,6 +72,7 @@ class Reconciliation:
             "disputes": self._disputes,
             "unexplained": self._unexplained,
             "payments": self._payments,
+            "missing": self._missing,
             "payouts": self._of_accounts,
             "cases": self._cases,
             "equation": self._equation,
@@ -175,6 +178,10 @@ class Reconciliation:
         work.checkpoint.add(done.ours, done.theirs)
         cursor = msgspec.json.encode(found[-1]).decode()
         return Step(verdicts=done.verdicts, compared=done.payments, cursor=cursor)
+
+    async def _missing(self, work: Work) -> Step:
+        """What Stripe was found not to know, by this run too: whenever that was since the range began."""
+        return _read(await missing(self._healing, work.since, work.cursor, _PAYMENTS_READ_AT_ONCE))
 
     async def _of_accounts(self, work: Work) -> Step:
         accounts = await self._payouts.accounts(work.cursor or "", _ACCOUNTS_AT_ONCE)

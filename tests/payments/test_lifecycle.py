@@ -8,6 +8,7 @@ import pytest
 from payments.database import execute, transaction, value
 from payments.errors import (
     AmountNotChargeable,
+    IntentMissing,
     OutcomeUnknown,
     PaymentNotFound,
     PaymentStepRefused,
@@ -304,3 +305,20 @@ async def test_the_database_allows_one_live_payment_and_no_falling_total(
             payment.id,
         )
     assert payment.created_at <= till.clock() + timedelta(seconds=1)
+
+
+async def test_what_stripe_does_not_know_is_not_asked_for_until_somebody_asks(
+    till: Till, order_id: str
+) -> None:
+    """The key of another account: read in vain once, and known again when asked."""
+    await till.paid(order_id)
+    till.gateway.another_account = True
+    while await till.payments.refresh_due(till.clock.move(days=1), 50):
+        pass
+    assert await value("SELECT missing_since FROM payments WHERE order_id = $1", order_id)
+    with pytest.raises(IntentMissing):
+        await till.payments.refresh(order_id)
+    till.gateway.another_account = False
+    payment = await till.payments.refresh(order_id)
+    assert (payment.missing_since, payment.status) == (None, "succeeded")
+    assert await till.payments.refresh_due(till.clock.move(days=1), 50) >= 1

@@ -74,6 +74,7 @@ async def test_a_definite_no_for_want_of_money_is_kept_under_the_key(
         ("rate_limit", 429, "rate_limit"),
         ("lock_timeout", 429, "lock_timeout"),
         ("in_use", 409, "idempotency_key_in_use"),
+        ("missing", 404, "resource_missing"),
     ],
 )
 async def test_limits_and_conflicts_keep_nothing(

@@ -1,8 +1,10 @@
 """What went wrong in other shops' checkouts, played here: each test is named after what happened there."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
+from marketplace.oversight import reconciliation_runs
 from payments.database import value
 from payments.ids import new_id
 from tests.stories.test_a_day_of_a_buyer import changed, confirm, intent_of, lines, status_of
@@ -272,3 +274,63 @@ async def test_an_abandoned_update_left_the_order_and_stripe_with_two_totals(
         told = await buyer.get(path)
         assert told["change"] is None, fault
         assert (await intent_of(town, checkout))["amount"] == told["total"]
+
+
+async def test_the_key_was_that_of_another_account_and_stripe_knew_none_of_our_payments(
+    town: Town, admin: Person, coach: Person, buyer: Person
+) -> None:
+    """What is not paid can end, and a case says what to do; then the key is right again."""
+    session, mat = await town.lists(coach), await town.product(coach)
+    left, late = [(await buyer.order((session, 1)))["id"] for _ in range(2)]
+    paying = [await buyer.checkout(order_id) for order_id in (left, late)]
+    held, canceled, paid = [await buyer.pays(one) for one in (mat, mat, session)]
+    await town.fault(fault="missing", path="/v1/payment_intents/pi_*", times=100_000)
+    gone = (409, "payment_missing")
+    assert await buyer.refused("POST", f"/v1/orders/{left}/checkout", {"again": True}) == gone
+    assert await coach.refused("POST", f"/v1/orders/{held}/preparation") == gone
+    assert await buyer.refused("PATCH", f"/v1/orders/{left}", lines((session, 2))) == gone
+    assert (await buyer.post(f"/v1/orders/{left}/refresh"))["status"] == "checkout"
+    for person, order_id in ((coach, canceled), (buyer, late)):
+        ended = await person.post(f"/v1/orders/{order_id}/cancellation")
+        assert ended["status"] == "canceled"
+    town.clock.move(hours=25)
+    town.sandbox.sandbox.advance(25 * 3600)
+    await town.composition.services.payments.refresh_due(town.clock(), 1_000)
+    await town.composition.services.expiry.expire_due(town.clock(), 1_000)
+    await reconciled(town, admin)
+    for person in (admin, buyer):
+        await town.signs_in(person)
+    assert await status_of(buyer, left) == "expired"
+    found = {order_id: await missing(admin, order_id) for order_id in (left, late, held, paid)}
+    assert {one["kind"] for one in found.values()} == {"missing_there"}, found
+    assert (found[paid]["ours"], found[held]["ours"]) == ("succeeded", "requires_capture")
+    assert "STRIPE_SECRET_KEY" in found[paid]["to_do"]
+
+    await town.stripe("DELETE", "/_sandbox/faults")
+    await town.confirm(paying[1])
+    await reconciled(town, admin)
+    assert [await missing(admin, order_id) for order_id in found] == [None] * 4
+    await town.passes(seconds=30)
+    await town.signs_in(buyer)
+    assert await status_of(buyer, held) == "authorized"
+    assert await status_of(buyer, late) == await status_of(buyer, canceled) == "canceled"
+    # What was canceled meanwhile is released and given back, not kept.
+    assert await took(town, canceled) == 0
+    assert await value("SELECT amount_refunded FROM payments WHERE order_id = $1", late) == 6_000
+
+
+async def reconciled(town: Town, admin: Person) -> None:
+    """A run over the last two days, and nothing else."""
+    now = town.clock()
+    run = await reconciliation_runs.ask(
+        now - timedelta(days=2), None, actor=admin.account_id, now=now
+    )
+    while await town.composition.services.reconciliation.go_on(now, run.id):
+        pass
+
+
+async def missing(admin: Person, order_id: str) -> Any:
+    """The open case of a PaymentIntent that Stripe does not know; None: there is none."""
+    cases = (await admin.get("/v1/admin/cases", order_id=order_id))["data"]
+    left = [one for one in cases if one["what"] == "intent.missing" and one["state"] == "open"]
+    return left[0] if left else None
