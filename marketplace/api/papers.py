@@ -25,7 +25,7 @@ from marketplace.api.schemas.seller_money import MovementList
 from marketplace.api.seller_access import visible_seller
 from marketplace.pages import paper as paper_page
 from marketplace.paging import PageRequest
-from marketplace.papers import issuer, months, paper_csv, reading
+from marketplace.papers import issuer, months, paper_csv, reading, waiting
 from marketplace.papers.drafting import Kind
 from marketplace.papers.reading import PaperFilter
 from marketplace.services import Services
@@ -183,7 +183,8 @@ async def name_paper_issuer(
 @get(_MONTHS, **admin("admin:read"), summary="Closed months")
 async def list_paper_months(page: NamedDependency[PageRequest]) -> PaperMonthList:
     """The newest first, and whether all their papers are issued."""
-    return PaperMonthList.of(await months.closed(page))
+    found = await months.closed(page)
+    return PaperMonthList.of(found, await waiting.of_months([one.month for one in found.data]))
 
 
 @post(_MONTHS, **admin("admin:write"), status_code=202, summary="Issue a month's papers now")
@@ -197,7 +198,7 @@ async def close_paper_month(
     month = await services.papers.close_month(
         data.month, actor=principal.account_id, now=services.clock()
     )
-    return PaperMonthAnswer.of(month)
+    return PaperMonthAnswer.of(month, (await waiting.of_months([month.month]))[month.month])
 
 
 @post(

@@ -73,6 +73,8 @@ WHY_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "earlier_month_open": "the months before it are not issued yet",
         "books_not_sealed": "the worker is still sealing the ledger: try again in a minute",
         "no_movement": "nothing moved for this seller in that month",
+        "cannot_be_computed": "this seller's papers cannot be computed: the log says why, and they are "
+        "tried again",
         "month_fixed": "a month was closed already, so papers keep their first one",
         "month_to_come": "papers begin with a month that has begun",
         # Tax details.

@@ -12,6 +12,9 @@ _COVERING: Final = """
     JOIN paper_months m ON (m.month = to_char(p.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM')
         AND l.position <= m.sealed_through) OR p.id = ANY(m.late)
 """
+# Not of a seller whose papers of that month could not be issued yet: admins see those wait.
+_ISSUED: Final = """NOT EXISTS (
+    SELECT FROM papers_waiting w WHERE w.seller_id = p.seller_id AND w.month = m.month)"""
 
 PAPERS: Final = (
     Rule(
@@ -52,7 +55,7 @@ PAPERS: Final = (
         SELECT coalesce(kept.id, counted.seller_id || ':' || counted.currency || ':' || counted.month)
         FROM (
             SELECT p.seller_id, p.currency, m.month, sum({LEG}) AS total, count(*) AS postings
-            {_COVERING} WHERE m.concluded_at IS NOT NULL AND {MINE} GROUP BY 1, 2, 3
+            {_COVERING} WHERE m.concluded_at IS NOT NULL AND {_ISSUED} AND {MINE} GROUP BY 1, 2, 3
         ) AS counted FULL JOIN (
             SELECT p.* FROM papers p JOIN paper_months m ON m.month = p.month
             WHERE p.kind = 'statement' AND m.concluded_at IS NOT NULL
@@ -66,7 +69,7 @@ PAPERS: Final = (
         SELECT coalesce(owed.id, told.posting_id) FROM (
             SELECT p.id, CASE p.kind WHEN 'application_fee' THEN p.amount ELSE -p.amount END AS amount,
                 m.month
-            {_COVERING} WHERE m.concluded_at IS NOT NULL AND p.kind IN ({_FEES}) AND {MINE}
+            {_COVERING} WHERE m.concluded_at IS NOT NULL AND {_ISSUED} AND p.kind IN ({_FEES}) AND {MINE}
         ) AS owed FULL JOIN (
             SELECT f.posting_id, sum(f.amount) AS amount, min(n.month) AS month
             FROM paper_fee_lines f JOIN papers n ON n.id = f.paper_id

@@ -3,7 +3,13 @@
 from typing import Literal
 
 MonthFault = Literal[
-    "no_issuer", "not_over", "before_first", "earlier_month_open", "books_not_sealed", "no_movement"
+    "no_issuer",
+    "not_over",
+    "before_first",
+    "earlier_month_open",
+    "books_not_sealed",
+    "no_movement",
+    "cannot_be_computed",
 ]
 IssuerFault = Literal["text", "country", "month_fixed", "month_to_come"]
 

@@ -68,7 +68,7 @@ async def name(
     """
     wanted = checked(issuer)
     async with transaction():
-        await execute("SELECT pg_advisory_xact_lock(hashtextextended('paper_issuers', 0))")
+        await lock_issuers()
         before = await current()
         first = papers_from or (before.papers_from if before else f"{now:%Y-%m}")
         await _require_free(first, before, now)
@@ -90,6 +90,11 @@ async def name(
             now=now,
         )
     return IssuerRecord(issuer=wanted, papers_from=first, set_by=actor, set_at=now)
+
+
+async def lock_issuers() -> None:
+    """In the open transaction: nobody else names an issuer, or closes the first month, until its end."""
+    await execute("SELECT pg_advisory_xact_lock(hashtextextended('paper_issuers', 0))")
 
 
 def checked(issuer: Issuer) -> Issuer:

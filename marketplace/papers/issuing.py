@@ -9,23 +9,28 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+import msgspec
 import structlog
+from asyncpg import IntegrityConstraintViolationError
 
 from marketplace.books.fees.loading import load
 from marketplace.books.months import Month
 from marketplace.fees.schedules import Schedules
 from marketplace.oversight import audit
-from marketplace.papers import covering, drafting, issuer, months
+from marketplace.papers import covering, drafting, issuer, months, waiting
 from marketplace.papers.covering import FeeHistory, FeePosting
 from marketplace.papers.drafting import Draft
 from marketplace.papers.errors import PaperMonthRefused
 from marketplace.papers.issuer import IssuerRecord
 from marketplace.papers.months import ISSUED_AFTER, PaperMonth
 from marketplace.papers.splitting import Working, working_of
+from marketplace.papers.waiting import Waiting
 from marketplace.papers.writing import batched, write
-from payments.database import execute, rows, transaction, value
+from payments.database import LOST, execute, rows, transaction, value
 
 _PIECE: Final = 500
+_WAITING_AT_ONCE: Final = 5
+_FAILED: Final = "a seller's papers could not be issued"
 _POSTINGS_AT_ONCE: Final = 50_000
 _log = structlog.get_logger("marketplace.papers")
 
@@ -43,11 +48,12 @@ class Issuing:
         named = await issuer.current()
         if named is None:
             return 0
+        await self._try_again(named, now)
         month = await self._due(named, now)
         if month is None:
             return 0
         sellers, full = await _next_sellers(month, limit)
-        await self._issue(named, month, sellers, now, goes_on=True)
+        await self._issue_next(named, month, sellers, now)
         return limit if full else len(sellers)
 
     async def close_month(self, name: str, *, actor: str, now: datetime) -> PaperMonth:
@@ -62,7 +68,7 @@ class Issuing:
         """
         named = await _require_issuer(name)
         month = await months.close(Month.named(name), named, now, actor=actor)
-        await self._issue(named, month, [seller_id], now, actor=actor)
+        await self._issue_by_hand(named, month, seller_id, now, actor)
         found = await rows(
             "SELECT id FROM papers WHERE seller_id = $1 AND month = $2 ORDER BY id", seller_id, name
         )
@@ -81,6 +87,62 @@ class Issuing:
             _log.warning("papers wait", month=span.name, why=refusal.why)
             return None
 
+    async def _issue_by_hand(
+        self, named: IssuerRecord, month: PaperMonth, seller_id: str, now: datetime, actor: str
+    ) -> None:
+        if await waiting.behind([seller_id], month.month):
+            raise PaperMonthRefused(month.month, "earlier_month_open")
+        one = await waiting.find(seller_id, month.month)
+        try:
+            if one is None:
+                await self._issue(named, month, [seller_id], now, actor=actor)
+            else:
+                await self._issue_waiting(named, one, now, actor=actor)
+        except Exception as error:
+            if isinstance(error, LOST) and not isinstance(error, IntegrityConstraintViolationError):
+                raise
+            _log.exception(_FAILED, seller_id=seller_id, month=month.month, alarm=True)
+            raise PaperMonthRefused(month.month, "cannot_be_computed") from error
+
+    async def _issue_next(
+        self, named: IssuerRecord, month: PaperMonth, sellers: Sequence[str], now: datetime
+    ) -> None:
+        """Issue these sellers' papers together; where that fails, one by one: only those wait that fail."""
+        try:
+            await self._issue(named, month, sellers, now, goes_on=True)
+        except Exception as error:
+            if not sellers or await waiting.count_of(month.month) >= waiting.MOST:
+                raise
+            if len(sellers) == 1:
+                await _let_wait(month, sellers, error, now)
+                return
+            for seller_id in sellers:
+                await self._issue_next(named, month, [seller_id], now)
+                month = msgspec.structs.replace(month, seller_after=seller_id)
+
+    async def _try_again(self, named: IssuerRecord, now: datetime) -> None:
+        """Issue what waited, at a few sellers' a time."""
+        for one in await waiting.due(now, _WAITING_AT_ONCE):
+            try:
+                await self._issue_waiting(named, one, now)
+            except Exception as error:  # noqa: BLE001 - one seller must not keep the others waiting
+                _log.exception(_FAILED, seller_id=one.seller_id, month=one.month, alarm=True)
+                await waiting.put(one.month, [one.seller_id], type(error).__name__, now)
+
+    async def _issue_waiting(
+        self, named: IssuerRecord, one: Waiting, now: datetime, *, actor: str | None = None
+    ) -> None:
+        month = await months.find(one.month)
+        assert month is not None
+        drafts = await self._drafts(month, [one.seller_id])
+        async with transaction():
+            if not await waiting.take(one.seller_id, one.month):
+                return  # Another worker was here.
+            fresh = await _not_yet(drafts, month)
+            await write(named, month, fresh, now)
+            if fresh and actor is not None:
+                await _record(actor, one.seller_id, month, now)
+
     async def _issue(
         self,
         named: IssuerRecord,
@@ -91,7 +153,9 @@ class Issuing:
         goes_on: bool = False,
         actor: str | None = None,
     ) -> None:
-        drafts = await self._drafts(month, await _without_papers(sellers, month))
+        behind = await waiting.behind(sellers, month.month)
+        wanted = [seller_id for seller_id in sellers if seller_id not in behind]
+        drafts = await self._drafts(month, await _without_papers(wanted, month))
         async with transaction():
             place = await value(
                 "SELECT coalesce(seller_after, '') FROM paper_months WHERE month = $1 "
@@ -103,15 +167,10 @@ class Issuing:
             fresh = await _not_yet(drafts, month)
             await write(named, month, fresh, now)
             if goes_on:
+                await waiting.put(month.month, behind, waiting.BEHIND, now)
                 await _go_on(month, sellers, now)
             if fresh and actor is not None:
-                await audit.record(
-                    actor=actor,
-                    action="papers.issued",
-                    subject=sellers[0],
-                    after={"month": month.month},
-                    now=now,
-                )
+                await _record(actor, sellers[0], month, now)
 
     async def _drafts(self, month: PaperMonth, sellers: Sequence[str]) -> list[Draft]:
         moved = await covering.sums(sellers, month)
@@ -137,6 +196,33 @@ class Issuing:
             for loaded in await load(payments, self._schedules):
                 workings[loaded.payment_id] = working_of(loaded.facts, loaded.schedule)
         return histories, workings
+
+
+async def _record(actor: str, seller_id: str, month: PaperMonth, now: datetime) -> None:
+    await audit.record(
+        actor=actor,
+        action="papers.issued",
+        subject=seller_id,
+        after={"month": month.month},
+        now=now,
+    )
+
+
+async def _let_wait(
+    month: PaperMonth, sellers: Sequence[str], error: Exception, now: datetime
+) -> None:
+    """Go on without this one, unless another worker has gone on meanwhile."""
+    async with transaction():
+        place = await value(
+            "SELECT coalesce(seller_after, '') FROM paper_months WHERE month = $1 "
+            "AND concluded_at IS NULL FOR UPDATE",
+            month.month,
+        )
+        if place != (month.seller_after or ""):
+            return
+        await waiting.put(month.month, sellers, type(error).__name__, now)
+        await _go_on(month, sellers, now)
+    _log.error(_FAILED, seller_id=sellers[0], month=month.month, exc_info=error, alarm=True)
 
 
 async def _require_issuer(month: str) -> IssuerRecord:

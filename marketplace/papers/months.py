@@ -14,7 +14,7 @@ from marketplace.books.months import Month
 from marketplace.oversight import audit
 from marketplace.paging import Page, PageRequest
 from marketplace.papers.errors import PaperMonthRefused
-from marketplace.papers.issuer import IssuerRecord
+from marketplace.papers.issuer import IssuerRecord, current, lock_issuers
 from payments.database import execute, row, rows, transaction, value
 
 ISSUED_AFTER: Final = timedelta(days=2)
@@ -92,6 +92,7 @@ async def close(
     )
     late = await _late(month, head)
     async with transaction():
+        await _require_begun(month)
         closed_now = await execute(
             "INSERT INTO paper_months (month, sealed_through, late, closed_at) "
             "VALUES ($1, $2, $3, $4) ON CONFLICT (month) DO NOTHING",
@@ -122,6 +123,18 @@ async def _require_closable(month: Month, issuer: IssuerRecord, now: datetime) -
         month.until,
     ):
         raise PaperMonthRefused(month.name, "books_not_sealed")
+
+
+async def _require_begun(month: Month) -> None:
+    """Nobody names another first month from here to the commit, and nobody has since it was looked at."""
+    await lock_issuers()
+    issuer = await current()
+    if issuer is None or month.name < issuer.papers_from:
+        raise PaperMonthRefused(month.name, "before_first")
+    if month.name > issuer.papers_from and not await value(
+        "SELECT EXISTS (SELECT FROM paper_months)"
+    ):
+        raise PaperMonthRefused(month.name, "earlier_month_open")
 
 
 async def _late(month: Month, head: int) -> list[str]:

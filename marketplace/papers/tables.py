@@ -38,6 +38,20 @@ class PaperMonth(Table, tablename="paper_months"):
     concluded_at = Timestamptz(default=None, null=True)
 
 
+class PapersWaiting(Table, tablename="papers_waiting"):
+    """A seller's papers of a closed month that could not be issued yet: deleted when they are."""
+
+    # month:seller
+    id = Varchar(length=60, primary_key=True, default=None)
+    month = Varchar(length=7, default=None)
+    seller_id = Varchar(length=40, default=None)
+    # The kind of error, or that an earlier month waits.
+    failure = Varchar(length=80, default=None)
+    tries = Integer(default=None)
+    since = Timestamptz(default=None)
+    due_at = Timestamptz(default=None)
+
+
 class PaperSeries(Table, tablename="paper_series"):
     """The last number of a kind in a year: its row is locked by who issues, until they are done."""
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 from marketplace.invariants.check import broken
 from marketplace.invariants.papers import PAPERS
 from marketplace.paging import PageRequest
-from marketplace.papers import reading
+from marketplace.papers import months, reading, waiting
 from marketplace.papers.errors import PaperMonthRefused
 from marketplace.papers.reading import Paper, PaperFilter
 from marketplace.papers.splitting import TaxPart, divided, moved
@@ -31,6 +32,7 @@ from tests.papers.bookkeeping import (
 
 LATER = timedelta(days=25)
 """From the twelfth of a month into the next one, when its papers are due."""
+MONTHS = ["2027-09", "2027-10"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -256,6 +258,50 @@ async def test_what_came_too_late_for_a_month_is_no_part_of_its_past(coach: Book
     )
     assert [each["actor"] for each in closed] == ["acc_1"]
     assert await broken(july, rules=PAPERS) == []
+
+
+async def test_a_seller_whose_papers_cannot_be_computed_keeps_nobody_else_waiting(
+    coach: Bookkeeper,
+) -> None:
+    """They are issued when it is mended, in the order of months, with the numbers of that day."""
+    odd = await Bookkeeper.new()
+    first_day, now = datetime(2027, 9, 12, tzinfo=UTC), datetime(2027, 11, 5, tzinfo=UTC)
+    await odd.sale(2_000, first_day)
+    for at in (first_day, first_day + LATER):
+        await coach.sale(1_000, at)
+    await odd.sale(3_000, first_day + LATER)
+    async with _impossible(odd.seller_id):
+        # However many months the tests before have left open.
+        while await months.find("2027-10") is None:
+            await runs(now)
+        assert [len(await papers_of(coach, month)) for month in MONTHS] == [2, 2]
+        waits = await waiting.of_months(MONTHS)
+        told = [(one.seller_id, one.failure) for each in waits.values() for one in each]
+        assert told == [(odd.seller_id, "CheckViolationError"), (odd.seller_id, waiting.BEHIND)]
+        for month, why in zip(MONTHS, ("cannot_be_computed", "earlier_month_open"), strict=True):
+            with pytest.raises(PaperMonthRefused, match=why):
+                await issuing().issue_of(odd.seller_id, month, actor="acc_1", now=now)
+        assert await broken(now, rules=PAPERS) == []
+    for hours in (48, 49):
+        await runs(now + timedelta(hours=hours))
+    first, second = [await papers_of(odd, month) for month in MONTHS]
+    assert (len(first), len(second)) == (2, 2)
+    assert first["statement"].closing == second["statement"].opening
+    assert first["statement"].name < second["statement"].name
+    assert await waiting.of_months(MONTHS) == {}
+    assert await broken(now, rules=PAPERS) == []
+
+
+@asynccontextmanager
+async def _impossible(seller_id: str) -> AsyncIterator[None]:
+    """No paper of this seller can be written, until somebody has mended it."""
+    await execute(
+        f"ALTER TABLE papers ADD CONSTRAINT impossible CHECK (seller_id <> '{seller_id}') NOT VALID"
+    )
+    try:
+        yield
+    finally:
+        await execute("ALTER TABLE papers DROP CONSTRAINT impossible")
 
 
 def test_a_part_of_a_fee_is_divided_one_way_whatever_led_there() -> None:

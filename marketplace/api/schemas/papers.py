@@ -13,6 +13,7 @@ from marketplace.papers.drafting import Kind
 from marketplace.papers.issuer import TEXT_LIMIT, Issuer, IssuerRecord
 from marketplace.papers.months import PaperMonth
 from marketplace.papers.reading import Paper, PaperLine, Series
+from marketplace.papers.waiting import Waiting
 
 _Text = Annotated[str, Meta(min_length=1, max_length=TEXT_LIMIT)]
 _Month = Annotated[str, Meta(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
@@ -86,6 +87,22 @@ class IssuerAnswer(msgspec.Struct, kw_only=True):
         )
 
 
+class WaitingAnswer(msgspec.Struct, kw_only=True):
+    """A seller's papers that could not be issued: why, how often that was tried, and when it is again."""
+
+    seller_id: Annotated[str, Meta(examples=["sel_01jz3n8v9mxk2q4r5s6t7v8w9x"])]
+    failure: Annotated[
+        str,
+        Meta(
+            description="A kind of error, which the log tells; `earlier_month`: an earlier one waits.",
+            examples=["DecodeError"],
+        ),
+    ]
+    tries: Annotated[int, Meta(examples=[2])]
+    since: datetime
+    due_at: datetime
+
+
 class PaperMonthAnswer(msgspec.Struct, kw_only=True):
     """A closed month: what its papers cover is fixed."""
 
@@ -97,15 +114,20 @@ class PaperMonthAnswer(msgspec.Struct, kw_only=True):
     concluded_at: Annotated[
         datetime | None, Meta(description="Null while its papers are being issued.")
     ]
+    waiting: Annotated[
+        list[WaitingAnswer],
+        Meta(description="Sellers whose papers could not be issued with the others'; tried again."),
+    ]
 
     @classmethod
-    def of(cls, month: PaperMonth) -> "PaperMonthAnswer":
+    def of(cls, month: PaperMonth, waiting: list[Waiting]) -> "PaperMonthAnswer":
         """As it stands."""
         return cls(
             month=month.month,
             closed_at=month.closed_at,
             late_postings=len(month.late),
             concluded_at=month.concluded_at,
+            waiting=[msgspec.convert(one, WaitingAnswer, from_attributes=True) for one in waiting],
         )
 
 
@@ -116,9 +138,12 @@ class PaperMonthList(msgspec.Struct, kw_only=True):
     has_more: bool
 
     @classmethod
-    def of(cls, page: Page[PaperMonth]) -> "PaperMonthList":
+    def of(cls, page: Page[PaperMonth], waiting: dict[str, list[Waiting]]) -> "PaperMonthList":
         """A page as it stands."""
-        return cls(data=[PaperMonthAnswer.of(one) for one in page.data], has_more=page.has_more)
+        return cls(
+            data=[PaperMonthAnswer.of(one, waiting.get(one.month, [])) for one in page.data],
+            has_more=page.has_more,
+        )
 
 
 class ClosingRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
