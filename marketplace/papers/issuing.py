@@ -30,7 +30,6 @@ from payments.database import LOST, execute, rows, transaction, value
 
 _PIECE: Final = 500
 _WAITING_AT_ONCE: Final = 5
-_FAILED: Final = "a seller's papers could not be issued"
 _POSTINGS_AT_ONCE: Final = 50_000
 _log = structlog.get_logger("marketplace.papers")
 
@@ -101,7 +100,7 @@ class Issuing:
         except Exception as error:
             if isinstance(error, LOST) and not isinstance(error, IntegrityConstraintViolationError):
                 raise
-            _log.exception(_FAILED, seller_id=seller_id, month=month.month, alarm=True)
+            _alarm(seller_id, month.month, error)
             raise PaperMonthRefused(month.month, "cannot_be_computed") from error
 
     async def _issue_next(
@@ -126,7 +125,7 @@ class Issuing:
             try:
                 await self._issue_waiting(named, one, now)
             except Exception as error:  # noqa: BLE001 - one seller must not keep the others waiting
-                _log.exception(_FAILED, seller_id=one.seller_id, month=one.month, alarm=True)
+                _alarm(one.seller_id, one.month, error)
                 await waiting.put(one.month, [one.seller_id], type(error).__name__, now)
 
     async def _issue_waiting(
@@ -208,6 +207,16 @@ async def _record(actor: str, seller_id: str, month: PaperMonth, now: datetime) 
     )
 
 
+def _alarm(seller_id: str, month: str, error: Exception) -> None:
+    _log.error(
+        "a seller's papers could not be issued",
+        seller_id=seller_id,
+        month=month,
+        exc_info=error,
+        alarm=True,
+    )
+
+
 async def _let_wait(
     month: PaperMonth, sellers: Sequence[str], error: Exception, now: datetime
 ) -> None:
@@ -222,7 +231,7 @@ async def _let_wait(
             return
         await waiting.put(month.month, sellers, type(error).__name__, now)
         await _go_on(month, sellers, now)
-    _log.error(_FAILED, seller_id=sellers[0], month=month.month, exc_info=error, alarm=True)
+    _alarm(sellers[0], month.month, error)
 
 
 async def _require_issuer(month: str) -> IssuerRecord:
