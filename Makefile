@@ -9,7 +9,7 @@ UV ?= uv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format soak bench lock clean
+.PHONY: help setup run test check format soak calendar bench lock clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,10 @@ format: setup ## put the sources into the project's format
 
 soak: setup ## live through many more faults, and kill the real processes, try three million orders: half an hour
 	@$(BIN)/pytest -m soak tests/faults tests/rules
+
+calendar: setup ## let the stories begin shortly before midnight and around the end of a month
+	@for at in $$($(BIN)/python -m tests.clocks); do echo "The stories of $$at"; TESTS_BEGIN_AT=$$at \
+	    $(BIN)/pytest -n auto --maxprocesses 4 --dist loadscope tests/stories || exit 1; done
 
 bench: setup ## measure the two jobs that matter beside their bare limits
 	@$(BIN)/python -m tests.benchmarks

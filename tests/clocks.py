@@ -1,6 +1,10 @@
-"""A clock that tests move: time is passed in everywhere, so nothing sleeps."""
+"""A clock that tests move: time is passed in everywhere, so nothing sleeps.
+
+`python -m tests.clocks` says the moments at which `make calendar` lets the stories begin.
+"""
 
 import os
+import sys
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
@@ -20,6 +24,18 @@ def beginning() -> datetime:
     return morning if morning > now else morning + timedelta(days=1)
 
 
+def nasty_moments(now: datetime) -> list[datetime]:
+    """Late in the evening, late on the last evening of a month, and the first minutes of a month."""
+    midnight = datetime.combine(now, time.min, UTC) + timedelta(days=1)
+    evening = midnight - timedelta(minutes=20)
+    next_month = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return [
+        evening if evening > now else evening + timedelta(days=1),
+        next_month - timedelta(minutes=40),
+        next_month + timedelta(minutes=5),
+    ]
+
+
 class MovedClock:
     """Answers one moment until it is moved."""
 
@@ -33,3 +49,7 @@ class MovedClock:
         """Go forward by `timedelta(**by)` and answer the new moment."""
         self.moment += timedelta(**by)
         return self.moment
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{at.isoformat()}\n" for at in nasty_moments(datetime.now(UTC)))
