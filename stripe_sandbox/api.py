@@ -156,7 +156,7 @@ def _admit(sandbox: Sandbox, request: Request, request_id: str) -> Admitted:
     if not route.publishable:
         require_secret(caller)
     account = request.headers.get("stripe-account") or request.headers.get("stripe-context")
-    require_access(sandbox.world, account)
+    require_access(sandbox.world, account, route)
     fault = sandbox.faults.of_request(request.method, request.path)
     return Admitted(request, request_id, route, args, given, caller, account, fault)
 

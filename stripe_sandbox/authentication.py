@@ -5,6 +5,7 @@ import binascii
 from dataclasses import dataclass
 
 from .errors import StripeError
+from .routes import Route
 from .world import API_VERSION, World
 
 SECRET_KINDS = ("sk_test", "rk_test")
@@ -98,13 +99,26 @@ def require_version(sent: str | None, *, v2: bool) -> None:
         )
 
 
-def require_access(world: World, account: str | None) -> None:
-    """Raise 403 `account_invalid` when the Stripe-Account header names no account of ours."""
-    if account is not None and world.peek("v2.core.account", account) is None:
+def require_access(world: World, account: str | None, route: Route) -> None:
+    """Raise 403 `account_invalid` when the Stripe-Account header names no account of ours.
+
+    Raises 400 for what is simulated on the platform's own account only: Stripe would show or change
+    what is the connected account's own, such as its customers, its direct charges.
+    """
+    if account is None:
+        return
+    if world.peek("v2.core.account", account) is None:
         raise StripeError(
             403,
             f"The provided key does not have access to account '{account[:80]}' (or that account "
             "does not exist). Application access may have been revoked.",
             code="account_invalid",
+            executed=False,
+        )
+    if not route.for_accounts:
+        raise StripeError(
+            400,
+            f"The sandbox simulates {route.method} {route.pattern} on the platform's own account "
+            "only: leave out Stripe-Account.",
             executed=False,
         )

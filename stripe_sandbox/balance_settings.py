@@ -17,13 +17,13 @@ def paid_out_by_itself(account: Json) -> bool:
     return bool(account.get(SCHEDULE, DAILY) == DAILY)
 
 
-@route("GET", "/v1/balance_settings")
+@route("GET", "/v1/balance_settings", for_accounts=True)
 def retrieve(call: Call) -> Json:
     """The settings of the account that the Stripe-Account header names."""
     return _shown(_account(call))
 
 
-@route("POST", "/v1/balance_settings")
+@route("POST", "/v1/balance_settings", for_accounts=True)
 def update(call: Call) -> Json:
     """Change the schedule; what is available when it becomes daily again is paid out at midnight."""
     account = _account(call)

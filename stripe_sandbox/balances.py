@@ -211,7 +211,7 @@ def insufficient(message: str) -> StripeError:
     return refused(message, code="balance_insufficient")
 
 
-@route("GET", "/v1/balance")
+@route("GET", "/v1/balance", for_accounts=True)
 def retrieve_balance(call: Call) -> Json:
     return balance_of(call.world, call.account)
 
@@ -234,7 +234,7 @@ def _entry(currency: str, totals: dict[str, int]) -> Json:
     return {"amount": amount, "currency": currency, "source_types": {"card": amount}}
 
 
-@route("GET", "/v1/balance_transactions")
+@route("GET", "/v1/balance_transactions", for_accounts=True)
 def list_transactions(call: Call) -> Json:
     filters = {name: call.params.get(name) for name in ("type", "source", "currency")}
     kept = call.world.all("balance_transaction", account=call.account)
@@ -254,6 +254,6 @@ def _require_automatic(call: Call, payout: str) -> None:
         )
 
 
-@route("GET", "/v1/balance_transactions/{id}")
+@route("GET", "/v1/balance_transactions/{id}", for_accounts=True)
 def retrieve_transaction(call: Call) -> Json:
     return call.world.find("balance_transaction", call.args["id"], account=call.account)

@@ -192,14 +192,14 @@ def _transfer_data(intent: Json) -> Json | None:
 # --------------------------------------------------------------------------------- the routes
 
 
-@route("GET", "/v1/charges")
+@route("GET", "/v1/charges", for_accounts=True)
 def list_charges(call: Call) -> Json:
     filters = {n: call.params.get(n) for n in ("payment_intent", "customer", "transfer_group")}
     kept = call.world.all("charge", account=call.account)
     return list_of(call, kept, "/v1/charges", filters=filters)
 
 
-@route("GET", "/v1/charges/{id}")
+@route("GET", "/v1/charges/{id}", for_accounts=True)
 def retrieve(call: Call) -> Json:
     return call.world.find("charge", call.args["id"], account=call.account)
 
@@ -208,7 +208,7 @@ UPDATABLE = ("customer", "description", "receipt_email", "transfer_group")
 ONCE = ("customer", "transfer_group")
 
 
-@route("POST", "/v1/charges/{id}")
+@route("POST", "/v1/charges/{id}", for_accounts=True)
 def update(call: Call) -> Json:
     """Change what is said about a charge (a tracking number, for example), never its money."""
     charge, params = call.world.find("charge", call.args["id"], account=call.account), call.params

@@ -19,19 +19,19 @@ MOST_CHARACTERS = 150_000
 """Of all evidence together. Source: https://docs.stripe.com/api/disputes/update."""
 
 
-@route("GET", "/v1/disputes")
+@route("GET", "/v1/disputes", for_accounts=True)
 def list_disputes(call: Call) -> Json:
     filters = {name: call.params.get(name) for name in ("charge", "payment_intent")}
     kept = call.world.all("dispute", account=call.account)
     return list_of(call, kept, "/v1/disputes", filters=filters)
 
 
-@route("GET", "/v1/disputes/{id}")
+@route("GET", "/v1/disputes/{id}", for_accounts=True)
 def retrieve(call: Call) -> Json:
     return call.world.find("dispute", call.args["id"], account=call.account)
 
 
-@route("POST", "/v1/disputes/{id}")
+@route("POST", "/v1/disputes/{id}", for_accounts=True)
 def update(call: Call) -> Json:
     """Stage evidence (`submit=false`), or send it to the bank: once, and in time.
 
@@ -117,7 +117,7 @@ def _decide(world: World, dispute: Json) -> None:
     decision(world, dispute)
 
 
-@route("POST", "/v1/disputes/{id}/close")
+@route("POST", "/v1/disputes/{id}/close", for_accounts=True)
 def close(call: Call) -> Json:
     """Give up: the buyer keeps the money."""
     dispute = call.world.find("dispute", call.args["id"], account=call.account)

@@ -10,7 +10,7 @@ MOST_TYPES = 20
 KEPT_SECONDS = 30 * 24 * 3600
 
 
-@route("GET", "/v1/events")
+@route("GET", "/v1/events", for_accounts=True)
 def list_events(call: Call) -> Json:
     """Snapshot events of the last thirty days, newest first."""
     wanted = _wanted_types(call.params)
@@ -37,7 +37,7 @@ def _wanted_types(params: Json) -> list[str] | None:
     return [one] if one is not None else several
 
 
-@route("GET", "/v1/events/{id}")
+@route("GET", "/v1/events/{id}", for_accounts=True)
 def retrieve(call: Call) -> Json:
     """One snapshot event, as it was; for thirty days."""
     event = call.world.find("event", call.args["id"], account=call.account)

@@ -49,13 +49,13 @@ def no_longer_actionable(world: World, charge: Json) -> None:
             world.emit("radar.early_fraud_warning.updated", warning, previous_attributes=before)
 
 
-@route("GET", "/v1/radar/early_fraud_warnings")
+@route("GET", "/v1/radar/early_fraud_warnings", for_accounts=True)
 def list_warnings(call: Call) -> Json:
     filters = {name: call.params.get(name) for name in ("charge", "payment_intent")}
     kept = call.world.all(KIND, account=call.account)
     return list_of(call, kept, "/v1/radar/early_fraud_warnings", filters=filters)
 
 
-@route("GET", "/v1/radar/early_fraud_warnings/{id}")
+@route("GET", "/v1/radar/early_fraud_warnings/{id}", for_accounts=True)
 def retrieve(call: Call) -> Json:
     return call.world.find(KIND, call.args["id"], account=call.account)

@@ -55,7 +55,7 @@ ANEW = ("amount", "currency", "payment_method", "capture_method")
 def create(call: Call) -> Json:
     """Create a PaymentIntent, and confirm it at once when asked to."""
     world, params = call.world, call.params
-    _require_platform_payment(call)
+    _require_simulated(call)
     require_confirming(params)
     require_one_choice(params)
     intent = _new_intent(world, params)
@@ -79,14 +79,14 @@ def retrieve(call: Call) -> Json:
     return seen_by(call, find_intent(call))
 
 
-@route("GET", "/v1/payment_intents")
+@route("GET", "/v1/payment_intents", for_accounts=True)
 def list_intents(call: Call) -> Json:
     filters = {"customer": call.params.get("customer")}
     kept = call.world.all("payment_intent", account=call.account)
     return list_of(call, kept, "/v1/payment_intents", filters=filters)
 
 
-@route("GET", "/v1/payment_intents/search")
+@route("GET", "/v1/payment_intents/search", for_accounts=True)
 def search_intents(call: Call) -> Json:
     kept = call.world.all("payment_intent", account=call.account)
     return search(call, kept, "/v1/payment_intents/search")
@@ -96,7 +96,7 @@ def search_intents(call: Call) -> Json:
 def update(call: Call) -> Json:
     """Change a PaymentIntent; its money only before it is authorized. Emits nothing, as Stripe."""
     intent = find_intent(call)
-    _require_platform_payment(call)
+    _require_simulated(call)
     require_one_choice(call.params)
     for param in call.params:
         if param not in ALWAYS_UPDATABLE:
@@ -123,9 +123,7 @@ route("POST", "/v1/payment_intents/{id}/capture")(capture)
 route("POST", "/v1/payment_intents/{id}/cancel")(cancel)
 
 
-def _require_platform_payment(call: Call) -> None:
-    if call.account is not None:
-        raise refused("The sandbox does not simulate direct charges: leave out Stripe-Account.")
+def _require_simulated(call: Call) -> None:
     if customer := call.params.get("customer"):
         require_customer(call.world, customer)
     refuse_unsimulated(call.params)

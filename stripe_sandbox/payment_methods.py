@@ -16,7 +16,7 @@ EXPIRY_MONTH = 12
 VALID_YEARS = 3
 
 
-@route("POST", "/v1/payment_methods", publishable=True)
+@route("POST", "/v1/payment_methods", publishable=True, for_accounts=True)
 def create(call: Call) -> Json:
     """Make a PaymentMethod of a test card: `card[token]=tok_visa`, or from a browser its number."""
     if call.params.get("type") != "card":

@@ -204,7 +204,7 @@ def _give_back(world: World, payout: Json, account: str | None, type: str) -> No
 # --------------------------------------------------------------------------------- the routes
 
 
-@route("POST", "/v1/payouts")
+@route("POST", "/v1/payouts", for_accounts=True)
 def create(call: Call) -> Json:
     """Pay out by hand, never more than what is available."""
     params = call.params
@@ -232,7 +232,7 @@ def pay_out_by_hand(
     return pay_out(world, account, amount, currency, params=params)
 
 
-@route("GET", "/v1/payouts")
+@route("GET", "/v1/payouts", for_accounts=True)
 def list_payouts(call: Call) -> Json:
     filters = {name: call.params.get(name) for name in ("status", "destination")}
     arrival = call.params.get("arrival_date")
@@ -245,19 +245,19 @@ def list_payouts(call: Call) -> Json:
     )
 
 
-@route("GET", "/v1/payouts/{id}")
+@route("GET", "/v1/payouts/{id}", for_accounts=True)
 def retrieve(call: Call) -> Json:
     return call.world.find("payout", call.args["id"], account=call.account)
 
 
-@route("POST", "/v1/payouts/{id}")
+@route("POST", "/v1/payouts/{id}", for_accounts=True)
 def update(call: Call) -> Json:
     payout = call.world.find("payout", call.args["id"], account=call.account)
     change(call, payout, {}, "payout.updated")
     return payout
 
 
-@route("POST", "/v1/payouts/{id}/cancel")
+@route("POST", "/v1/payouts/{id}/cancel", for_accounts=True)
 def cancel(call: Call) -> Json:
     """Take back a payout by hand that has not left yet."""
     payout = call.world.find("payout", call.args["id"], account=call.account)

@@ -42,7 +42,7 @@ def create(call: Call) -> Json:
 def _charge_of(call: Call) -> Json:
     params, world = call.params, call.world
     if charge_id := params.get("charge"):
-        charge = world.find("charge", charge_id, account=call.account, param="charge", status=400)
+        charge = world.find("charge", charge_id, param="charge", status=400)
     elif intent_id := params.get("payment_intent"):
         intent = world.find("payment_intent", intent_id, param="payment_intent", status=400)
         latest = intent["latest_charge"]
@@ -155,19 +155,19 @@ def _tell(world: World, charge: Json, refund: Json, before: Json) -> None:
 # --------------------------------------------------------------------------------- the routes
 
 
-@route("GET", "/v1/refunds")
+@route("GET", "/v1/refunds", for_accounts=True)
 def list_refunds(call: Call) -> Json:
     filters = {name: call.params.get(name) for name in ("charge", "payment_intent")}
     kept = call.world.all("refund", account=call.account)
     return list_of(call, kept, "/v1/refunds", filters=filters)
 
 
-@route("GET", "/v1/refunds/{id}")
+@route("GET", "/v1/refunds/{id}", for_accounts=True)
 def retrieve(call: Call) -> Json:
     return call.world.find("refund", call.args["id"], account=call.account)
 
 
-@route("POST", "/v1/refunds/{id}")
+@route("POST", "/v1/refunds/{id}", for_accounts=True)
 def update(call: Call) -> Json:
     refund = call.world.find("refund", call.args["id"], account=call.account)
     change(call, refund, {}, "refund.updated")

@@ -44,12 +44,17 @@ Handler = Callable[[Call], Json]
 
 @dataclass(slots=True, frozen=True)
 class Route:
-    """One operation: `parameters_of` names its description (`POST /v1/refunds/{}`)."""
+    """One operation: `parameters_of` names its description (`POST /v1/refunds/{}`).
+
+    `publishable` lets a browser call it with the publishable key, `for_accounts` the platform call it
+    for a connected account.
+    """
 
     method: str
     pattern: str
     handler: Handler
-    publishable: bool
+    publishable: bool = False
+    for_accounts: bool = False
 
     @property
     def parameters_of(self) -> str:
@@ -59,13 +64,15 @@ class Route:
 ROUTES: dict[tuple[str, int], list[Route]] = {}
 
 
-def route(method: str, pattern: str, *, publishable: bool = False) -> Callable[[Handler], Handler]:
-    """Register a handler; `publishable` lets a browser call it with the publishable key."""
+def route(
+    method: str, pattern: str, *, publishable: bool = False, for_accounts: bool = False
+) -> Callable[[Handler], Handler]:
+    """Register a handler, see `Route`."""
 
     def register(handler: Handler) -> Handler:
         depth = pattern.count("/")
         known = ROUTES.setdefault((method, depth), [])
-        known.append(Route(method, pattern, handler, publishable))
+        known.append(Route(method, pattern, handler, publishable, for_accounts))
         known.sort(key=lambda r: r.pattern.count("{"))  # fixed words win over names
         return handler
 

@@ -218,19 +218,19 @@ def _require_funds(world: World, amount: int, currency: str) -> None:
         )
 
 
-@route("GET", "/v1/transfers")
+@route("GET", "/v1/transfers", for_accounts=True)
 def list_transfers(call: Call) -> Json:
     filters = {name: call.params.get(name) for name in ("destination", "transfer_group")}
     kept = call.world.all("transfer", account=call.account)
     return list_of(call, kept, "/v1/transfers", filters=filters)
 
 
-@route("GET", "/v1/transfers/{id}")
+@route("GET", "/v1/transfers/{id}", for_accounts=True)
 def retrieve(call: Call) -> Json:
     return call.world.find("transfer", call.args["id"], account=call.account)
 
 
-@route("POST", "/v1/transfers/{id}")
+@route("POST", "/v1/transfers/{id}", for_accounts=True)
 def update(call: Call) -> Json:
     transfer = call.world.find("transfer", call.args["id"], account=call.account)
     changes = {n: unset(call.params[n]) for n in ("description",) if n in call.params}

@@ -132,19 +132,6 @@ async def test_the_minimum_amount_and_a_fee_of_everything_are_accepted(
     assert yen["currency"] == "jpy"
 
 
-async def test_a_direct_charge_is_refused_for_it_is_not_simulated(
-    stripe: httpx.AsyncClient,
-) -> None:
-    seller = await open_seller(stripe)
-    answer = await stripe.post(
-        "/v1/payment_intents",
-        data={"amount": "100", "currency": "usd"},
-        headers={"Stripe-Account": seller},
-    )
-    assert answer.status_code == 400
-    assert "direct charges" in answer.json()["error"]["message"]
-
-
 # --------------------------------------------------------------------------------------- changes
 
 

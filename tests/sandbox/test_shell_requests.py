@@ -83,6 +83,25 @@ async def test_an_account_that_is_not_ours_is_403(stripe: httpx.AsyncClient) -> 
 
 
 @pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/payment_intents"),
+        ("POST", "/v1/setup_intents"),
+        ("GET", "/v1/customers"),
+        ("GET", "/v1/application_fees"),
+        ("GET", "/v2/core/accounts"),
+    ],
+)
+async def test_what_would_be_an_accounts_own_is_not_shown_as_the_platforms(
+    stripe: httpx.AsyncClient, method: str, path: str
+) -> None:
+    headers = {"Stripe-Account": (await open_account(stripe))["id"]}
+    answer = await stripe.request(method, path, headers=headers)
+    assert answer.status_code == 400
+    assert f"simulates {method} {path} on the platform's own account only" in answer.text
+
+
+@pytest.mark.parametrize(
     ("form", "code", "param"),
     [
         ({"currency": "usd"}, "parameter_missing", "amount"),
