@@ -5,7 +5,7 @@ from marketplace.api import idempotency
 from marketplace.books import chains
 from marketplace.invariants import check
 from marketplace.oversight import inbox_news, switches
-from marketplace.people import limits, sessions
+from marketplace.people import limits, mailed_links, sessions
 from marketplace.services import Services
 from marketplace.worker import Sweep
 
@@ -17,6 +17,7 @@ def sweeps_of(services: Services) -> tuple[Sweep, ...]:
         _asking,
         _checkouts,
         _orders,
+        _people,
         _sellers,
         _books,
         _oversight,
@@ -126,6 +127,18 @@ def _orders(services: Services) -> tuple[Sweep, ...]:
     )
 
 
+def _people(services: Services) -> tuple[Sweep, ...]:
+    """What people asked for who are not signed in."""
+    return (
+        Sweep(
+            name="mailed_links",
+            run_once=services.people.forgotten.mail_asked,
+            every_seconds=1,
+            limit=50,
+        ),
+    )
+
+
 def _sellers(services: Services) -> tuple[Sweep, ...]:
     """What sellers are told, owe, and may not be paid out."""
     return (
@@ -191,6 +204,7 @@ def _forgetting(services: Services) -> tuple[Sweep, ...]:
     """What is no longer needed."""
     return (
         Sweep(name="sessions", run_once=sessions.sweep, every_seconds=600, limit=1000),
+        Sweep(name="old_mailed_links", run_once=mailed_links.sweep, every_seconds=600, limit=1000),
         Sweep(name="limits", run_once=limits.sweep, every_seconds=600, limit=1000),
         Sweep(name="idempotency", run_once=idempotency.sweep, every_seconds=600, limit=1000),
         Sweep(

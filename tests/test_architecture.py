@@ -51,6 +51,7 @@ PURE = (
     "marketplace/books/words.py",
     "marketplace/catalog/listings.py",
     "marketplace/sellers/cancellation_windows.py",
+    "marketplace/messages/account_texts.py",
     "marketplace/messages/addresses.py",
     "marketplace/messages/admin_texts.py",
     "marketplace/messages/buyer_texts.py",

@@ -17,7 +17,7 @@ from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from marketplace.api import audit as audit_routes
-from marketplace.api import documentation, health, landing
+from marketplace.api import documentation, health, landing, mailed_links
 from marketplace.api import people as people_routes
 from marketplace.api.cursors import require_cursor
 from marketplace.api.doorkeeper import Doorkeeper
@@ -38,6 +38,7 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 _OWN_ROUTES: tuple[ControllerRouterHandler, ...] = (
     *people_routes.ROUTES,
+    *mailed_links.ROUTES,
     *audit_routes.ROUTES,
     *health.ROUTES,
     *documentation.ROUTES,

@@ -134,6 +134,7 @@ def _principal(
         email=account.email,
         display_name=account.display_name,
         is_admin=account.is_admin,
+        email_proved_at=account.email_proved_at,
         scopes=scopes,
         via=via,
         api_key_id=api_key_id,

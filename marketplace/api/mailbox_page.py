@@ -34,7 +34,8 @@ a { color: #3b4cca; }
 <body>
 <main>
 <h1>Mailbox</h1>
-<p>No SMTP server is configured, so this is what people would have been e-mailed, the newest first.</p>
+<p>No SMTP server is configured, so this is what people would have been e-mailed, the newest first.
+Links that open an account are in the e-mails alone: files in the data directory's <code>mailbox</code>.</p>
 """
 _END = "</main>\n</body>\n</html>\n"
 

@@ -116,6 +116,7 @@ async def me(principal: NamedDependency[Principal], request: Request[Any, Any, A
         email=principal.email,
         display_name=principal.display_name,
         is_admin=principal.is_admin,
+        email_proved_at=principal.email_proved_at,
         via=principal.via.value,
         scopes=sorted(scopes),
         csrf_token=csrf_token_of(token) if token else None,

@@ -1,6 +1,7 @@
 """Who is calling: the person behind a session cookie or an API key."""
 
 import enum
+from datetime import datetime
 
 import msgspec
 
@@ -23,6 +24,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     display_name: str
     is_admin: bool
+    email_proved_at: datetime | None
     scopes: frozenset[str] | None
     via: Via
     api_key_id: str | None = None

@@ -80,6 +80,10 @@ Kind = Literal[
     "operations_stuck",
     "cases_opened",
     "transfer_given_up",
+    # To a person, about their account
+    "email_proof_asked",
+    "password_reset_asked",
+    "password_changed",
     # To the other party of an order
     "order_message",
 ]

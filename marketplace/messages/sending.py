@@ -14,7 +14,8 @@ import structlog
 
 from marketplace.messages.mails import Envelope
 from marketplace.messages.post import Outcome, Post
-from marketplace.messages.texts import FactMissing, letter
+from marketplace.messages.texts import SECRET, FactMissing, letter
+from marketplace.people import mailed_links
 from payments.database import execute, rows
 from payments.events import Clock
 
@@ -30,9 +31,9 @@ _CLAIM = """
 WITH claimed AS (
     UPDATE messages SET attempts = attempts + 1, due_at = $2 WHERE id IN (
         SELECT id FROM messages WHERE due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-    RETURNING id, account_id, kind, facts, attempts, created_at
+    RETURNING id, account_id, kind, subject_id, facts, attempts, created_at
 )
-SELECT c.id, c.kind, c.facts, c.attempts, c.created_at, a.email, a.display_name,
+SELECT c.id, c.kind, c.subject_id, c.facts, c.attempts, c.created_at, a.email, a.display_name,
        a.disabled_at IS NOT NULL AS left_us
 FROM claimed c JOIN accounts a ON a.id = c.account_id ORDER BY c.id
 """
@@ -61,10 +62,12 @@ class Sending:
     async def send_due(self, now: datetime, limit: int = 20) -> int:
         """Claim and send due messages; answers how many were claimed."""
         claimed = await rows(_CLAIM, now, now + LEASE, limit)
+        links = [message["subject_id"] for message in claimed if message["kind"] in SECRET]
+        secrets = await mailed_links.minted(links, now)
         ready: list[tuple[asyncpg.Record, Envelope]] = []
         concluded: list[_Conclusion] = []
         for message in claimed:
-            made = self._envelope(message)
+            made = self._envelope(message, secrets.get(message["subject_id"]))
             if isinstance(made, Envelope):
                 ready.append((message, made))
             else:
@@ -77,13 +80,15 @@ class Sending:
         await _conclude(concluded)
         return len(claimed)
 
-    def _envelope(self, message: asyncpg.Record) -> Envelope | str:
-        """What to send, or why it never can be."""
+    def _envelope(self, message: asyncpg.Record, secret: str | None) -> Envelope | str:
+        """What to send, or why it never can be. `secret` is what a mailed link carries."""
         if message["left_us"]:
             return "the account was disabled"
+        if message["kind"] in SECRET and secret is None:
+            return "the link is over"
         facts: dict[str, Any] = msgspec.json.decode(message["facts"])
         try:
-            written = letter(message["kind"], facts, self._pages_url)
+            written = letter(message["kind"], facts, self._pages_url, secret=secret)
         except (FactMissing, KeyError, ValueError) as error:
             _log.error("message has no text", message_id=message["id"], why=repr(error), alarm=True)
             return f"no text: {error!r}"

@@ -11,3 +11,5 @@ class Text(msgspec.Struct, frozen=True):
     to_do: str | None = None
     # Below the front-end's address: a path of `marketplace/pages/signposts.py`, with a query if need be.
     path: str | None = None
+    # The link carries a secret, which is made when the mail is written and shown nowhere else.
+    secret: bool = False

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from marketplace.messages.account_texts import PERSON
 from marketplace.messages.admin_texts import ACTS, ADMIN, PARTIES
 from marketplace.messages.buyer_texts import BUYER
 from marketplace.messages.kinds import Kind
@@ -50,12 +51,18 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 TEXTS: Final[Mapping[Kind, Text]] = MappingProxyType(
-    {**ACCOUNT, **BUYER, **SALE, **MONEY, **ADMIN, **PARTIES}
+    {**ACCOUNT, **BUYER, **SALE, **MONEY, **ADMIN, **PERSON, **PARTIES}
 )
+SECRET: Final = frozenset(kind for kind, text in TEXTS.items() if text.secret)
+"""Kinds whose link carries a secret; they are about a mailed link, by its id."""
 
 
-def letter(kind: Kind, facts: Mapping[str, Any], pages_url: str) -> Letter:
-    """The text of a message, its link below `pages_url`.
+def letter(
+    kind: Kind, facts: Mapping[str, Any], pages_url: str, *, secret: str | None = None
+) -> Letter:
+    """The text of a message, its link below `pages_url`; a link with a secret is left out without it.
+
+    The secret is in the link's fragment, which browsers tell no server (RFC 9110, 4.2.5).
 
     Raises FactMissing when the subject or the link lacks a fact.
     """
@@ -66,8 +73,17 @@ def letter(kind: Kind, facts: Mapping[str, Any], pages_url: str) -> Letter:
         paragraphs=tuple(
             _filled(kind, one, shown) for one in told if one and _tellable(one, shown)
         ),
-        link=None if text.path is None else pages_url + _filled(kind, text.path, shown),
+        link=_link(kind, text, shown, pages_url, secret),
     )
+
+
+def _link(
+    kind: Kind, text: Text, shown: Mapping[str, str], pages_url: str, secret: str | None
+) -> str | None:
+    if text.path is None or (text.secret and secret is None):
+        return None
+    link = pages_url + _filled(kind, text.path, shown)
+    return f"{link}#token={secret}" if text.secret else link
 
 
 def _shown(facts: Mapping[str, Any]) -> dict[str, str]:

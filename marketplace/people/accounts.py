@@ -9,7 +9,7 @@ from marketplace.people.errors import AccountNotFound, EmailTaken
 from payments.database import execute, row
 from payments.ids import new_id
 
-COLUMNS = "id, email, display_name, is_admin, created_at"
+COLUMNS = "id, email, display_name, is_admin, created_at, email_proved_at"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +20,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str
     is_admin: bool
     created_at: datetime
+    email_proved_at: datetime | None = None
 
     @classmethod
     def of(cls, found: asyncpg.Record) -> "Account":
@@ -88,6 +89,20 @@ async def store_password(account_id: str, password_hash: str, *, instead_of: str
         instead_of,
     )
     return changed == 1
+
+
+async def replace_password(account_id: str, password_hash: str) -> None:
+    """Give the account another hash, whatever it had: for who followed a mailed link. It is locked."""
+    await execute("UPDATE accounts SET password_hash = $2 WHERE id = $1", account_id, password_hash)
+
+
+async def prove_email(account_id: str, now: datetime) -> None:
+    """Note that the account's address is read by its person; the first time is kept."""
+    await execute(
+        "UPDATE accounts SET email_proved_at = $2 WHERE id = $1 AND email_proved_at IS NULL",
+        account_id,
+        now,
+    )
 
 
 def _credentials(found: asyncpg.Record | None) -> Credentials | None:

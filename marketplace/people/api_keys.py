@@ -135,8 +135,8 @@ class ApiKeys:
         """Whose key this is, and its scopes. Raises NotSignedIn: unknown, revoked, expired."""
         found = await row(
             """
-            SELECT a.id, a.email, a.display_name, a.is_admin, a.created_at, k.id AS api_key_id,
-                   k.scopes, k.expires_at, k.revoked_at, k.last_used_at, a.disabled_at
+            SELECT a.id, a.email, a.display_name, a.is_admin, a.created_at, a.email_proved_at,
+                   k.id AS api_key_id, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, a.disabled_at
             FROM api_keys k JOIN accounts a ON a.id = k.account_id WHERE k.token_hash = $1
             """,
             hashed(token),

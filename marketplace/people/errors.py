@@ -10,6 +10,8 @@ PeopleError
 |-- HashingBusy             more passwords are being checked than we have room for
 |-- NotSignedIn             `why`: missing, malformed, unknown, ended, revoked, expired, two_credentials
 |-- AccountNotFound
+|-- LinkOver                a mailed link that opens nothing: nobody learns why
+|-- EmailProvedAlready
 |-- ApiKeyNotFound          no such key, or somebody else's: the same answer
 |-- TooManyApiKeys
 |-- ScopeRefused            unknown, or more than the person may do
@@ -81,6 +83,15 @@ class AccountNotFound(PeopleError):
     def __init__(self, account_id: str) -> None:
         self.account_id = account_id
         super().__init__(account_id)
+
+
+class LinkOver(PeopleError):
+    """A mailed link that never was one, was used, is too old, or had a newer one take its place. What it
+    carried is not kept here."""
+
+
+class EmailProvedAlready(PeopleError):
+    """Somebody has shown already that they read what is mailed to the account's address."""
 
 
 class ApiKeyNotFound(PeopleError):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from marketplace.people.errors import TooManyTries
+from marketplace.people.tokens import hashed
 from payments.database import execute, row
 
 
@@ -23,6 +24,16 @@ class PeopleLimits(msgspec.Struct, frozen=True, kw_only=True):
     sign_in_per_address: Limit = Limit(allowed=100, window_seconds=900)
     sign_up_per_address: Limit = Limit(allowed=60, window_seconds=3600)
     password_per_account: Limit = Limit(allowed=10, window_seconds=900)
+    # Each may be a mail to somebody who did not ask for it.
+    reset_per_email: Limit = Limit(allowed=5, window_seconds=3600)
+    reset_per_address: Limit = Limit(allowed=30, window_seconds=3600)
+    link_per_address: Limit = Limit(allowed=100, window_seconds=900)
+    proof_per_account: Limit = Limit(allowed=5, window_seconds=3600)
+
+
+def sign_in_bucket(email: str) -> str:
+    """Where sign-ins with this address (canonical, or whatever was typed) are counted."""
+    return f"sign-in:{hashed(email)}"
 
 
 async def take(bucket: str, limit: Limit, now: datetime) -> None:

@@ -12,10 +12,13 @@ from marketplace.people.accounts import (
     store_password,
 )
 from marketplace.people.api_keys import ApiKeys, KeyOwner
+from marketplace.people.email_proofs import EmailProofs, mail_proof
 from marketplace.people.emails import canonical_email
 from marketplace.people.errors import CredentialsWrong, EmailRefused, PasswordRefused
+from marketplace.people.forgotten import ForgottenPasswords
 from marketplace.people.hashing import Hashing
-from marketplace.people.limits import PeopleLimits, forget, take
+from marketplace.people.limits import PeopleLimits, forget, sign_in_bucket, take
+from marketplace.people.mailed_links import end_links
 from marketplace.people.names import canonical_name
 from marketplace.people.passwords import canonical_password, require_acceptable
 from marketplace.people.sessions import (
@@ -25,9 +28,10 @@ from marketplace.people.sessions import (
     revoke_session,
     revoke_sessions,
 )
-from marketplace.people.tokens import hashed
+from marketplace.people.telling import tell_password_changed
 from payments.database import transaction
 from payments.events import Clock
+from payments.ids import new_id
 
 
 class _Draft(TypedDict):
@@ -37,7 +41,8 @@ class _Draft(TypedDict):
 
 
 class People:
-    """The use cases around a person; `api_keys` are those around their programs."""
+    """The use cases around a person; `api_keys` are those around their programs, `forgotten` and
+    `email_proofs` those with links that are mailed."""
 
     def __init__(
         self, clock: Clock, *, live: bool = False, limits: PeopleLimits | None = None
@@ -46,18 +51,25 @@ class People:
         self._limits = limits or PeopleLimits()
         self._hashing = Hashing()
         self.api_keys = ApiKeys(live=live)
+        self.forgotten = ForgottenPasswords(clock, self._limits, self._hashing)
+        self.email_proofs = EmailProofs(clock, self._limits)
 
     async def sign_up(
         self, *, email: str, password: str, display_name: str, address: str
     ) -> Account:
-        """Make an account. `address` is the network address it comes from.
+        """Make an account, and have it mailed a link that proves its e-mail.
+
+        `address` is the network address it comes from.
 
         Raises EmailRefused, NameRefused, PasswordRefused, EmailTaken, TooManyTries, HashingBusy.
         """
         now = self._clock()
         await take(f"sign-up:{address}", self._limits.sign_up_per_address, now)
         draft = await self._draft(email, password, display_name)
-        return await add_account(**draft, is_admin=False, now=now)
+        async with transaction():
+            account = await add_account(**draft, is_admin=False, now=now)
+            await mail_proof(account, now)
+        return account
 
     async def create_admin(self, email: str, password: str, display_name: str) -> Account:
         """Make an admin's account: for the command line, never over HTTP.
@@ -80,7 +92,7 @@ class People:
         """
         now = self._clock()
         known = _canonical_or_none(email)
-        tries = f"sign-in:{hashed(known or email)}"
+        tries = sign_in_bucket(known or email)
         await take(f"sign-in-from:{address}", self._limits.sign_in_per_address, now)
         await take(tries, self._limits.sign_in_per_email, now)
         credentials = await find_credentials(known) if known else None
@@ -110,7 +122,7 @@ class People:
     async def change_password(
         self, account_id: str, *, current: str, new: str, session_token: str | None
     ) -> None:
-        """Replace the password and end every other session.
+        """Replace the password and end every other session, and links to choose one. API keys stay.
 
         Raises CredentialsWrong, PasswordRefused, TooManyTries, HashingBusy, AccountNotFound.
         """
@@ -126,6 +138,8 @@ class People:
             if not await store_password(account_id, password_hash, instead_of=before):
                 raise CredentialsWrong
             await revoke_sessions(account_id, now, but=session_token)
+            await end_links(account_id, "password_reset", now)
+            await tell_password_changed(account_id, cause=new_id("pwd"), now=now)
             await record(actor=account_id, action="password.changed", subject=account_id, now=now)
 
     def close(self) -> None:

@@ -51,7 +51,7 @@ async def account_of_session(token: str, now: datetime) -> Account:
     """Who the cookie's `token` belongs to. Raises NotSignedIn: unknown, ended."""
     found = await row(
         """
-        SELECT a.id, a.email, a.display_name, a.is_admin, a.created_at,
+        SELECT a.id, a.email, a.display_name, a.is_admin, a.created_at, a.email_proved_at,
                s.last_seen_at, s.expires_at, s.revoked_at, a.disabled_at
         FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE s.token_hash = $1
         """,

@@ -16,6 +16,8 @@ class Account(Table, tablename="accounts"):
     is_admin = Boolean(default=None)
     created_at = Timestamptz(default=None)
     disabled_at = Timestamptz(default=None, null=True)
+    # When a link that was mailed to the address was followed; null: nobody has shown that they read it.
+    email_proved_at = Timestamptz(default=None, null=True)
 
     accounts_email_lower_case = Check("email = lower(email)")
 
@@ -46,6 +48,28 @@ class ApiKey(Table, tablename="api_keys"):
     expires_at = Timestamptz(default=None, null=True)
     last_used_at = Timestamptz(default=None, null=True)
     revoked_at = Timestamptz(default=None, null=True)
+
+
+class MailedLink(Table, tablename="mailed_links"):
+    """A link that opens something once to whoever reads the mail: a new password, the proof of an address.
+
+    What it carries is made while the mail is written and is nowhere but there: here is its SHA-256.
+    """
+
+    id = Varchar(length=40, primary_key=True, default=None)
+    purpose = Varchar(length=20, default=None)
+    # As it was asked for, which may be anything; the worker finds out whose it is.
+    email = Varchar(length=254, default=None)
+    account_id = Varchar(length=40, default=None, null=True)
+    # One for each try to send the mail: more than one of them may have arrived.
+    token_hashes = Array(base_column=Varchar(), default=None)
+    created_at = Timestamptz(default=None)
+    expires_at = Timestamptz(default=None)
+    used_at = Timestamptz(default=None, null=True)
+    # When a newer one, or another new password, took its place.
+    ended_at = Timestamptz(default=None, null=True)
+
+    mailed_links_purpose_known = Check("purpose IN ('password_reset', 'email_proof')")
 
 
 class Limit(Table, tablename="limits"):

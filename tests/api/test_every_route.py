@@ -164,7 +164,7 @@ async def test_every_body_may_be_mutated_and_nothing_breaks(world: World) -> Non
     chance = random.Random(1121)
     asked = 0
     for door in world.doors:
-        if not door.takes_body or door.path in {"/v1/accounts", "/v1/sessions", "/v1/me/password"}:
+        if not door.takes_body or door.path in COUNTED:
             continue
         operation = document["paths"][door.path][door.method.lower()]
         [media] = operation["requestBody"]["content"].values()
@@ -183,6 +183,17 @@ async def test_every_body_may_be_mutated_and_nothing_breaks(world: World) -> Non
     assert asked >= 1000
     after = await everything_stored()
     assert {**after, "idempotent_requests": 0} == {**before, "idempotent_requests": 0}
+
+
+COUNTED = {
+    "/v1/accounts",
+    "/v1/sessions",
+    "/v1/me/password",
+    "/v1/password-resets",
+    "/v1/passwords",
+    "/v1/email-proofs",
+}
+"""Where each try is a row of its own."""
 
 
 async def test_every_query_parameter_may_be_nonsense(world: World) -> None:

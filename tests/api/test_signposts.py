@@ -5,6 +5,7 @@ import re
 from litestar.routes import HTTPRoute
 
 from marketplace.app import create_app
+from marketplace.messages.account_texts import PROOF, RESET
 from marketplace.messages.texts import TEXTS
 from marketplace.pages.signposts import SIGNPOSTS
 from marketplace.settings import Settings
@@ -19,7 +20,8 @@ def test_every_link_in_a_message_has_a_signpost_and_every_signpost_a_route() -> 
         for route in create_app(settings_for("")).routes
         if isinstance(route, HTTPRoute)
     }
-    known = {signpost.path for signpost in SIGNPOSTS}
+    known = {signpost.path for signpost in SIGNPOSTS} | {RESET, PROOF}
+    assert {f"/pages{RESET}", f"/pages{PROOF}"} <= declared
     for text in TEXTS.values():
         if text.path is not None:
             assert text.path.partition("?")[0] in known

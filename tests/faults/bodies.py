@@ -33,6 +33,12 @@ BODIES: dict[tuple[str, str], Any] = {
         "current_password": PASSWORD,
         "new_password": "eight-herons-dance-at-dusk",
     },
+    ("POST", "/v1/password-resets"): lambda cast: {"email": cast.buyer.email},
+    ("POST", "/v1/passwords"): lambda cast: {
+        "token": "lnk_unknown.secret",
+        "password": "eight-herons-dance-at-dusk",
+    },
+    ("POST", "/v1/email-proofs"): lambda cast: {"token": "lnk_unknown.secret"},
     ("POST", "/v1/api-keys"): lambda cast: {"name": "Another", "scopes": ["orders:read"]},
     ("POST", "/v1/listings"): lambda cast: {
         "kind": "product",

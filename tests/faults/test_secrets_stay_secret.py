@@ -11,6 +11,7 @@ import structlog
 from marketplace import logs
 from payments.database import rows
 from tests.faults.cast import key_of
+from tests.mailbox import tokens_to
 from tests.messages.receiver import receiving
 from tests.stories.town import PASSWORD, SECRET_KEY, SECRETS, Person, Town
 
@@ -97,6 +98,34 @@ async def test_a_webhook_secret_is_where_it_signs_and_nowhere_else(
         assert {table for table, text in stored if secret in text} == {"webhook_endpoints"}
         assert secret not in told.getvalue()
         assert not any(secret in text for text in (*answers, str(program.received)))
+
+
+async def test_what_a_mailed_link_carries_is_in_its_mail_and_nowhere_else(
+    town: Town, admin: Person, buyer: Person
+) -> None:
+    settings = town.composition.services.settings
+    with everything_logged() as told:
+        await buyer.call("POST", "/v1/password-resets", {"email": buyer.email}, key="forgot")
+        await town.settle()
+        [token] = tokens_to(settings, buyer.email, "password_reset_asked")
+        [proof] = tokens_to(settings, buyer.email, "email_proof_asked")
+        chosen = {"token": token, "password": "eight-herons-dance-at-dusk"}
+        answers = [
+            await buyer.call("POST", "/v1/passwords", chosen | {"password": "brief"}),
+            await buyer.call("GET", "/v1/me/messages"),
+            await buyer.call("GET", "/mailbox"),
+            await buyer.call("POST", "/v1/passwords", chosen),
+            await buyer.call("POST", "/v1/passwords", chosen),
+            await admin.call("GET", "/v1/admin/audit"),
+            await admin.call("GET", "/v1/admin/messages"),
+        ]
+        await town.settle()
+    assert [each.status_code for each in answers] == [422, 200, 200, 204, 422, 200, 200]
+    stored = await _everything_stored()
+    for secret in (token, token.partition(".")[2], proof.partition(".")[2], chosen["password"]):
+        assert [table for table, text in stored if secret in text] == []
+        assert secret not in told.getvalue()
+        assert not any(secret in each.text for each in answers)
 
 
 async def _everything_stored() -> list[tuple[str, str]]:

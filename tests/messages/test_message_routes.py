@@ -23,6 +23,13 @@ async def app(database_url: str) -> AsyncIterator[Litestar]:
         yield running
 
 
+async def arrives(app: Litestar, email: str) -> Browser:
+    """Somebody whom nothing was written to: what a sign-up is told is another test's."""
+    person = await Browser(app).sign_up(email)
+    await execute("DELETE FROM messages WHERE account_id = $1", person.account["id"])
+    return person
+
+
 async def told(person: Browser, shop: str, **facts: str) -> None:
     async with transaction():
         await outbox.tell(
@@ -36,8 +43,8 @@ async def told(person: Browser, shop: str, **facts: str) -> None:
 
 
 async def test_people_read_their_own_messages_page_by_page(app: Litestar) -> None:
-    reader = await Browser(app).sign_up("reader@example.com")
-    other = await Browser(app).sign_up("other@example.com")
+    reader = await arrives(app, "reader@example.com")
+    other = await arrives(app, "other@example.com")
     for number in range(3):
         CLOCK.move(seconds=1)
         await told(reader, f"Shop {number}")
@@ -58,7 +65,7 @@ async def test_people_read_their_own_messages_page_by_page(app: Litestar) -> Non
 
 
 async def test_a_message_whose_text_is_gone_does_not_hide_the_others(app: Litestar) -> None:
-    reader = await Browser(app).sign_up("patient@example.com")
+    reader = await arrives(app, "patient@example.com")
     await told(reader, "Fine")
     async with transaction():
         await outbox.tell(
@@ -79,7 +86,7 @@ async def test_a_message_whose_text_is_gone_does_not_hide_the_others(app: Litest
 
 async def test_what_was_given_up_is_listed_and_sent_again(app: Litestar) -> None:
     admin = await new_admin(app, CLOCK)
-    reader = await Browser(app).sign_up("unlucky@example.com")
+    reader = await arrives(app, "unlucky@example.com")
     await told(reader, "Nobody's")
     theirs = {"account_id": reader.account["id"]}
     (message,) = (await admin.get("/v1/admin/messages", **theirs)).json()["data"]
@@ -109,7 +116,7 @@ async def test_messages_are_for_who_is_signed_in(app: Litestar) -> None:
 
 
 async def test_the_mailbox_page_escapes_what_people_typed(app: Litestar) -> None:
-    reader = await Browser(app).sign_up("mallory@example.com")
+    reader = await arrives(app, "mallory@example.com")
     await told(reader, "<script>alert(1)</script>", reason='"><img src=x onerror=alert(2)>')
     async with client_of(app) as stranger:
         answer = await stranger.get("/mailbox")

@@ -12,7 +12,7 @@ import pytest
 from marketplace.messages.kinds import KINDS
 from marketplace.messages.mails import Envelope, mail, plain
 from marketplace.messages.order_news import NEWS
-from marketplace.messages.texts import TEXTS, FactMissing, Letter, letter
+from marketplace.messages.texts import SECRET, TEXTS, FactMissing, Letter, letter
 
 URL = "https://market.example"
 WHEN = datetime(2026, 11, 21, 17, 5, tzinfo=UTC)
@@ -65,6 +65,7 @@ def test_an_approval_is_asked_for_in_words() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_renders_with_its_facts_and_no_placeholder_is_left(kind: Any) -> None:
     written = letter(kind, facts_of(kind), URL)
+    assert (written.link is None) == (TEXTS[kind].path is None or kind in SECRET)
     whole = " ".join((written.subject, *written.paragraphs, written.link or ""))
     assert "{" not in whole
     assert "}" not in whole

@@ -1,11 +1,9 @@
 """A seller hears of everything, once: by e-mail and through their own webhooks, however often it is said."""
 
 from collections import Counter
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
 from typing import Any
 
+from tests.mailbox import mails_to, text_of
 from tests.messages.receiver import Receiver, is_signed, receiving
 from tests.stories.town import Person, Town
 
@@ -17,16 +15,6 @@ async def written(person: Person, *, about: str = "") -> list[str]:
     found = (await person.get("/v1/me/messages", limit=100))["data"]
     assert all(one["state"] == "sent" for one in found)
     return [one["kind"] for one in found if about in ("", one["subject_id"])][::-1]
-
-
-def mails_to(town: Town, person: Person) -> list[EmailMessage]:
-    """What lies in the mailbox for them."""
-    folder = town.composition.services.settings.mailbox
-    assert folder is not None
-    read = [
-        message_from_bytes(one.read_bytes(), policy=default) for one in sorted(folder.iterdir())
-    ]
-    return [one for one in read if person.email in one["To"]]  # type: ignore[misc]
 
 
 async def listens(seller: Person, receiver: Receiver, *types: str) -> Any:
@@ -56,7 +44,7 @@ async def test_a_shop_hears_of_an_orders_whole_life_once(town: Town) -> None:
     buyer = await town.arrives("buyer")
     await town.settle()
     assert Counter(await written(shop)) == Counter(
-        ["onboarding_needed", "account_ready", "seller_approved"]
+        ["email_proof_asked", "onboarding_needed", "account_ready", "seller_approved"]
     )
     async with receiving() as program:
         endpoint = await listens(shop, program)
@@ -92,12 +80,11 @@ async def test_what_is_e_mailed_lies_in_the_mailbox_with_amounts_and_a_link(town
     shop = await town.seller("shop")
     buyer = await town.arrives("buyer")
     order_id = await buyer.pays(await town.product(shop, unit_amount=1_999))
-    mails = {one["X-Marketplace-Kind"]: one for one in mails_to(town, shop)}
+    settings = town.composition.services.settings
+    mails = {one["X-Marketplace-Kind"]: one for one in mails_to(settings, shop.email)}
     mail = mails["order_to_prepare"]
     assert mail["Subject"] == "An order to prepare: 19.99 EUR"
-    body = mail.get_body(("plain",))
-    assert body is not None
-    text = body.get_content()
+    text = text_of(mail)
     assert "1 x A yoga mat" in text
     link = f"{town.base_url}/pages/orders/{order_id}"
     assert link in text

@@ -34,6 +34,16 @@ PEOPLE: Table = {
     ),
     people.NotSignedIn: Answer(401, "not_signed_in", "Sign in, or send an API key", ("why",)),
     people.AccountNotFound: Answer(404, "account_not_found", "There is no such account"),
+    people.LinkOver: Answer(
+        422,
+        "link_over",
+        "This link does not work, or no longer: ask for a new one",
+        (),
+        "It works once and for a while only, and a newer one ends it.",
+    ),
+    people.EmailProvedAlready: Answer(
+        409, "email_proved_already", "This address was shown to be yours already"
+    ),
     people.ApiKeyNotFound: Answer(404, "api_key_not_found", NOT_FOUND),
     people.TooManyApiKeys: Answer(
         409, "too_many_api_keys", "Revoke a key before making another", ("limit",)

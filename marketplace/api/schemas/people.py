@@ -9,6 +9,8 @@ from msgspec import Meta
 from marketplace.people.accounts import Account
 from marketplace.people.api_keys import ApiKey
 
+_TOKEN = "lnk_01k9zc3v5m8q2r4t6w8y0abcde.the-43-characters-that-are-in-the-e-mail-only"
+
 
 class SignUp(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A new account."""
@@ -39,6 +41,31 @@ class PasswordChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     new_password: Annotated[str, Meta(max_length=1024, examples=["eight-herons-dance-at-dusk"])]
 
 
+class PasswordReset(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whose password was forgotten."""
+
+    email: Annotated[str, Meta(max_length=254, examples=["ada@example.com"])]
+
+
+class NewPassword(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the mailed link carries after `#token=`, and the password that shall hold."""
+
+    token: Annotated[str, Meta(max_length=200, examples=[_TOKEN])]
+    password: Annotated[str, Meta(max_length=1024, examples=["eight-herons-dance-at-dusk"])]
+
+
+class EmailProof(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the mailed link carries after `#token=`."""
+
+    token: Annotated[str, Meta(max_length=200, examples=[_TOKEN])]
+
+
+class LinkAskedAnswer(msgspec.Struct, kw_only=True):
+    """A link is mailed, and opens something for so long; the same for an address that nobody has."""
+
+    link_lasts_seconds: Annotated[int, Meta(examples=[3600])]
+
+
 class NewApiKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A key for a program, with no more scopes than it needs."""
 
@@ -55,6 +82,12 @@ class NewApiKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+_ProvedAt = Annotated[
+    datetime | None,
+    Meta(description="When a link mailed to the address was followed; null: not yet."),
+]
+
+
 class AccountAnswer(msgspec.Struct, kw_only=True):
     """An account as its owner and admins see it."""
 
@@ -63,6 +96,7 @@ class AccountAnswer(msgspec.Struct, kw_only=True):
     display_name: Annotated[str, Meta(examples=["Ada Lovelace"])]
     is_admin: bool
     created_at: datetime
+    email_proved_at: _ProvedAt
 
     @classmethod
     def of(cls, account: Account) -> "AccountAnswer":
@@ -93,6 +127,7 @@ class MeAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     email: Annotated[str, Meta(examples=["ada@example.com"])]
     display_name: Annotated[str, Meta(examples=["Ada Lovelace"])]
     is_admin: bool
+    email_proved_at: _ProvedAt
     via: Annotated[str, Meta(examples=["session"])]
     scopes: list[str]
     csrf_token: Annotated[
