@@ -57,4 +57,6 @@ for (const form of document.querySelectorAll("form")) {
   });
 }
 
+// A link that is followed in a tab where this page is open already changes only the fragment.
+addEventListener("hashchange", () => location.reload());
 show(token ? follow : ask);
