@@ -5,7 +5,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from marketplace.people.errors import AccountNotFound, EmailTaken
+from marketplace.people.errors import AccountNotFound, CredentialsWrong, EmailTaken
 from payments.database import execute, row
 from payments.ids import new_id
 
@@ -89,6 +89,17 @@ async def store_password(account_id: str, password_hash: str, *, instead_of: str
         instead_of,
     )
     return changed == 1
+
+
+async def hold_password(credentials: Credentials) -> None:
+    """Let nobody replace the password until the transaction ends. Raises CredentialsWrong if somebody has."""
+    held = await execute(
+        "SELECT 1 FROM accounts WHERE id = $1 AND password_hash = $2 FOR SHARE",
+        credentials.account.id,
+        credentials.password_hash,
+    )
+    if not held:
+        raise CredentialsWrong
 
 
 async def replace_password(account_id: str, password_hash: str) -> None:

@@ -2,12 +2,15 @@
 
 from typing import TypedDict
 
+import msgspec
+
 from marketplace.oversight.audit import record
 from marketplace.people.accounts import (
     Account,
     Credentials,
     add_account,
     find_credentials,
+    hold_password,
     require_credentials,
     store_password,
 )
@@ -96,9 +99,12 @@ class People:
         await take(f"sign-in-from:{address}", self._limits.sign_in_per_address, now)
         await take(tries, self._limits.sign_in_per_email, now)
         credentials = await find_credentials(known) if known else None
-        account = await self._verified(credentials, password)
+        verified = await self._verified(credentials, password)
+        account = verified.account
         await forget(tries)
         async with transaction():
+            # Who replaced the password meanwhile has ended every session: this one must not outlive that.
+            await hold_password(verified)
             if replacing is not None:
                 await revoke_session(replacing, now)
             return account, await open_session(account, now)
@@ -129,7 +135,7 @@ class People:
         now = self._clock()
         await take(f"password:{account_id}", self._limits.password_per_account, now)
         credentials = await require_credentials(account_id)
-        account = await self._verified(credentials, current)
+        account = (await self._verified(credentials, current)).account
         chosen = canonical_password(new)
         require_acceptable(chosen, email=account.email, display_name=account.display_name)
         password_hash = await self._hashing.hash(chosen)
@@ -154,7 +160,8 @@ class People:
         hash_ = await self._hashing.hash(chosen)
         return _Draft(email=address, display_name=name, password_hash=hash_)
 
-    async def _verified(self, credentials: Credentials | None, password: str) -> Account:
+    async def _verified(self, credentials: Credentials | None, password: str) -> Credentials:
+        """The credentials as they stand, if the password is theirs. Raises CredentialsWrong, HashingBusy."""
         try:
             typed = canonical_password(password)
         except PasswordRefused:
@@ -163,12 +170,10 @@ class People:
         if not await self._hashing.matches(stored, typed) or credentials is None:
             raise CredentialsWrong
         if self._hashing.is_outdated(credentials.password_hash):
-            await store_password(
-                credentials.account.id,
-                await self._hashing.hash(typed),
-                instead_of=credentials.password_hash,
-            )
-        return credentials.account
+            renewed, before = await self._hashing.hash(typed), credentials.password_hash
+            if await store_password(credentials.account.id, renewed, instead_of=before):
+                return msgspec.structs.replace(credentials, password_hash=renewed)
+        return credentials
 
 
 def _canonical_or_none(email: str) -> str | None:

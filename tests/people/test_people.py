@@ -167,6 +167,22 @@ async def test_of_two_password_changes_at_once_one_wins(people: People) -> None:
     assert len([each for each in found if isinstance(each, CredentialsWrong)]) == 1
 
 
+async def test_no_session_begun_with_the_old_password_outlives_the_new_one(people: People) -> None:
+    account_id = await sign_up(people, "at-once@example.com")
+    change = people.change_password(
+        account_id, current=PASSWORD, new="something-else-here", session_token=None
+    )
+    begun = [sign_in(people, "at-once@example.com") for _ in range(6)]
+    _, *found = await asyncio.gather(change, *begun, return_exceptions=True)
+    for token in found:
+        if isinstance(token, str):
+            with pytest.raises(NotSignedIn):
+                await people.account_of_session(token)
+        else:
+            assert isinstance(token, CredentialsWrong)
+    assert await sign_in(people, "at-once@example.com", "something-else-here")
+
+
 async def test_being_used_is_written_once_a_minute(people: People, clock: MovedClock) -> None:
     account_id = await sign_up(people, "seen@example.com")
     token = await sign_in(people, "seen@example.com")
