@@ -73,13 +73,14 @@ async def payout(town: Town, seller: Person, at: datetime | None = None) -> str:
 
 
 async def paper(town: Town, admin: Person, seller: Person) -> str:
-    """A statement of last month, when the seller was paid out; answers its id."""
-    last_month = town.clock().replace(day=1) - timedelta(days=3)
-    await payout(town, seller, last_month)
+    """A statement of the month before last, when the seller was paid out; answers its id. The last one is
+    not closed yet in the first hour of a month."""
+    long_over = town.clock().replace(day=1) - timedelta(days=35)
+    await payout(town, seller, long_over)
     while await chains.seal_due(town.clock(), 1000):
         pass
     issuer = {"legal_name": "Marketplace GmbH", "line1": "Torstraße 1", "city": "Berlin"}
-    month = f"{last_month:%Y-%m}"
+    month = f"{long_over:%Y-%m}"
     await admin.call(
         "PUT", "/v1/admin/paper-issuer", {**issuer, "country": "DE", "papers_from": month}
     )
