@@ -9,28 +9,33 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 _MORNING: Final = time(9, tzinfo=UTC)
+_LONGEST_RUN: Final = timedelta(hours=3)
+"""No run of the tests takes longer: what begins so much ahead stays ahead of the machine's clock."""
 
 
-def beginning() -> datetime:
-    """The first moment of every story: the next morning, so that each run meets midnight at the same step.
-
-    Not further ahead: ids and the database's own stamps come from the machine's clock. The environment's
-    `TESTS_BEGIN_AT` (ISO 8601 with its offset, from now to some weeks ahead) tries another moment.
-    """
-    if wanted := os.environ.get("TESTS_BEGIN_AT"):
+def _beginning(wanted: str | None, now: datetime) -> datetime:
+    if wanted:
         return datetime.fromisoformat(wanted).astimezone(UTC)
-    now = datetime.now(UTC)
     morning = datetime.combine(now, _MORNING)
-    return morning if morning > now else morning + timedelta(days=1)
+    return morning if morning > now + _LONGEST_RUN else morning + timedelta(days=1)
 
 
-def nasty_moments(now: datetime) -> list[datetime]:
+BEGINNING: Final = _beginning(os.environ.get("TESTS_BEGIN_AT"), datetime.now(UTC))
+"""The first moment of every story: the next morning, so that each run meets midnight at the same step.
+
+Decided once: a run across nine o'clock would otherwise go on a day later, among the rows of earlier tests.
+Not further ahead: ids and the database's own stamps come from the machine's clock. The environment's
+`TESTS_BEGIN_AT` (ISO 8601 with its offset, some hours to some weeks ahead) tries another moment.
+"""
+
+
+def nasty_moments(after: datetime) -> list[datetime]:
     """Late in the evening, late on the last evening of a month, and the first minutes of a month."""
-    midnight = datetime.combine(now, time.min, UTC) + timedelta(days=1)
+    midnight = datetime.combine(after, time.min, UTC) + timedelta(days=1)
     evening = midnight - timedelta(minutes=20)
     next_month = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
     return [
-        evening if evening > now else evening + timedelta(days=1),
+        evening if evening > after else evening + timedelta(days=1),
         next_month - timedelta(minutes=40),
         next_month + timedelta(minutes=5),
     ]
@@ -40,7 +45,7 @@ class MovedClock:
     """Answers one moment until it is moved."""
 
     def __init__(self, start: datetime | None = None) -> None:
-        self.moment = start or beginning()
+        self.moment = start or BEGINNING
 
     def __call__(self) -> datetime:
         return self.moment
@@ -52,4 +57,6 @@ class MovedClock:
 
 
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{at.isoformat()}\n" for at in nasty_moments(datetime.now(UTC)))
+    sys.stdout.writelines(
+        f"{at.isoformat()}\n" for at in nasty_moments(datetime.now(UTC) + _LONGEST_RUN)
+    )
