@@ -23,6 +23,18 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
     moves: ChargeMoves | None
     findings: list[Finding]
 
+    @property
+    def ours(self) -> tuple[str, int]:
+        """Currency and minor units that the platform holds of it, by our ledger."""
+        return self.books.currency, self.held.amount
+
+    @property
+    def theirs(self) -> tuple[str, int]:
+        """What its movements left on the platform's balance."""
+        if self.moves is None:
+            return self.books.currency, 0
+        return self.moves.currency, self.moves.net
+
     def young(self, settled_before: datetime) -> bool:
         """Whether its money moved so lately that the other side may not know yet."""
         moments = [self.held.moved_at, self.moves.moved_at if self.moves else None]
@@ -39,6 +51,8 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: list[Verdict]
     ours: dict[str, int]
     theirs: dict[str, int]
+    # By currency: payments of which the two differ.
+    uneven: dict[str, list[str]]
 
 
 async def compare(
@@ -54,6 +68,7 @@ async def compare(
     verdicts: list[Verdict] = []
     ours: dict[str, int] = {}
     theirs: dict[str, int] = {}
+    counted: list[Sides] = []
     for one in sides:
         now_is = one
         if one.findings and not one.young(settled_before):
@@ -61,12 +76,30 @@ async def compare(
             [now_is] = await _sides([one.books.payment_id])
         verdicts += _verdicts(one, now_is, settled_before)
         if not now_is.young(settled_before):
-            currency = now_is.books.currency
-            ours[currency] = ours.get(currency, 0) + now_is.held.amount
-            kept = 0 if now_is.moves is None else now_is.moves.net
-            held_in = currency if now_is.moves is None else now_is.moves.currency
-            theirs[held_in] = theirs.get(held_in, 0) + kept
-    return Compared(payments=len(sides), verdicts=verdicts, ours=ours, theirs=theirs)
+            counted.append(now_is)
+            for sums, (currency, amount) in ((ours, now_is.ours), (theirs, now_is.theirs)):
+                sums[currency] = sums.get(currency, 0) + amount
+    return Compared(
+        payments=len(sides),
+        verdicts=verdicts,
+        ours=ours,
+        theirs=theirs,
+        uneven=_uneven(counted),
+    )
+
+
+async def uneven(payment_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Those of the payments of which the platform holds now what Stripe did not leave it, by currency."""
+    return _uneven(await _sides(payment_ids))
+
+
+def _uneven(sides: Sequence[Sides]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in sides:
+        if one.ours != one.theirs:
+            for currency in {one.ours[0], one.theirs[0]}:
+                found.setdefault(currency, []).append(one.books.payment_id)
+    return found
 
 
 def _verdicts(before: Sides, after: Sides, settled_before: datetime) -> list[Verdict]:

@@ -2,6 +2,7 @@
 the platform kept of its orders is what those orders left on that balance. By currency, in minor units.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +13,16 @@ from payments import reconciliation_mirror as mirror
 from payments.database import row
 from payments.reconciliation_gateway import ChainGateway, Span
 
+MOST_UNEVEN: Final = 1_000
+"""So many payments that differ are remembered; of more, only a run over the same days tells."""
 _TRIES: Final = 3
+
+
+class Base(msgspec.Struct, frozen=True):
+    """Stripe's balance at a moment, before anything differed. Minor units."""
+
+    at: datetime
+    balance: int
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
@@ -24,6 +34,23 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     closing: dict[str, int] | None = None
     ledger: dict[str, int] = {}
     stripe: dict[str, int] = {}
+    # By currency: payments of which ours and Stripe's differ; from where an older difference is counted.
+    uneven: dict[str, list[str]] = {}
+    broken_from: dict[str, Base] = {}
+
+    def base_of(self, currency: str) -> Base | None:
+        """From where the equation of Stripe's balance is counted, an older difference with it."""
+        if currency in self.broken_from:
+            return self.broken_from[currency]
+        if self.counted_from is None or self.opening is None:
+            return None
+        return Base(self.counted_from, self.opening.get(currency, 0))
+
+    def add_uneven(self, currency: str, payment_ids: Iterable[str]) -> None:
+        """Keep these, as far as there is room."""
+        known = self.uneven.setdefault(currency, [])
+        fresh = [one for one in payment_ids if one not in known]
+        self.uneven[currency] = (known + fresh)[:MOST_UNEVEN]
 
     def add(self, ledger: dict[str, int], stripe: dict[str, int]) -> None:
         """Count more payments in."""

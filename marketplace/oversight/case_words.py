@@ -44,8 +44,8 @@ _BY_KIND: Final[Mapping[Kind, str]] = MappingProxyType(
             "Stripe's Dashboard; a new product of Stripe's, say."
         ),
         "balance": (
-            "The sums of a currency do not agree. The other cases of the same run usually explain it; "
-            "ask for a run over the same days once they are resolved."
+            "The sums of a currency do not agree. The other cases of the same run usually explain it: once "
+            "nothing differs any more, counted from where it began, the next run closes this one too."
         ),
         "transfer_refused": (
             "The seller is owed this money and Stripe will not send it. Fund the platform's balance, or see "

@@ -8,6 +8,8 @@ difference is gone resolves itself.
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from marketplace.messages import outbox
 from marketplace.oversight import audit
 from marketplace.oversight.cases import COLUMNS, CaseRecord, case_of, written
@@ -128,15 +130,23 @@ async def unresolved(before_run: str, after: str, limit: int) -> list[CaseRecord
     return [case_of(dict(record.items())) for record in records]
 
 
-async def broken_equations(run_id: str, since: datetime, read_until: datetime) -> list[CaseRecord]:
-    """Open cases of balance equations found by earlier runs whose whole range this run looked at."""
+class BrokenEquation(msgspec.Struct, frozen=True, kw_only=True):
+    """An open case of a balance equation, and what the run that found it last knew: its JSON checkpoint."""
+
+    id: str
+    what: str
+    currency: str
+    since: datetime
+    read_until: datetime
+    checkpoint: str
+
+
+async def broken_equations(before_run: str) -> list[BrokenEquation]:
+    """Open cases of balance equations that earlier runs found, one for each equation and currency."""
     records = await rows(
-        f"SELECT {', '.join(f'c.{name}' for name in CaseRecord.__struct_fields__)} FROM cases c "
+        "SELECT c.id, c.what, c.currency, r.since, r.read_until, r.checkpoint FROM cases c "
         "JOIN reconciliation_runs r ON r.id = c.last_run_id "
-        "WHERE c.kind = 'balance' AND c.state <> 'resolved' AND r.id <> $1 "
-        "AND r.since >= $2 AND r.read_until <= $3 ORDER BY c.id",
-        run_id,
-        since,
-        read_until,
+        "WHERE c.kind = 'balance' AND c.state <> 'resolved' AND r.id <> $1 ORDER BY c.id",
+        before_run,
     )
-    return [case_of(dict(record.items())) for record in records]
+    return [BrokenEquation(**record) for record in records]

@@ -15,7 +15,7 @@ from payments.reconciliation_chain import Verdict
 from payments.reconciliation_gateway import Span
 
 PATIENCE: Final = timedelta(minutes=10)
-_MARGIN: Final = timedelta(minutes=5)
+MARGIN: Final = timedelta(minutes=5)
 """Stripe is read from so long before the range: its clock is not ours."""
 
 
@@ -38,11 +38,11 @@ class Work(msgspec.Struct, kw_only=True):
     @property
     def span(self) -> Span:
         """What is read of the platform's movements."""
-        return Span(self.since - _MARGIN, None)
+        return Span(self.since - MARGIN, None)
 
     def made(self, back: timedelta = timedelta(0)) -> Span:
         """What was made in the range, or so long before it."""
-        return Span(self.since - _MARGIN - back, self.until)
+        return Span(self.since - MARGIN - back, self.until)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

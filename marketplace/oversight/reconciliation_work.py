@@ -13,8 +13,9 @@ import msgspec
 import structlog
 
 from connect.payout_reconciliation import PayoutReconciliation
-from marketplace.oversight import found_cases
+from marketplace.oversight import equation_cases, found_cases
 from marketplace.oversight.balance_equation import Checkpoint, equations, snapshot
+from marketplace.oversight.equation_cases import LEDGER, STRIPE
 from marketplace.oversight.reconciliation_keeping import Step, Work, fail, put_off, write_down
 from marketplace.oversight.reconciliation_runs import (
     LEASE,
@@ -176,6 +177,8 @@ class Reconciliation:
             settled_before=work.settled_before,
         )
         work.checkpoint.add(done.ours, done.theirs)
+        for currency, payment_ids in done.uneven.items():
+            work.checkpoint.add_uneven(currency, payment_ids)
         cursor = msgspec.json.encode(found[-1]).decode()
         return Step(verdicts=done.verdicts, compared=done.payments, cursor=cursor)
 
@@ -218,8 +221,8 @@ class Reconciliation:
 
     async def _equation(self, work: Work) -> Step:
         found = await equations(work.checkpoint, work.read_until)
-        holding = {(what, one.currency) for one in found for what in _holding(one)}
-        broken = await found_cases.broken_equations(work.id, work.since, work.read_until)
+        broken = {(what, one.currency) for one in found for what, _, _ in _breaches(one)}
+        gone = await equation_cases.gone(work, broken)
         breaches = [
             Verdict(
                 Finding(
@@ -234,27 +237,17 @@ class Reconciliation:
             for one in found
             for what, ours, theirs in _breaches(one)
         ]
-        gone = [one.id for one in broken if (one.what, one.currency) in holding]
         return Step(verdicts=breaches, equations=found, gone=gone)
-
-
-def _holding(one: Equation) -> list[str]:
-    """Which of its two equations are known to hold."""
-    broken = {what for what, _, _ in _breaches(one)}
-    known = ["equation.ledger"]
-    if one.opening is not None and one.closing is not None:
-        known.append("equation.stripe")
-    return [what for what in known if what not in broken]
 
 
 def _breaches(one: Equation) -> list[tuple[str, int, int]]:
     breaches = []
     if one.ledger != one.stripe:
-        breaches.append(("equation.ledger", one.ledger, one.stripe))
+        breaches.append((LEDGER, one.ledger, one.stripe))
     if one.opening is not None and one.closing is not None:
         expected = one.opening + one.moved
         if expected != one.closing:
-            breaches.append(("equation.stripe", expected, one.closing))
+            breaches.append((STRIPE, expected, one.closing))
     return breaches
 
 

@@ -266,6 +266,24 @@ async def test_a_balance_that_is_not_the_sum_of_its_movements_is_a_case(
     [case] = (await admin.get(CASES)).json()["data"]
     assert (case["kind"], case["what"]) == ("balance", "equation.stripe")
     assert (case["currency"], case["ours"], case["theirs"]) == ("eur", 600, 650)
+    # A later hour that adds up says nothing of this one: the case waits until all of it adds up.
+    assert await _next_hour(admin, clock, worker) == (True, "open")
+    stripe.move("txn_late", clock() + timedelta(minutes=30), reporting_category="payout", net=50)
+    stripe.held["eur"] -= 50
+    assert await _next_hour(admin, clock, worker) == (False, "open")
+    assert await _next_hour(admin, clock, worker) == (True, "resolved")
+
+
+async def _next_hour(admin: Browser, clock: MovedClock, worker: Reconciliation) -> tuple[bool, str]:
+    """A run that begins within the one before: whether its equation holds, and how the case stands."""
+    clock.move(hours=1)
+    since = (clock() - timedelta(minutes=62)).isoformat()
+    run = (await admin.post(RUNS, {"since": since})).json()
+    while await worker.go_on(clock()):
+        pass
+    [equation] = (await shown(admin, run))["equations"]
+    [case] = (await admin.get(CASES)).json()["data"]
+    return equation["holds"], case["state"]
 
 
 async def test_the_equation_goes_on_from_the_run_before(
