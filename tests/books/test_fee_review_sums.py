@@ -277,7 +277,9 @@ async def test_a_period_that_ends_before_it_begins_is_refused() -> None:
     assert (refused.value.path, refused.value.why) == ("to", "ends_before_it_begins")
 
 
-@pytest.mark.parametrize("cursor", ["!", "x:eur", ":", "2026-99-01:eur", "9999-12-31:eur"])
+@pytest.mark.parametrize(
+    "cursor", ["!", "x:eur", ":", "2026-99-01:eur", "2026-W01-1:eur", "9999-12-31:eur"]
+)
 @pytest.mark.usefixtures("database")
 async def test_a_strange_cursor_is_no_error(cursor: str) -> None:
     for group in GROUPS:

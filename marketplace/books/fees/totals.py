@@ -24,13 +24,18 @@ GroupBy = Literal["day", "week", "month", "seller", "category", "rule", "currenc
 
 WAITING: Final = 50_000
 """So many movements that are not folded in yet are too many to be read with each sum."""
-_PERIODS: Final = ("day", "week", "month")
+_BEGINS: Final = {
+    "day": "starts_on",
+    "week": "date_trunc('week', starts_on::timestamp)::date",
+    "month": "date_trunc('month', starts_on::timestamp)::date",
+}
 _SPREAD: Final = ("category", "rule")
 _UNSPREAD: Final = """
 SELECT DISTINCT m.payment_id FROM fee_movements m
 WHERE NOT EXISTS (SELECT FROM fee_reviews r WHERE r.payment_id = m.payment_id)
 """
 _COLUMNS: Final = ", ".join(FIGURES)
+_AFTER: Final = "($12::text, $13::text)"
 _WAITING: Final = "fee_movements w JOIN postings p ON p.id = w.posting_id"
 
 
@@ -125,9 +130,9 @@ def _after(group_by: GroupBy, cursor: str | None, only_key: str) -> tuple[str, s
         return None
     if group_by == "currency":
         return only_key, currency
-    if group_by in _PERIODS:
+    if group_by in _BEGINS:
         try:
-            date.fromisoformat(key)
+            key = date.fromisoformat(key).isoformat()
         except ValueError:
             return None
     return key, currency
@@ -147,7 +152,7 @@ async def _spread_of_waiting(schedules: Schedules) -> str:
 
 
 async def _read(group_by: GroupBy, asked: _Asked, spread: str, limit: int) -> list[dict[str, Any]]:
-    if group_by in _PERIODS:
+    if group_by in _BEGINS:
         return await _by_period(group_by, asked, spread, limit)
     found = await _by_key(asked, spread, limit)
     if group_by != "currency":
@@ -186,18 +191,15 @@ async def _by_period(
     found = await rows(
         f"""
         WITH {_waiting(asked.dimension)}, days AS (
-            SELECT starts_on, currency, {_COLUMNS} FROM fee_totals
+            SELECT {_BEGINS[group_by]} AS begins, currency, {_COLUMNS} FROM fee_totals
             WHERE dimension = '{asked.dimension}' AND grain = 'day' AND key = $2::text
                 AND ($3::text IS NULL OR currency = $3::text) AND starts_on >= $4 AND starts_on < $5
-            UNION ALL SELECT starts_on, currency, {_COLUMNS} FROM waiting
+            UNION ALL SELECT {_BEGINS[group_by]}, currency, {_COLUMNS} FROM waiting
         )
-        SELECT to_char(date_trunc('{group_by}', starts_on::timestamp), 'YYYY-MM-DD') AS key, currency,
-            {SUMS}
-        FROM days GROUP BY 1, 2
-        HAVING $6::text IS NULL
-            OR (to_char(date_trunc('{group_by}', starts_on::timestamp), 'YYYY-MM-DD'), currency)
-                < ($6::text, $7::text)
-        ORDER BY 1 DESC, 2 DESC LIMIT {limit}
+        SELECT to_char(begins, 'YYYY-MM-DD') AS key, currency, {SUMS}
+        FROM days GROUP BY begins, currency
+        HAVING $6::text IS NULL OR (begins, currency) < ($6::text::date, $7::text)
+        ORDER BY begins DESC, currency DESC LIMIT {limit}
         """,
         spread,
         asked.key,
@@ -211,26 +213,25 @@ async def _by_period(
 
 
 async def _by_key(asked: _Asked, spread: str, limit: int) -> list[dict[str, Any]]:
-    """The keys of the months stream along the index; of each the whole months and the days around them."""
+    """A walk along the keys that have a month in the period; of each the whole months and the days around."""
     days = asked.days
     after_key, after_currency = asked.after or (None, None)
     found = await rows(
         f"""
-        WITH {_waiting(asked.dimension)}, kept AS (
-            SELECT k.key, k.currency, s.* FROM (
-                SELECT DISTINCT r.key, r.currency FROM fee_totals r
-                WHERE dimension = '{asked.dimension}' AND grain = 'month'
-                    AND starts_on >= $6 AND starts_on < $7 {_only(asked)}
-                ORDER BY r.key, r.currency
-            ) AS k CROSS JOIN LATERAL (
+        WITH RECURSIVE {_waiting(asked.dimension)}, keys AS (
+            ({_next_key(asked, _AFTER if asked.after else "")})
+            UNION ALL SELECT r.* FROM keys k
+            CROSS JOIN LATERAL ({_next_key(asked, "(k.key, k.currency)")}) AS r
+        ), kept AS (
+            SELECT k.key, k.currency, s.* FROM keys k CROSS JOIN LATERAL (
                 SELECT {SUMS}, count(*) AS sums FROM ({_pieces(asked.dimension)}) AS pieces
-            ) AS s WHERE s.sums > 0 ORDER BY k.key, k.currency LIMIT {limit}
+            ) AS s WHERE s.sums > 0 LIMIT {limit}
         )
         SELECT r.key, r.currency, {SUMS} FROM (
             SELECT key, currency, {_COLUMNS} FROM kept
             UNION ALL SELECT key, currency, {_COLUMNS} FROM waiting
         ) AS r
-        WHERE $12::text IS NULL OR (r.key, r.currency) > ($12::text, $13::text)
+        WHERE $12::text IS NULL OR (r.key, r.currency) > {_AFTER}
         GROUP BY r.key, r.currency ORDER BY r.key, r.currency LIMIT {limit}
         """,
         spread,
@@ -265,16 +266,22 @@ def _pieces(dimension: Dimension) -> str:
     )
 
 
-def _only(asked: _Asked) -> str:
-    """Conditions on the keys, written only where given, so that the index is entered at the right place."""
+def _next_key(asked: _Asked, after: str) -> str:
+    """The first key after another, as one look into the index, whatever the planner thinks of how many there
+    are. Conditions are written only where given, so that the index is entered at the right place."""
     conditions = []
     if asked.key is not None:
-        conditions.append("AND r.key = $2::text")
-    if asked.after is not None:
-        conditions.append("AND (r.key, r.currency) > ($12::text, $13::text)")
+        conditions.append("AND t.key = $2::text")
+    if after:
+        conditions.append(f"AND (t.key, t.currency) > {after}")
     if asked.currency is not None:
-        conditions.append("AND r.currency = $3::text")
-    return " ".join(conditions)
+        conditions.append("AND t.currency = $3::text")
+    return f"""
+    SELECT t.key, t.currency FROM fee_totals t
+    WHERE t.dimension = '{asked.dimension}' AND t.grain = 'month'
+        AND t.starts_on >= $6 AND t.starts_on < $7 {" ".join(conditions)}
+    ORDER BY t.key, t.currency LIMIT 1
+    """
 
 
 def _end_of(group_by: GroupBy, begins: date) -> date:
