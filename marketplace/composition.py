@@ -74,7 +74,7 @@ from marketplace.sellers.debts import SellerDebts
 from marketplace.sellers.freezes import Freezes
 from marketplace.sellers.sellers import Sellers
 from marketplace.sellers.vouching import Vouching
-from marketplace.services import Services
+from marketplace.services import Money, Ordering, Overseeing, Selling, Services, Telling
 from marketplace.settings import Settings, host_of
 from marketplace.sweeps import sweeps_of
 from marketplace.worker import Sweep
@@ -85,7 +85,7 @@ from payments.debts import Debts
 from payments.dispute_absorption import DisputeAbsorption
 from payments.disputes import Disputes
 from payments.event_catch_up import EventCatchUp
-from payments.events import Clock
+from payments.events import Announce, Clock
 from payments.fraud_warnings import FraudWarnings
 from payments.inbox import Inbox
 from payments.lifecycle import Payments
@@ -151,58 +151,101 @@ def compose(settings: Settings, clock: Clock = wall_clock) -> Composition:
 
 
 def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
-    gateway = StripePaymentGateway(stripe)
-    operations = Operations(clock)
-    accounts = Accounts(StripeAccounts(stripe), operations, clock, announce=account_news.react)
-    late_money = LateMoney()
+    approvals, late_money = Approvals(), LateMoney()
     announce = functools.partial(react, give_back=late_money.give_back)
-    payments = Payments(gateway, operations, announce, clock)
-    inbox = Inbox(payments, live=settings.live, clock=clock, announce=inbox_news.tell_given_up)
-    inbox.register("v2.core.account", accounts.take_notices)
-    payouts = Payouts(StripePayouts(stripe), seller_payouts.react, clock)
-    inbox.register("payout.", payouts.take_notices)
-    cards = Cards(StripeCards(stripe), operations, clock)
-    CardNotices(cards).register(inbox)
-    vouching, catalog, schedules = Vouching(accounts), Catalog(), Schedules()
-    pricing = Pricing(catalog, schedules)
-    checkout = Checkout(payments, vouching, catalog, cards)
-    confirmation = Confirmation(
-        payments, vouching, checkout, return_url=settings.pages_url + RETURN
+    money = _money(settings, clock, stripe, announce)
+    selling = _selling(settings, clock, stripe, money, approvals)
+    ordering = _ordering(settings, clock, stripe, money, selling, approvals, announce)
+    late_money.use(money.payments, ordering.cancellation)
+    areas = (
+        money,
+        selling,
+        ordering,
+        _overseeing(settings, clock, stripe, money, selling, approvals),
+        _telling(settings, clock),
     )
-    transfers = Transfers(StripeTransfers(stripe), gateway, operations, announce, clock)
-    inbox.register("transfer.reversed", transfers.take_notices)
-    approvals = Approvals()
-    disputes = Disputes(
-        StripeDisputes(stripe),
-        gateway,
-        operations,
-        DisputeAbsorption(transfers, react, clock, policy=settings.dispute_policy),
-        clock,
-    )
-    inbox.register("charge.dispute.", disputes.take_notices)
-    warnings = FraudWarnings(StripeDisputes(stripe), gateway, react, clock)
-    inbox.register("radar.early_fraud_warning.", warnings.take_notices)
-    refunds = OrderRefunds(
-        Refunds(gateway, operations, announce, clock), RefundLimits(settings.refund_approvals)
-    )
-    cancellation = Cancellation(payments, refunds)
-    late_money.use(payments, cancellation)
-    preparation = Preparation(payments, vouching, schedules)
     return Services(
         settings=settings,
         clock=clock,
         people=People(clock, live=settings.live),
-        sellers=Sellers(accounts),
-        vouching=vouching,
+        **{name: part for area in areas for name, part in vars(area).items()},
+    )
+
+
+def _money(settings: Settings, clock: Clock, stripe: StripeApi, announce: Announce) -> Money:
+    gateway, operations = StripePaymentGateway(stripe), Operations(clock)
+    payments = Payments(gateway, operations, announce, clock)
+    cards = Cards(StripeCards(stripe), operations, clock)
+    transfers = Transfers(StripeTransfers(stripe), gateway, operations, announce, clock)
+    absorption = DisputeAbsorption(transfers, react, clock, policy=settings.dispute_policy)
+    disputes = Disputes(StripeDisputes(stripe), gateway, operations, absorption, clock)
+    warnings = FraudWarnings(StripeDisputes(stripe), gateway, react, clock)
+    inbox = Inbox(payments, live=settings.live, clock=clock, announce=inbox_news.tell_given_up)
+    CardNotices(cards).register(inbox)
+    inbox.register("transfer.reversed", transfers.take_notices)
+    inbox.register("charge.dispute.", disputes.take_notices)
+    inbox.register("radar.early_fraud_warning.", warnings.take_notices)
+    return Money(
+        gateway=gateway,
+        operations=operations,
+        payments=payments,
+        cards=cards,
+        transfers=transfers,
+        stripe_disputes=disputes,
+        fraud_warnings=warnings,
+        inbox=inbox,
+        receipt=Receipt(),
+        event_catch_up=EventCatchUp(StripeEvents(stripe), inbox, inbox_news.tell_missed, clock),
+    )
+
+
+def _selling(
+    settings: Settings, clock: Clock, stripe: StripeApi, money: Money, approvals: Approvals
+) -> Selling:
+    operations, schedules = money.operations, Schedules()
+    accounts = Accounts(StripeAccounts(stripe), operations, clock, announce=account_news.react)
+    payouts = Payouts(StripePayouts(stripe), seller_payouts.react, clock)
+    money.inbox.register("v2.core.account", accounts.take_notices)
+    money.inbox.register("payout.", payouts.take_notices)
+    return Selling(
         accounts=accounts,
+        vouching=Vouching(accounts),
+        sellers=Sellers(accounts),
         payouts=payouts,
-        catalog=catalog,
+        debts=SellerDebts(Debts(react), money.transfers, approvals),
+        freezes=Freezes(PayoutHolds(StripePayoutSchedules(stripe), operations, clock), approvals),
+        catalog=Catalog(),
         fees=schedules,
         fee_drafts=Drafts(schedules),
         fee_retirements=Retirements(schedules, approvals),
         fee_grants=Grants(approvals, settings.fee_credit_approvals),
         fee_replays=Replays(schedules),
         fee_review=FeeReview(schedules, clock),
+    )
+
+
+def _ordering(
+    settings: Settings,
+    clock: Clock,
+    stripe: StripeApi,
+    money: Money,
+    selling: Selling,
+    approvals: Approvals,
+    announce: Announce,
+) -> Ordering:
+    payments, cards, vouching = money.payments, money.cards, selling.vouching
+    pricing = Pricing(selling.catalog, selling.fees)
+    checkout = Checkout(payments, vouching, selling.catalog, cards)
+    confirmation = Confirmation(
+        payments, vouching, checkout, return_url=settings.pages_url + RETURN
+    )
+    refunds = OrderRefunds(
+        Refunds(money.gateway, money.operations, announce, clock),
+        RefundLimits(settings.refund_approvals),
+    )
+    cancellation = Cancellation(payments, refunds)
+    preparation = Preparation(payments, vouching, selling.fees)
+    return Ordering(
         orders=Orders(pricing),
         changes=Changes(payments, pricing),
         checkout=checkout,
@@ -215,42 +258,47 @@ def _services(settings: Settings, clock: Clock, stripe: StripeApi) -> Services:
         cancellation=cancellation,
         preparation=preparation,
         deadlines=Deadlines(payments, preparation, vouching),
-        shipping=Shipping(Tracking(StripeTracking(stripe), operations, clock)),
+        shipping=Shipping(Tracking(StripeTracking(stripe), money.operations, clock)),
         coach_sessions=CoachSessions(cancellation),
         completion=Completion(),
         refunds=refunds,
-        transfers=transfers,
-        unsent_transfers=UnsentTransfers(transfers),
-        debts=SellerDebts(Debts(react), transfers, approvals),
+        refund_approvals=RefundApprovals(refunds, approvals),
+        disputes=DisputeCases(money.stripe_disputes),
+        conversation=Conversation(),
+    )
+
+
+def _overseeing(
+    settings: Settings,
+    clock: Clock,
+    stripe: StripeApi,
+    money: Money,
+    selling: Selling,
+    approvals: Approvals,
+) -> Overseeing:
+    return Overseeing(
         approvals=approvals,
         adjustments=Adjustments(approvals),
-        papers=Issuing(schedules),
-        freezes=Freezes(PayoutHolds(StripePayoutSchedules(stripe), operations, clock), approvals),
-        operation_desk=OperationDesk(operations),
+        papers=Issuing(selling.fees),
+        operation_desk=OperationDesk(money.operations),
         reconciliation=Reconciliation(
             StripeChain(stripe),
-            Healing(payments, disputes, transfers),
-            PayoutReconciliation(StripePayouts(stripe), payouts),
+            Healing(money.payments, money.stripe_disputes, money.transfers),
+            PayoutReconciliation(StripePayouts(stripe), selling.payouts),
             clock,
         ),
+        unsent_transfers=UnsentTransfers(money.transfers),
         gauges=Gauges(),
         retention=Retention(
             messages_days=settings.kept_messages_days,
             webhooks_days=settings.kept_webhooks_days,
             ignored_events_days=settings.kept_ignored_events_days,
         ),
-        refund_approvals=RefundApprovals(refunds, approvals),
-        event_catch_up=EventCatchUp(StripeEvents(stripe), inbox, inbox_news.tell_missed, clock),
-        stripe_disputes=disputes,
-        disputes=DisputeCases(disputes),
-        fraud_warnings=warnings,
-        conversation=Conversation(),
-        cards=cards,
-        payments=payments,
-        operations=operations,
-        gateway=gateway,
-        inbox=inbox,
-        receipt=Receipt(),
+    )
+
+
+def _telling(settings: Settings, clock: Clock) -> Telling:
+    return Telling(
         messages=Messages(settings.pages_url),
         sending=Sending(_post(settings), pages_url=settings.pages_url, clock=clock),
         webhook_endpoints=WebhookEndpoints(loopback_allowed=settings.sandboxed),

@@ -62,16 +62,31 @@ from payments.transfers import Transfers
 
 
 @dataclass(frozen=True, kw_only=True)
-class Services:
-    """Everything the HTTP layer and the worker need; built once, held by nobody else."""
+class Money:
+    """What payments does: asks Stripe, hears of it, and keeps it."""
 
-    settings: Settings
-    clock: Clock
-    people: People
-    sellers: Sellers
-    vouching: Vouching
+    gateway: PaymentGateway
+    operations: Operations
+    payments: Payments
+    cards: Cards
+    transfers: Transfers
+    stripe_disputes: Disputes
+    fraud_warnings: FraudWarnings
+    inbox: Inbox
+    receipt: Receipt
+    event_catch_up: EventCatchUp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selling:
+    """Sellers and what they sell: who may be paid, for what, and what the platform takes of it."""
+
     accounts: Accounts
+    vouching: Vouching
+    sellers: Sellers
     payouts: Payouts
+    debts: SellerDebts
+    freezes: Freezes
     catalog: Catalog
     fees: Schedules
     fee_drafts: Drafts
@@ -79,6 +94,12 @@ class Services:
     fee_grants: Grants
     fee_replays: Replays
     fee_review: FeeReview
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ordering:
+    """An order's life: from the cart to completion, or back."""
+
     orders: Orders
     changes: Changes
     checkout: Checkout
@@ -95,30 +116,39 @@ class Services:
     coach_sessions: CoachSessions
     completion: Completion
     refunds: OrderRefunds
-    transfers: Transfers
-    unsent_transfers: UnsentTransfers
-    debts: SellerDebts
+    refund_approvals: RefundApprovals
+    disputes: DisputeCases
+    conversation: Conversation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overseeing:
+    """What admins see to."""
+
     approvals: Approvals
     adjustments: Adjustments
     papers: Issuing
-    freezes: Freezes
     operation_desk: OperationDesk
     reconciliation: Reconciliation
-    event_catch_up: EventCatchUp
+    unsent_transfers: UnsentTransfers
     gauges: Gauges
     retention: Retention
-    refund_approvals: RefundApprovals
-    stripe_disputes: Disputes
-    disputes: DisputeCases
-    fraud_warnings: FraudWarnings
-    conversation: Conversation
-    cards: Cards
-    payments: Payments
-    operations: Operations
-    gateway: PaymentGateway
-    inbox: Inbox
-    receipt: Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """What people and sellers' programs are told."""
+
     messages: Messages
     sending: Sending
     webhook_endpoints: WebhookEndpoints
     deliveries: Deliveries
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services(Money, Selling, Ordering, Overseeing, Telling):
+    """Everything the HTTP layer and the worker need; built once, held by nobody else."""
+
+    settings: Settings
+    clock: Clock
+    people: People

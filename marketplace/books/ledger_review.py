@@ -130,11 +130,19 @@ def _named(wanted: PostingFilter, bound: Bound) -> list[str]:
         *bound("payment_id = $", wanted.payment_id),
         *bound("seller_id = $", wanted.seller_id),
         *bound("kind = $", wanted.kind),
-        *bound("currency = $", wanted.currency),
+        *_of_currency(wanted.currency),
         *bound("recorded_at >= $", wanted.since),
         *bound("recorded_at < $", wanted.until),
     ]
     return given if wanted.kind in (None, *_OF_MOST) else [*given, OF_FEW_KINDS]
+
+
+def _of_currency(currency: str | None) -> list[str]:
+    """Spelled out: planned for any currency, one that few postings have would be looked for through all of
+    them (docs/decisions/0035)."""
+    if currency is None:
+        return []
+    return [f"currency = '{currency}'" if _CURRENCY.fullmatch(currency) else "false"]
 
 
 def _sides(account: str | None, bound: Bound) -> list[list[str]]:
@@ -159,6 +167,7 @@ _BEFORE_IN_RANGE: Final = "(recorded_at, id) < (SELECT recorded_at, id FROM post
 _OF_MOST: Final = ("capture", "application_fee", "processing_cost")
 OF_FEW_KINDS: Final = "kind NOT IN ('capture', 'application_fee', 'processing_cost')"
 """Of postings that are in an index of their own: (kind, id)."""
+_CURRENCY: Final = re.compile(r"[a-z]{3}")
 _SELLER: Final = re.compile(r"seller:(\w+)")
 _MANY: Final = ("buyers", "platform:fees", "stripe:processing")
 FEW: Final = (

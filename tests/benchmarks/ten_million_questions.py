@@ -145,6 +145,7 @@ def _ledger() -> list[Question]:
                  lambda n: f"{accounts}/seller:{_id_at(n * 5)}/postings?currency=eur"),
         Question("the ledger", _always("/v1/admin/ledger?limit=100")),
         Question("the ledger of one account", lambda n: f"/v1/admin/ledger?account=seller:{_id_at(n)}"),
+        Question("the ledger of a currency nobody has", _always("/v1/admin/ledger?currency=isk")),
         Question("the ledger of an account nobody has", _always("/v1/admin/ledger?account=seller:nobody")),
         Question("heads of the chains", _always("/v1/admin/ledger/chain")),
     ]  # fmt: skip

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from marketplace.books import ledger_review
 from marketplace.books.chains import seal_due
+from marketplace.books.ledger_review import PostingFilter
+from marketplace.paging import PageRequest
 from tests.api.harness import Browser, client_of, new_admin
 from tests.orders.market import Deal, Market, paid, shown
 
@@ -52,6 +55,10 @@ async def test_an_account_is_read_with_what_it_held_after_each_posting(
 async def test_postings_are_found_by_what_they_are_of_and_when(market: Market, deal: Deal) -> None:
     path = "/v1/admin/ledger"
     every = (await shown(market.admin, path, order_id=deal.order_id))["data"]
+    assert (await shown(market.admin, path, currency="xxx"))["data"] == []
+    assert (await market.admin.get(path, currency="'--")).status_code == 400
+    injected = await ledger_review.postings(PostingFilter(currency="' OR '"), PageRequest(limit=1))
+    assert injected.data == []
     whose = {"seller_id": deal.seller_id, "payment_id": every[0]["payment_id"], "currency": "eur"}
     assert (await shown(market.admin, path, **whose))["data"] == every
     assert (await shown(market.admin, path, **whose, account="buyers"))["data"] == [
