@@ -1,7 +1,7 @@
 """The adapter: payouts and balances of connected accounts, read with the Stripe-Account header."""
 
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -11,9 +11,9 @@ import msgspec
 from connect.payout_gateway import Funds, PayoutItemSeen, PayoutSnapshot
 from payments.ids import ConnectedAccountId
 from payments.stripe_client import StripeApi
-from payments.stripe_wire import BalanceTransactionObject, Item, Page
+from payments.stripe_lists import pages
+from payments.stripe_wire import BalanceTransactionObject, Page
 
-_PAGE = 100
 _RETURNED = "failure_balance_transaction"
 
 
@@ -70,7 +70,8 @@ class StripePayouts:
         params: dict[str, Any] = {"expand": [f"data.{_RETURNED}"]}
         if since is not None:
             params["created"] = {"gte": math.floor(since.timestamp())}
-        async for page in self._pages(account_id, "/v1/payouts", params, Page[_PayoutObject]):
+        found = pages(self._api, "/v1/payouts", params, Page[_PayoutObject], account=account_id)
+        async for page, _ in found:
             for one in page:
                 yield _snapshot(account_id, one)
 
@@ -79,11 +80,15 @@ class StripePayouts:
     ) -> tuple[PayoutItemSeen, ...]:
         """GET /v1/balance_transactions?payout=, and the payments their refunds belong to."""
         params = {"payout": payout_id, "expand": ["data.source"]}
-        pages = self._pages(
-            account_id, "/v1/balance_transactions", params, Page[BalanceTransactionObject]
+        found = pages(
+            self._api,
+            "/v1/balance_transactions",
+            params,
+            Page[BalanceTransactionObject],
+            account=account_id,
         )
         movements = [
-            one async for page in pages for one in page if _shown(one).get("id") != payout_id
+            one async for page, _ in found for one in page if _shown(one).get("id") != payout_id
         ]
         transfers = await self._transfers_behind(account_id, movements)
         return tuple(_item(one, transfers.get(_payment_of(one) or "")) for one in movements)
@@ -113,23 +118,6 @@ class StripePayouts:
                 answer = await self._api.request("get", path, account=account_id)
                 known[payment_id] = _text(answer.data.get("source_transfer"))
         return known
-
-    async def _pages(
-        self,
-        account_id: ConnectedAccountId,
-        path: str,
-        params: Mapping[str, Any],
-        kind: type[Page[Item]],
-    ) -> AsyncIterator[list[Item]]:
-        after: str | None = None
-        while True:
-            asked = {**params, "limit": _PAGE, **({"starting_after": after} if after else {})}
-            page = (await self._api.request("get", path, asked, account=account_id)).read(kind)
-            if page.data:
-                yield page.data
-            if not page.has_more or not page.data:
-                return
-            after = page.data[-1].id
 
 
 def _snapshot(account_id: ConnectedAccountId, found: _PayoutObject) -> PayoutSnapshot:

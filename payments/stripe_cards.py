@@ -19,9 +19,8 @@ from payments.errors import OutcomeUnknown, StripeRejected
 from payments.gateway import CardSeen, DeclineSeen
 from payments.ids import IdempotencyKey
 from payments.stripe_client import Answer, StripeApi
+from payments.stripe_lists import pages
 from payments.stripe_wire import CardDetails, Item, Page
-
-PAGE = 100
 
 
 class CustomerObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,33 +134,20 @@ class StripeCards:
     async def cards_of(self, customer_id: str) -> list[CardSnapshot]:
         """Every card the Customer keeps, the newest first."""
         path = f"/v1/customers/{quote(customer_id, safe='')}/payment_methods"
-        pages = self._pages(path, {"type": "card"}, Page[SavedMethodObject])
-        return [_card(one, None) async for page in pages for one in page]
+        found = pages(self._api, path, {"type": "card"}, Page[SavedMethodObject])
+        return [_card(one, None) async for page, _ in found for one in page]
 
     async def _all(
         self, path: str, params: Mapping[str, Any], kind: type[Page[Item]]
     ) -> AsyncIterator[Item]:
         """Every item of a list that is read to look for something: a no is no answer to that."""
         try:
-            async for page in self._pages(path, params, kind):
+            async for page, _ in pages(self._api, path, params, kind):
                 for one in page:
                     yield one
         except StripeRejected as refusal:
             why = f"cannot_look:{refusal.code}"
             raise OutcomeUnknown(why, request_id=refusal.request_id) from refusal
-
-    async def _pages(
-        self, path: str, params: Mapping[str, Any], kind: type[Page[Item]]
-    ) -> AsyncIterator[list[Item]]:
-        after: str | None = None
-        while True:
-            asked = {**params, "limit": PAGE, "starting_after": after}
-            page = (await self._api.request("get", path, asked)).read(kind)
-            if page.data:
-                yield page.data
-            if not page.has_more or not page.data:
-                return
-            after = page.data[-1].id
 
 
 def _customer(customer: CustomerObject, request_id: str | None) -> CustomerSnapshot:

@@ -15,9 +15,8 @@ from payments.dispute_gateway import (
 )
 from payments.ids import IdempotencyKey
 from payments.stripe_client import StripeApi
+from payments.stripe_lists import pages
 from payments.stripe_wire import BalanceTransactionObject, Page
-
-_PAGE = 100
 
 
 class EvidenceDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,20 +67,11 @@ class StripeDisputes:
 
     async def disputes(self, *, since: datetime) -> AsyncIterator[DisputeSnapshot]:
         """Every dispute opened since then, newest first, page by page."""
-        after: str | None = None
-        while True:
-            params = {
-                "created": {"gte": int(since.timestamp())},
-                "limit": _PAGE,
-                "starting_after": after,
-            }
-            answer = await self._api.request("get", "/v1/disputes", params)
-            page = answer.read(Page[DisputeObject])
-            for one in page.data:
-                yield dispute_snapshot(one, answer.request_id)
-            if not page.has_more or not page.data:
-                return
-            after = page.data[-1].id
+        params = {"created": {"gte": int(since.timestamp())}}
+        found = pages(self._api, "/v1/disputes", params, Page[DisputeObject])
+        async for page, request_id in found:
+            for one in page:
+                yield dispute_snapshot(one, request_id)
 
     async def send_evidence(self, draft: EvidenceDraft, key: IdempotencyKey) -> DisputeSnapshot:
         """Store the evidence at Stripe; with `submit` the bank is told, once."""

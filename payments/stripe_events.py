@@ -8,8 +8,7 @@ import msgspec
 
 from payments.event_list import EventPage, ListedEvent
 from payments.stripe_client import StripeApi
-
-_PAGE = 100
+from payments.stripe_lists import PAGE
 
 
 class SnapshotPage(msgspec.Struct, frozen=True):
@@ -50,7 +49,7 @@ class StripeEvents:
         """GET /v1/events, for a connected account with the Stripe-Account header."""
         params: dict[str, Any] = {
             "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
-            "limit": _PAGE,
+            "limit": PAGE,
         }
         if after is not None:
             params["starting_after"] = after
@@ -65,7 +64,7 @@ class StripeEvents:
 
     async def thin(self, *, after: str | None) -> EventPage:
         """GET /v2/core/events. What a delivery leaves out, its data, is left out here too."""
-        params: dict[str, Any] = {"limit": _PAGE}
+        params: dict[str, Any] = {"limit": PAGE}
         if after is not None:
             params["page"] = after
         page = (await self._api.request("get", "/v2/core/events", params)).read(ThinPage)

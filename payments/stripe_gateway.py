@@ -28,6 +28,7 @@ from payments.gateway import (
 from payments.ids import IdempotencyKey, IntentId
 from payments.stripe_balance import ChargeFinder
 from payments.stripe_client import Answer, StripeApi
+from payments.stripe_lists import pages
 from payments.stripe_parameters import (
     KEPT_FOR,
     SHOWN_WHOLE,
@@ -40,13 +41,11 @@ from payments.stripe_snapshots import balance_transaction, intent_snapshot, refu
 from payments.stripe_wire import (
     BalanceTransactionObject,
     ChargeObject,
-    Item,
     Page,
     PaymentIntentObject,
     RefundObject,
 )
 
-PAGE = 100
 LONGEST_LOOK_BACK_PAGES = 10
 """A thousand PaymentIntents: what was created since a create got lost, before search takes over."""
 _CLOCKS_APART = timedelta(minutes=5)
@@ -148,8 +147,8 @@ class StripePaymentGateway:
         """Every movement created in `[since, until)`, newest first, each tied to its charge."""
         params = {"created": _between(since, until), "expand": ["data.source"]}
         finder = ChargeFinder(self._api)
-        pages = self._pages("/v1/balance_transactions", params, Page[BalanceTransactionObject])
-        async for page in pages:
+        path = "/v1/balance_transactions"
+        async for page, _ in pages(self._api, path, params, Page[BalanceTransactionObject]):
             finder.learn(page)
             for one in page:
                 yield balance_transaction(one, await finder.charge_of(one))
@@ -159,7 +158,8 @@ class StripePaymentGateway:
         since = _minted_at(draft.operation_id) - _CLOCKS_APART
         params = {"created": {"gte": int(since.timestamp())}}
         looked = 0
-        async for page in self._pages("/v1/payment_intents", params, Page[PaymentIntentObject]):
+        path = "/v1/payment_intents"
+        async for page, _ in pages(self._api, path, params, Page[PaymentIntentObject]):
             for intent in page:
                 if intent.metadata.get("operation_id") == draft.operation_id:
                     return intent.id
@@ -179,22 +179,8 @@ class StripePaymentGateway:
             "payment_intent": intent_id,
             "expand": ["data.balance_transaction", "data.transfer_reversal"],
         }
-        pages = self._pages("/v1/refunds", params, Page[RefundObject])
-        return [one async for page in pages for one in page]
-
-    async def _pages(
-        self, path: str, params: Mapping[str, Any], kind: type[Page[Item]]
-    ) -> AsyncIterator[list[Item]]:
-        """Each page of a list, to its end."""
-        after: str | None = None
-        while True:
-            asked = {**params, "limit": PAGE, "starting_after": after}
-            page = (await self._api.request("get", path, asked)).read(kind)
-            if page.data:
-                yield page.data
-            if not page.has_more or not page.data:
-                return
-            after = page.data[-1].id
+        found = pages(self._api, "/v1/refunds", params, Page[RefundObject])
+        return [one async for page, _ in found for one in page]
 
 
 def _minted_at(id: str) -> datetime:

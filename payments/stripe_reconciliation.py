@@ -19,10 +19,10 @@ from payments.reconciliation_gateway import (
 )
 from payments.stripe_balance import ChargeFinder
 from payments.stripe_client import StripeApi
+from payments.stripe_lists import PAGE
 from payments.stripe_snapshots import balance_transaction
 from payments.stripe_wire import BalanceTransactionObject, Page, RefundObject, TransferData
 
-PAGE = 100
 _LATEST = "latest_charge"
 _OF_REFUNDS = ("balance_transaction", "charge")
 

@@ -1,8 +1,7 @@
 """The adapter of `TransferGateway`: reversals, transfers and fee refunds at Stripe."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +10,7 @@ import msgspec
 from payments.errors import OutcomeUnknown, StripeRejected
 from payments.ids import IdempotencyKey
 from payments.stripe_client import StripeApi
+from payments.stripe_lists import pages
 from payments.stripe_wire import Page
 from payments.transfer_gateway import (
     FeeReturnDraft,
@@ -19,9 +19,6 @@ from payments.transfer_gateway import (
     ReversalDraft,
     TransferDraft,
 )
-
-PAGE = 100
-_EVERYTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class _MovedObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,9 +72,10 @@ class StripeTransfers:
 
     async def foreign_reversals(self, transfer_id: str) -> ForeignReversals | None:
         """What was reversed of it past this program: without our metadata, and not with a refund."""
+        path = _reversals(transfer_id)
         found = [
             one
-            async for page, _ in self._pages(_reversals(transfer_id))
+            async for page, _ in pages(self._api, path, {}, Page[_ReversalObject])
             for one in page
             if one.source_refund is None and "movement_id" not in (one.metadata or {})
         ]
@@ -128,7 +126,8 @@ class StripeTransfers:
     ) -> Moved | None:
         """The object of the list whose metadata carries our id."""
         try:
-            async for page, request_id in self._pages(path, params):
+            found = pages(self._api, path, params, Page[_ReversalObject])
+            async for page, request_id in found:
                 for one in page:
                     if (one.metadata or {}).get(name) == ours:
                         return _moved(one, request_id)
@@ -136,20 +135,6 @@ class StripeTransfers:
             # A no to looking is no answer about what was asked for.
             raise OutcomeUnknown(f"cannot_look:{error.code}") from error
         return None
-
-    async def _pages(
-        self, path: str, params: Mapping[str, Any] = _EVERYTHING
-    ) -> AsyncIterator[tuple[Sequence[_ReversalObject], str | None]]:
-        """A list page by page, each with the id of the request that answered it."""
-        after: str | None = None
-        while True:
-            asked = {**params, "limit": PAGE, "starting_after": after}
-            answer = await self._api.request("get", path, asked)
-            page = answer.read(Page[_ReversalObject])
-            yield page.data, answer.request_id
-            if not page.has_more or not page.data:
-                return
-            after = page.data[-1].id
 
 
 def _about(draft: ReversalDraft | TransferDraft | FeeReturnDraft, **ours: str) -> dict[str, str]:
