@@ -434,7 +434,7 @@ async def test_the_terminal_heals_and_tells_what_stays(
     assert (code, " 0 cases." in output) == (0, True), output
     refunded = await value("SELECT amount_refunded FROM payments WHERE order_id = $1", order_id)
     assert refunded == 700, output
-    one = balances.book(world, "tax", 5, "eur", "", category="tax")
+    one = balances.book(world, "tax_fund", 5, "eur", "", category="tax")
     one |= {"source": None, "created": past}
     code, output = await _at_the_terminal(town, "--days", "2", "--heal")
     # A movement nobody knows, and the equation without it.
