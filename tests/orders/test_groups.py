@@ -133,8 +133,10 @@ async def test_the_same_key_is_the_same_group(shop: Shop) -> None:
     assert await place(trip, (trip.mat, 1), (trip.hour, 1), key="once") == first
     with pytest.raises(OrderKeyReused):
         await place(trip, (trip.mat, 2), (trip.hour, 1), key="once")
+    everything = await shop.groups.list(trip.buyer.account_id, PageRequest())
+    assert {each.group.id for each in everything.data} == {trip.id, first}
     found = await shop.groups.list(trip.buyer.account_id, PageRequest(limit=1))
-    assert (found.data[0].group.id, found.has_more) == (first, True)
+    assert (found.data, found.has_more) == (everything.data[:1], True)
 
 
 async def test_what_cannot_be_a_group_makes_no_order_at_all(shop: Shop) -> None:

@@ -92,8 +92,7 @@ async def test_an_order_exists_for_its_buyer_its_seller_and_admins_only(shop: Sh
 async def test_lists_are_pages_of_ones_own(shop: Shop) -> None:
     owner, seller_id = await shop.a_seller()
     mat, buyer = await listing(owner), await account()
-    made = [await shop.place(buyer, (mat.id, 1)) for _ in range(3)]
-    made.reverse()
+    made = sorted([await shop.place(buyer, (mat.id, 1)) for _ in range(3)], reverse=True)
     first = await shop.orders.list_for_buyer(buyer, PageRequest(limit=2))
     assert ([view.order.id for view in first.data], first.has_more) == (made[:2], True)
     rest = await shop.orders.list_for_buyer(buyer, PageRequest(limit=2, starting_after=made[1]))
