@@ -31,6 +31,7 @@ from payments.events import (
     PaymentProcessing,
 )
 from payments.gateway import ChargeSnapshot, IntentSnapshot
+from payments.missing_intents import come_back
 from payments.records import COLUMNS, PaymentRecord
 from payments.refund_absorption import absorb_refunds
 
@@ -45,8 +46,6 @@ MOVED_ON = frozenset(
     }
 )
 """After such a no: read the PaymentIntent, then decide anew."""
-GIVEN_UP = "unknown_to_stripe"
-"""Our reason for ending a payment: Stripe knows no such PaymentIntent, so nobody can pay it."""
 FIRST_RECHECK = timedelta(hours=1)
 RECHECKED_FOR = timedelta(days=90)
 """For so long what was done to a settled payment in Stripe's Dashboard is found without a webhook."""
@@ -69,7 +68,7 @@ class Absorption:
         """
         require_transaction()
         await lock_order(order_id)
-        payment = _come_back(await self._locked(order_id, snapshot), snapshot)
+        payment = come_back(await self._locked(order_id, snapshot), snapshot)
         self._require_same(payment, snapshot)
         amounts = await amounts_after(payment, snapshot)
         after = self._merged(payment, snapshot, amounts)
@@ -97,26 +96,6 @@ class Absorption:
         if snapshot.charge is not None and snapshot.complete:
             after = await absorb_refunds(after, subject, snapshot.charge, self._announce, now)
         return after
-
-    async def give_up(self, order_id: str, payment_id: str) -> None:
-        """End a payment whose PaymentIntent Stripe does not know, under the order's lock."""
-        require_transaction()
-        await lock_order(order_id)
-        now = self._clock()
-        given_up = await execute(
-            "UPDATE payments SET status = 'canceled', live = false, amount_capturable = 0, "
-            "cancellation_reason = $2, missing_since = coalesce(missing_since, $3), updated_at = $3 "
-            "WHERE id = $1 AND live AND status <> 'succeeded'",
-            payment_id,
-            GIVEN_UP,
-            now,
-        )
-        if given_up:
-            await self._announce(
-                PaymentCanceled(
-                    order_id=order_id, payment_id=payment_id, occurred_at=now, reason=GIVEN_UP
-                )
-            )
 
     async def _locked(self, order_id: str, snapshot: IntentSnapshot) -> PaymentRecord:
         found = await row(
@@ -197,16 +176,6 @@ class Absorption:
             missing_since=None,
             updated_at=now,
         )
-
-
-def _come_back(payment: PaymentRecord, snapshot: IntentSnapshot) -> PaymentRecord:
-    """A payment that was given up, and Stripe shows its money after all: only Stripe's own end is final."""
-    given_up = payment.status == states.CANCELED and payment.cancellation_reason == GIVEN_UP
-    if not given_up or snapshot.status not in states.MONEY:
-        return payment
-    return msgspec.structs.replace(
-        payment, status="requires_payment_method", live=True, cancellation_reason=None
-    )
 
 
 def _recheck_at(payment: PaymentRecord, now: datetime) -> datetime | None:

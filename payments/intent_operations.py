@@ -21,6 +21,7 @@ from payments.events import (
 from payments.gateway import CancelDraft, CaptureDraft, IntentDraft, IntentSnapshot, PaymentGateway
 from payments.ids import IdempotencyKey
 from payments.journal import NO_EFFECT, Operation
+from payments.missing_intents import give_up
 from payments.under_way import CANCEL, CAPTURE, CONFIRM, CREATE, UPDATE
 
 __all__ = ["CANCEL", "CAPTURE", "CONFIRM", "CREATE", "UPDATE"]
@@ -142,9 +143,16 @@ class CancelIntent(OnIntent):
 
     draft_type = CancelDraft
 
+    def __init__(
+        self, gateway: PaymentGateway, absorption: Absorption, announce: Announce, clock: Clock
+    ) -> None:
+        super().__init__(gateway, absorption)
+        self._announce, self._clock = announce, clock
+
     async def rejected(self, operation: Operation, draft: Any, rejection: StripeRejected) -> None:
         if isinstance(rejection, IntentMissing):
-            await self._absorption.give_up(operation.order_id or "", operation.subject)
+            order_id = operation.order_id or ""
+            await give_up(order_id, operation.subject, self._announce, self._clock())
         await super().rejected(operation, draft, rejection)
 
     async def send(self, draft: CancelDraft, key: IdempotencyKey) -> IntentSnapshot:

@@ -74,7 +74,9 @@ class Payments:
         operations.register(
             CAPTURE, CaptureIntent(gateway, absorption, announce, clock), standing=True
         )
-        operations.register(CANCEL, CancelIntent(gateway, absorption), standing=True)
+        operations.register(
+            CANCEL, CancelIntent(gateway, absorption, announce, clock), standing=True
+        )
 
     async def plan_intent(self, charge: DestinationCharge, now: datetime) -> OperationId:
         """Write the payment and the creation of its PaymentIntent down.

@@ -8,11 +8,12 @@ import structlog
 from payments import reading
 from payments.absorption import Absorption
 from payments.charges import IntentForBuyer
-from payments.database import execute, rows, transaction
+from payments.database import rows, transaction
 from payments.errors import IntentMissing, PaymentError, PaymentNotFound
 from payments.events import Clock
 from payments.gateway import IntentSnapshot, PaymentGateway
 from payments.ids import IntentId
+from payments.missing_intents import note_missing
 from payments.records import PaymentRecord
 
 _log = structlog.get_logger("payments.refreshing")
@@ -86,7 +87,7 @@ class Refreshing:
         try:
             snapshot = await self._gateway.retrieve_intent(intent_id)
         except IntentMissing:
-            await _note_missing(order_id, intent_id, self._clock())
+            await note_missing(order_id, intent_id, self._clock())
             raise
         async with transaction():
             return snapshot, await self._absorption.absorb(order_id, snapshot)
@@ -97,23 +98,6 @@ _REFUNDING = (
     "id IN (SELECT payment_id FROM refunds WHERE status IN ('pending', 'requires_action')) "
     "AND status = 'succeeded' AND missing_since IS NULL"
 )
-
-
-async def _note_missing(order_id: str, intent_id: str, now: datetime) -> None:
-    """The sweep asks for it no more; a run of reconciliation finds it, and asks."""
-    noted = await execute(
-        "UPDATE payments SET missing_since = $2, recheck_at = NULL, updated_at = $2 "
-        "WHERE intent_id = $1 AND missing_since IS NULL AND status <> 'canceled'",
-        intent_id,
-        now,
-    )
-    if noted:
-        _log.error(
-            "Stripe does not know a PaymentIntent of ours",
-            order_id=order_id,
-            intent_id=intent_id,
-            alarm=True,
-        )
 
 
 async def _claim(which: str, now: datetime, limit: int) -> list[asyncpg.Record]:
