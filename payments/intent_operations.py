@@ -159,7 +159,10 @@ class CancelIntent(OnIntent):
         return await self._gateway.cancel_intent(draft, key)
 
     async def find(self, draft: CancelDraft) -> IntentSnapshot | None:
-        snapshot = await self._gateway.retrieve_intent(draft.intent_id)
+        try:
+            snapshot = await self._gateway.retrieve_intent(draft.intent_id)
+        except IntentMissing:
+            return None  # asked for once more, the cancellation is refused for that, and given up
         return snapshot if snapshot.status == states.CANCELED else None
 
 

@@ -8,7 +8,7 @@ confirms on create: a lost create leaves an object that nobody holds the secret 
 from datetime import datetime
 from typing import Final
 
-from payments import reading, states
+from payments import missing_intents, reading, states
 from payments.absorption import MOVED_ON, Absorption
 from payments.amendment import Amendment, UpdateIntent
 from payments.card_keeping import CardKeeping, KeepCard
@@ -129,6 +129,11 @@ class Payments:
         """Whether the order's live PaymentIntent is about to end: nobody should be asked to pay it."""
         payment = await self.find_live(order_id)
         return payment is not None and await operation_under_way(payment.id, CANCEL) is not None
+
+    async def may_come_back(self, order_id: str) -> bool:
+        """Whether a PaymentIntent of the order was given up that Stripe may know after all: beside another
+        one both could be paid."""
+        return await missing_intents.may_come_back(order_id)
 
     async def plan_capture(
         self, order_id: str, *, amount: int, application_fee: int, now: datetime

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from payments import states
-from payments.database import execute, lock_order, require_transaction
+from payments.database import execute, lock_order, require_transaction, value
 from payments.events import Announce, PaymentCanceled
 from payments.gateway import IntentSnapshot
 from payments.records import PaymentRecord
@@ -55,6 +55,17 @@ async def give_up(order_id: str, payment_id: str, announce: Announce, now: datet
                 order_id=order_id, payment_id=payment_id, occurred_at=now, reason=GIVEN_UP
             )
         )
+
+
+async def may_come_back(order_id: str) -> bool:
+    """Whether a payment of the order was given up, and Stripe has not told its end since."""
+    return bool(
+        await value(
+            "SELECT EXISTS (SELECT FROM payments WHERE order_id = $1 AND cancellation_reason = $2)",
+            order_id,
+            GIVEN_UP,
+        )
+    )
 
 
 def come_back(payment: PaymentRecord, snapshot: IntentSnapshot) -> PaymentRecord:

@@ -231,6 +231,8 @@ class FakeGateway(FakeRefunds):
         return self._keep(self._captured(intent, draft.amount, draft.application_fee))
 
     def _cancel(self, draft: CancelDraft) -> IntentSnapshot:
+        if self.another_account:
+            raise IntentMissing
         intent = self._require(draft.intent_id)
         if self.cancels_refused > 0:
             self.cancels_refused -= 1

@@ -100,10 +100,10 @@ class Checkout:
         """The order's one PaymentIntent, made now or found again, with the client secret for its buyer.
 
         A new one is made only when Stripe ended the earlier one, or when the order had expired and its
-        prices still hold. Raises OrderNotFound, OrderStepRefused, CheckoutOver, ChangeUnderWay,
-        BoughtAlready, TotalChanged, TooManyTries, SwitchedOff, SellerNotPayable, OutOfStock,
-        ListingNotOffered, and what payments raises: StripeRejected (IntentMissing: cancel it, or let it
-        expire), NotSent, OutcomeUnknown.
+        prices still hold; none beside an earlier one that Stripe did not know and may know after all.
+        Raises OrderNotFound, OrderStepRefused, CheckoutOver, ChangeUnderWay, BoughtAlready, TotalChanged,
+        TooManyTries, SwitchedOff, SellerNotPayable, OutOfStock, ListingNotOffered, and what payments
+        raises: StripeRejected (IntentMissing: cancel it, or let it expire), NotSent, OutcomeUnknown.
         """
         intent = await self._begin_once(order_id, buyer, now, wishes)
         if intent is None:
@@ -181,6 +181,8 @@ class Checkout:
             if await self._payments.is_being_canceled(order_id):
                 raise OrderStepRefused(order.status, "checkout_begun")
             return alive
+        if await self._payments.may_come_back(order_id):
+            raise OrderStepRefused(order.status, "checkout_begun")
         await card_testing.count_checkout(order.buyer_id, self._limits, now)
         await card_testing.require_few_declines(order.buyer_id, self._limits, now)
         order = await self._make_ready(order, buyer, now)

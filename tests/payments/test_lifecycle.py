@@ -5,16 +5,18 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from payments.database import execute, transaction, value
+from payments.database import execute, lock_order, transaction, value
 from payments.errors import (
     AmountNotChargeable,
     IntentMissing,
+    NotSent,
     OutcomeUnknown,
     PaymentNotFound,
     PaymentStepRefused,
     SellerCannotReceive,
     SnapshotContradicts,
 )
+from payments.ids import OperationId
 from payments.lifecycle import DestinationCharge
 from tests.payments.conftest import Till, at_once, postings
 
@@ -322,3 +324,38 @@ async def test_what_stripe_does_not_know_is_not_asked_for_until_somebody_asks(
     payment = await till.payments.refresh(order_id)
     assert (payment.missing_since, payment.status) == (None, "succeeded")
     assert await till.payments.refresh_due(till.clock.move(days=1), 50) >= 1
+
+
+async def canceling(till: Till, order_id: str) -> OperationId:
+    async with transaction():
+        await lock_order(order_id)
+        planned = await till.payments.plan_cancel(order_id, "abandoned", till.clock())
+    assert planned is not None
+    return planned
+
+
+async def test_what_stripe_does_not_know_ends_a_day_later_too_and_money_of_any_amount_is_believed(
+    till: Till, order_id: str
+) -> None:
+    intent = await till.open(order_id)
+    till.gateway.lose_answer_before()
+    with pytest.raises(OutcomeUnknown):
+        await till.payments.carry_out(await canceling(till, order_id))
+    till.gateway.another_account = True
+    till.clock.move(hours=24)
+    with pytest.raises(NotSent):
+        await till.payments.carry_out(await canceling(till, order_id))
+    await till.payments.carry_out(await canceling(till, order_id))
+    assert till.heard() == ["PaymentCanceled"]
+    assert await till.payments.may_come_back(order_id)
+    till.gateway.another_account = False
+    # An update whose answer got lost had reached Stripe before.
+    odd = msgspec.structs.replace(
+        await till.gateway.retrieve_intent(intent.intent_id), amount=5000, application_fee=500
+    )
+    till.gateway.show_intent(odd)
+    till.gateway.pay(intent.intent_id)
+    payment = await till.payments.refresh(order_id)
+    assert (payment.status, payment.live, payment.amount) == ("succeeded", True, 5000)
+    assert till.heard()[1:] == ["PaymentCaptured", "AmountMismatched"]
+    assert not await till.payments.may_come_back(order_id)
