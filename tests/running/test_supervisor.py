@@ -75,7 +75,7 @@ def test_a_child_that_works_and_ends_answers_its_exit_code() -> None:
 
 
 def test_what_a_child_says_is_kept_in_its_log_and_its_end_is_told(tmp_path: Path) -> None:
-    says = "import sys; print(*range(100), sep='\\n'); sys.exit('no more')"
+    says = "import sys; print(*range(100), sep='\\n', flush=True); sys.exit('no more')"
     for _ in range(2):  # the log of an earlier run makes room
         with Supervisor(logs=tmp_path / "logs") as supervisor:
             supervisor.start("says", python(says), env())
